@@ -1,0 +1,17 @@
+// Differentiable products of matrices.
+#pragma once
+
+#include "autograd/graph.h"
+
+namespace gradus {
+
+/// op(a) op(b) on the last two axes; leading axes broadcast. Either may be transposed on the fly at no cost.
+/// (...,M,K) x (...,K,N) -> (...,M,N). Throws ShapeError.
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
+
+/// x W' + bias as torch's Linear: x (..., in), weight (out, in), bias (out) or undefined.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+/// relu(linear(...)) in one pass.
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+}  // namespace gradus

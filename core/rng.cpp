@@ -1,0 +1,121 @@
+#include "core/rng.h"
+
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/threads.h"
+
+namespace gradus {
+namespace {
+
+// 53 random bits as a number in [0, 1).
+double unit(std::uint32_t high, std::uint32_t low) {
+  return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+}
+
+// One standard normal of a block. 1 - u keeps the logarithm's argument in (0, 1].
+double box_muller(const std::array<std::uint32_t, 4>& r) {
+  return std::sqrt(-2 * std::log(1 - unit(r[0], r[1]))) * std::cos(2 * std::numbers::pi * unit(r[2], r[3]));
+}
+
+// splitmix64's finaliser: spreads the bits of a key.
+std::uint64_t mix(std::uint64_t z) {
+  z += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c, std::array<std::uint32_t, 2> k) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53} * c[0], b = std::uint64_t{0xCD9E8D57} * c[2];
+    c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
+         static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
+    k[0] += 0x9E3779B9;
+    k[1] += 0xBB67AE85;
+  }
+  return c;
+}
+
+std::array<std::uint32_t, 4> Rng::block(std::uint64_t counter) const {
+  return philox({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+                 static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
+                {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+}
+
+Rng Rng::fork(std::string_view purpose) const {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (char ch : purpose) hash = (hash ^ static_cast<unsigned char>(ch)) * 0x100000001b3;
+  return Rng(seed_, mix(stream_ ^ mix(hash)));
+}
+
+Rng Rng::fork(std::uint64_t index) const { return Rng(seed_, mix(mix(stream_) + index)); }
+
+std::uint32_t Rng::bits32() { return block(counter_++)[0]; }
+
+std::uint64_t Rng::bits64() {
+  const auto r = block(counter_++);
+  return std::uint64_t{r[0]} << 32 | r[1];
+}
+
+double Rng::uniform() {
+  const auto r = block(counter_++);
+  return unit(r[0], r[1]);
+}
+
+double Rng::normal() { return box_muller(block(counter_++)); }
+
+int64 Rng::below(int64 n) {
+  if (n < 1) fail<UsageError>("Rng::below: needs n >= 1, not {}", n);
+  const auto range = static_cast<std::uint64_t>(n);
+  const std::uint64_t surplus = -range % range;  // 2^64 mod n: that many draws would be over-represented
+  for (;;)
+    if (const std::uint64_t bits = bits64(); bits >= surplus) return static_cast<int64>(bits % range);
+}
+
+template <class Draw>
+Tensor Rng::fill(const Shape& shape, const Draw& draw) {
+  Tensor t(shape);
+  real* out = t.mutable_data();
+  parallel_for(t.numel(), kParallelGrain / 16, [&](int64 begin, int64 end) {
+    for (int64 i = begin; i < end; ++i)
+      out[i] = static_cast<real>(draw(block(counter_ + static_cast<std::uint64_t>(i))));
+  });
+  counter_ += static_cast<std::uint64_t>(t.numel());
+  return t;
+}
+
+Tensor Rng::uniform_tensor(const Shape& shape, real low, real high) {
+  // 24 bits in float, so that rounding never reaches `high`.
+  constexpr int kBits = sizeof(real) == 4 ? 24 : 32;
+  return fill(shape, [=](const auto& r) {
+    const double u = sizeof(real) == 4 ? (r[0] >> (32 - kBits)) * 0x1p-24 : unit(r[0], r[1]);
+    return static_cast<double>(low) + (static_cast<double>(high) - static_cast<double>(low)) * u;
+  });
+}
+
+Tensor Rng::normal_tensor(const Shape& shape, real mean, real std) {
+  return fill(shape, [=](const auto& r) { return mean + std * box_muller(r); });
+}
+
+Tensor Rng::bernoulli_tensor(const Shape& shape, double p) {
+  return fill(shape, [=](const auto& r) { return unit(r[0], r[1]) < p ? 1.0 : 0.0; });
+}
+
+Tensor Rng::rademacher_tensor(const Shape& shape) {
+  return fill(shape, [](const auto& r) { return r[0] & 1 ? 1.0 : -1.0; });
+}
+
+std::vector<int64> Rng::permutation(int64 n) {
+  std::vector<int64> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64{0});
+  for (int64 i = n - 1; i > 0; --i)
+    std::swap(order[static_cast<size_t>(i)], order[static_cast<size_t>(below(i + 1))]);
+  return order;
+}
+
+}  // namespace gradus
