@@ -1,7 +1,8 @@
+#include "core/rng.h"
+
 #include <doctest/doctest.h>
 
 #include "autograd/grad.h"
-#include "core/rng.h"
 using namespace gradus;
 TEST_CASE("philox known answers") {
   // Random123 kat_vectors: philox4x32 10 rounds.

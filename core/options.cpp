@@ -1,0 +1,143 @@
+#include "core/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace gradus {
+namespace {
+
+// Splits at `separator` outside of parentheses.
+std::vector<std::string_view> split_outside(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    if (i == text.size() || (text[i] == separator && depth == 0)) {
+      parts.push_back(text.substr(begin, i - begin));
+      begin = i + 1;
+    } else if (text[i] == '(' || text[i] == '[') {
+      ++depth;
+    } else if (text[i] == ')' || text[i] == ']') {
+      if (--depth < 0) fail<UsageError>("unbalanced parentheses in '{}'", text);
+    }
+  }
+  if (depth) fail<UsageError>("unbalanced parentheses in '{}'", text);
+  return parts;
+}
+
+template <class T>
+void parse_number(const std::string& text, T& out, const Limits& limits, const std::string& where,
+                  const char* kind) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + (text.starts_with('+') ? 1 : 0), end, value);
+  if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value)))
+    fail<UsageError>("{} needs {}, not '{}'", where, kind, text);
+  const auto v = static_cast<double>(value);
+  const bool low_ok = limits.low_open ? v > limits.low : v >= limits.low;
+  const bool high_ok = limits.high_open ? v < limits.high : v <= limits.high;
+  if (!low_ok || !high_ok) fail<UsageError>("{} = {} is out of range: needs {}", where, text, limits.str());
+  out = value;
+}
+
+}  // namespace
+
+std::string Spec::str() const {
+  std::string text = name;
+  if (!inner.empty()) text += "(" + inner + ")";
+  for (size_t i = 0; i < options.size(); ++i)
+    text += (i ? "," : ":") + options[i].first + "=" + options[i].second;
+  return text;
+}
+
+OptionList parse_options(std::string_view text) {
+  OptionList list;
+  if (text.empty()) return list;
+  for (std::string_view part : split_outside(text, ',')) {
+    const size_t equals = part.find('=');
+    if (equals == std::string_view::npos || equals == 0)
+      fail<UsageError>("'{}' is not of the form key=value", part);
+    std::string key(part.substr(0, equals));
+    if (std::any_of(list.begin(), list.end(), [&](const auto& o) { return o.first == key; }))
+      fail<UsageError>("option '{}' is given twice in '{}'", key, text);
+    list.emplace_back(std::move(key), part.substr(equals + 1));
+  }
+  return list;
+}
+
+Spec parse_spec(std::string_view text) {
+  const std::vector<std::string_view> halves = split_outside(text, ':');
+  Spec spec;
+  std::string_view head = halves[0];
+  if (const size_t open = head.find('('); open != std::string_view::npos) {
+    if (!head.ends_with(')')) fail<UsageError>("'{}': text behind the closing parenthesis", text);
+    spec.inner = head.substr(open + 1, head.size() - open - 2);
+    head = head.substr(0, open);
+  }
+  if (head.empty()) fail<UsageError>("'{}' has no name", text);
+  spec.name = head;
+  if (halves.size() > 1) spec.options = parse_options(text.substr(halves[0].size() + 1));
+  return spec;
+}
+
+std::string Limits::str() const {
+  if (!words.empty()) return fmt::format("{}", fmt::join(words, " | "));
+  const bool below = std::isfinite(low), above = std::isfinite(high);
+  if (below && above)
+    return fmt::format("{} {} x {} {}", low, low_open ? "<" : "<=", high_open ? "<" : "<=", high);
+  if (below) return fmt::format("{} {}", low_open ? ">" : ">=", low);
+  if (above) return fmt::format("{} {}", high_open ? "<" : "<=", high);
+  return "";
+}
+
+namespace detail {
+
+void parse_value(const std::string& text, double& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "a number");
+}
+void parse_value(const std::string& text, float& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "a number");
+}
+void parse_value(const std::string& text, int64& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "an integer");
+}
+void parse_value(const std::string& text, int& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "an integer");
+}
+void parse_value(const std::string& text, bool& out, const Limits&, const std::string& where) {
+  if (text == "true" || text == "1" || text == "yes" || text == "on") {
+    out = true;
+  } else if (text == "false" || text == "0" || text == "no" || text == "off") {
+    out = false;
+  } else {
+    fail<UsageError>("{} needs true or false, not '{}'", where, text);
+  }
+}
+void parse_value(const std::string& text, std::string& out, const Limits& limits, const std::string& where) {
+  if (!limits.words.empty() &&
+      std::find(limits.words.begin(), limits.words.end(), text) == limits.words.end())
+    throw UsageError(where + ": " + unknown_name("value", text, limits.words));
+  out = text;
+}
+void parse_value(const std::string& text, std::vector<int64>& out, const Limits& limits,
+                 const std::string& where) {
+  std::vector<int64> values;
+  if (text != "none")
+    for (std::string_view part : split_outside(text, '-'))
+      parse_number(std::string(part), values.emplace_back(), limits, where, "integers joined by '-'");
+  out = std::move(values);
+}
+
+std::string value_text(double v) { return fmt::format("{}", v); }
+std::string value_text(float v) { return fmt::format("{}", v); }
+std::string value_text(int64 v) { return fmt::format("{}", v); }
+std::string value_text(int v) { return fmt::format("{}", v); }
+std::string value_text(bool v) { return v ? "true" : "false"; }
+std::string value_text(const std::string& v) { return v; }
+std::string value_text(const std::vector<int64>& v) {
+  return v.empty() ? "none" : fmt::format("{}", fmt::join(v, "-"));
+}
+
+}  // namespace detail
+}  // namespace gradus
