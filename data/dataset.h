@@ -1,0 +1,82 @@
+// Dataset: the one abstract set that loaders, views, contact sheets and experiments read from.
+//
+// An example is one of three things, told by DatasetInfo::kind:
+//   kImages   pixels (C,H,W) of 8 bits, and a class label
+//   kVectors  real numbers of shape `example`, and a class label or a real target vector
+//   kText     a window of T token ids, and the same window moved on by one: the next tokens
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/shape.h"
+
+namespace gradus {
+
+enum class DataKind { kImages, kVectors, kText };
+/// "images", "vectors", "text".
+const char* kind_name(DataKind kind);
+
+struct DatasetInfo {
+  std::string name;  ///< as the registry knows it: "mnist"
+  DataKind kind = DataKind::kImages;
+  Shape example;      ///< images (C,H,W); vectors (D) or more axes; text (T)
+  int64 classes = 0;  ///< labels are 0..classes-1; text: size of the vocabulary; 0: real targets
+  int64 targets = 0;  ///< length of the real target vector; 0: class labels
+  std::vector<std::string> class_names;  ///< one a class, or empty
+  /// Images: what pixels are normalised by, per channel, on the scale 0..1: (pixel / 255 - mean) / std.
+  std::vector<double> mean, std;
+  /// Text: the bytes that token i stands for.
+  std::vector<std::string> vocabulary;
+};
+
+/// Read-only and safe to read from several threads at once. A data set implements the readers of its kind;
+/// the others throw UsageError.
+class Dataset {
+ public:
+  explicit Dataset(DatasetInfo info) : info_(std::move(info)) {}
+  virtual ~Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  const DatasetInfo& info() const { return info_; }
+  /// Number of examples; of text, of windows that do not overlap.
+  virtual int64 size() const = 0;
+
+  /// Class of example i, 0 <= i < size().
+  virtual int64 label(int64 i) const;
+  /// Images: writes the C*H*W pixels of example i.
+  virtual void read_pixels(int64 i, std::uint8_t* out) const;
+  /// Vectors: writes the example.numel() numbers of example i. Images: the normalised pixels.
+  virtual void read_reals(int64 i, real* out) const;
+  /// Vectors with real targets: writes the `targets` numbers of example i.
+  virtual void read_targets(int64 i, real* out) const;
+  /// Text: number of positions a window may start at; window i of a set read in order starts at i * T.
+  virtual int64 starts() const;
+  /// Text: writes the T tokens from `start` on, and the T tokens from start + 1 on.
+  virtual void read_window(int64 start, int64* tokens, int64* next) const;
+
+ protected:
+  [[noreturn]] void cannot(const char* what) const;
+  DatasetInfo info_;
+};
+
+using DatasetPtr = std::shared_ptr<const Dataset>;
+
+/// What a data specification opens.
+struct Data {
+  DatasetPtr train, test;
+  const DatasetInfo& info() const { return train->info(); }
+};
+
+/// The factor and the summand that take an 8-bit pixel of each channel to its normalised value.
+struct PixelScale {
+  explicit PixelScale(const DatasetInfo& info);
+  std::vector<real> factor, summand;
+  /// out = pixel * factor + summand over (C,H,W).
+  void apply(const std::uint8_t* pixels, const Shape& chw, real* out) const;
+};
+
+}  // namespace gradus

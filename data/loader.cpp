@@ -1,0 +1,167 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace gradus {
+
+Loader::Loader(DatasetPtr data, LoaderOptions options, DataPosition start_at)
+    : data_(std::move(data)), options_(std::move(options)), scale_(data_->info()) {
+  const int64 b = options_.batch_size, n = data_->size();
+  if (b < 1) fail<UsageError>("batch size: needs at least 1, not {}", b);
+  batches_ = options_.drop_last ? n / b : (n + b - 1) / b;
+  if (batches_ == 0)
+    fail<UsageError>("data set {}: {} examples give no batch of {}", data_->info().name, n, b);
+  if (!options_.augment.empty() && data_->info().kind != DataKind::kImages)
+    fail<UsageError>("data set {}: augmentation is for images, not for {}", data_->info().name,
+                     kind_name(data_->info().kind));
+  seek(start_at);
+}
+
+Loader::~Loader() { stop(); }
+
+DataPosition Loader::after(DataPosition p) const {
+  return p.batch + 1 < batches_ ? DataPosition{p.epoch, p.batch + 1} : DataPosition{p.epoch + 1, 0};
+}
+
+void Loader::seek(DataPosition p) {
+  if (p.epoch < 0 || p.batch < 0 || p.batch >= batches_)
+    fail<UsageError>("loader: no batch {} of epoch {}: an epoch has {} batches", p.batch, p.epoch, batches_);
+  stop();
+  position_ = p;
+  at_end_ = false;
+}
+
+bool Loader::next(Batch& out) {
+  out = Batch{};  // gives its memory back before more is asked for
+  if (std::exchange(at_end_, false)) return false;
+  if (options_.prefetch < 1) {
+    if (order_epoch_ != position_.epoch) order_ = order(position_.epoch), order_epoch_ = position_.epoch;
+    out = collate(order_, position_);
+  } else {
+    if (!worker_.joinable()) start();
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return !queue_.empty() || error_; });
+    if (queue_.empty()) {
+      const std::exception_ptr error = error_;
+      lock.unlock();
+      stop();
+      std::rethrow_exception(error);
+    }
+    out = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    room_.notify_one();
+  }
+  position_ = after(position_);
+  at_end_ = position_.batch == 0;
+  return true;
+}
+
+void Loader::start() {
+  worker_ = std::thread([this, from = position_] { work(from); });
+}
+
+void Loader::stop() {
+  if (worker_.joinable()) {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    room_.notify_one();
+    worker_.join();
+  }
+  queue_.clear();
+  error_ = nullptr;
+  stopping_ = false;
+}
+
+void Loader::work(DataPosition p) {
+  try {
+    for (int64 epoch = p.epoch;; ++epoch) {
+      const std::vector<int64> examples = order(epoch);
+      for (; p.epoch == epoch; p = after(p)) {
+        Batch batch = collate(examples, p);
+        std::unique_lock lock(mutex_);
+        room_.wait(lock, [&] { return stopping_ || static_cast<int64>(queue_.size()) < options_.prefetch; });
+        if (stopping_) return;
+        queue_.push_back(std::move(batch));
+        lock.unlock();
+        ready_.notify_one();
+      }
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    error_ = std::current_exception();
+    ready_.notify_one();
+  }
+}
+
+// Text that is shuffled draws where each window starts; everything else is a permutation of the examples.
+std::vector<int64> Loader::order(int64 epoch) const {
+  Rng rng = Rng(options_.seed).fork("shuffle").fork(static_cast<std::uint64_t>(epoch));
+  const bool text = data_->info().kind == DataKind::kText;
+  if (options_.shuffle && !text) return rng.permutation(data_->size());
+  std::vector<int64> order(static_cast<std::size_t>(data_->size()));
+  if (options_.shuffle) {
+    for (int64& start : order) start = rng.below(data_->starts());
+  } else {
+    std::iota(order.begin(), order.end(), int64{0});
+    if (text)
+      for (int64& start : order) start *= data_->info().example[0];
+  }
+  return order;
+}
+
+Batch Loader::make(DataPosition p) const { return collate(order(p.epoch), p); }
+
+Batch Loader::collate(const std::vector<int64>& order, DataPosition p) const {
+  const DatasetInfo& info = data_->info();
+  const int64 begin = p.batch * options_.batch_size;
+  const int64 n = std::min(options_.batch_size, static_cast<int64>(order.size()) - begin);
+  const int64 one = info.example.numel();
+  Batch batch;
+  batch.position = p;
+  batch.index = IntTensor::from(
+      {n}, std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
+  const int64* index = batch.index.data();
+
+  if (info.kind == DataKind::kText) {
+    batch.tokens = IntTensor({n, one});
+    batch.y = IntTensor({n, one});
+    int64 *tokens = batch.tokens.mutable_data(), *next_tokens = batch.y.mutable_data();
+    for (int64 i = 0; i < n; ++i) data_->read_window(index[i], tokens + i * one, next_tokens + i * one);
+    return batch;
+  }
+
+  std::vector<int64> dims{n};
+  dims.insert(dims.end(), info.example.begin(), info.example.end());
+  batch.x = Tensor(Shape(dims));
+  real* x = batch.x.mutable_data();
+  if (info.kind == DataKind::kImages) {
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(one));
+    for (int64 i = 0; i < n; ++i) {
+      data_->read_pixels(index[i], pixels.data());
+      scale_.apply(pixels.data(), info.example, x + i * one);
+      if (!options_.augment.empty())
+        options_.augment.apply_example(x + i * one, {p.epoch, index[i], options_.seed, info});
+    }
+  } else {
+    for (int64 i = 0; i < n; ++i) data_->read_reals(index[i], x + i * one);
+  }
+  if (info.targets) {
+    batch.targets = Tensor({n, info.targets});
+    real* targets = batch.targets.mutable_data();
+    for (int64 i = 0; i < n; ++i) data_->read_targets(index[i], targets + i * info.targets);
+  } else {
+    batch.y = IntTensor({n});
+    int64* y = batch.y.mutable_data();
+    for (int64 i = 0; i < n; ++i) y[i] = data_->label(index[i]);
+  }
+  if (!options_.augment.empty()) options_.augment.apply_batch(batch, options_.seed, info);
+  return batch;
+}
+
+}  // namespace gradus

@@ -1,0 +1,82 @@
+// Loader: the stream of batches of a data set, shuffled anew each epoch and prepared on a thread of its own.
+//
+//   Loader loader(data.train, {.batch_size = 64, .shuffle = true, .seed = 0});
+//   for (int64 epoch = 0; epoch < epochs; ++epoch)
+//     for (Batch b; loader.next(b);) train_on(b);
+//
+// The order of epoch e is Rng(seed).fork("shuffle").fork(e).permutation(size): it depends on seed and epoch
+// only, so a loader can start at any batch of any epoch and gives the same batches for any number of threads.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "data/augment.h"
+#include "data/batch.h"
+#include "data/dataset.h"
+
+namespace gradus {
+
+struct LoaderOptions {
+  int64 batch_size = 64;
+  bool shuffle = false;    ///< text: windows from random positions; else examples (windows) in order
+  bool drop_last = false;  ///< leave out the last batch of an epoch where it is smaller
+  std::uint64_t seed = 0;  ///< of the order and of the augmentation
+  int64 prefetch = 2;      ///< batches prepared ahead on a thread; 0: none, no thread
+  Augmentation augment{};  ///< applied to normalised examples
+};
+
+class Loader {
+ public:
+  /// Throws UsageError for batch_size < 1, or an empty epoch (drop_last with more than the set holds).
+  Loader(DatasetPtr data, LoaderOptions options, DataPosition start = {});
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// The next batch; false, without a batch, once behind the last one of each epoch. The call after that
+  /// begins the next epoch. Rethrows what preparing the batch threw.
+  bool next(Batch& out);
+  /// Where the next batch comes from; save it to resume. Behind the last batch of an epoch it is the start of
+  /// the next.
+  DataPosition position() const { return position_; }
+  /// Goes on from there. Throws UsageError for a position outside of an epoch.
+  void seek(DataPosition position);
+
+  int64 batches_per_epoch() const { return batches_; }
+  const Dataset& dataset() const { return *data_; }
+  const LoaderOptions& options() const { return options_; }
+
+  /// Batch number position.batch of epoch position.epoch, computed here and now.
+  Batch make(DataPosition position) const;
+
+ private:
+  std::vector<int64> order(int64 epoch) const;
+  Batch collate(const std::vector<int64>& order, DataPosition position) const;
+  DataPosition after(DataPosition p) const;
+  void start();
+  void stop();
+  void work(DataPosition from);
+
+  DatasetPtr data_;
+  LoaderOptions options_;
+  PixelScale scale_;
+  int64 batches_ = 0;
+  DataPosition position_;
+  bool at_end_ = false;  // the epoch's end is to be reported before the next batch
+
+  std::vector<int64> order_;  // without a thread: the order of epoch order_epoch_
+  int64 order_epoch_ = -1;
+
+  std::thread worker_;
+  std::mutex mutex_;
+  std::condition_variable ready_, room_;
+  std::deque<Batch> queue_;   // guarded by mutex_
+  std::exception_ptr error_;  // guarded by mutex_
+  bool stopping_ = false;     // guarded by mutex_
+};
+
+}  // namespace gradus

@@ -1,0 +1,40 @@
+#include "data/places.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace gradus {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> data_folders(const std::string& name, const DataPlaces& places) {
+  std::vector<std::string> folders;
+  const auto add = [&](const fs::path& root) { folders.push_back((root / name).string()); };
+  if (!places.data_dir.empty()) {
+    add(places.data_dir);
+    folders.push_back(places.data_dir);
+    return folders;
+  }
+  if (const char* root = std::getenv("GRADUS_DATA"); root && *root) add(root);
+  add("datasets");
+  return folders;
+}
+
+std::string find_data_file(const std::string& name, const std::string& file, const DataPlaces& places) {
+  const std::vector<std::string> folders = data_folders(name, places);
+  for (const std::string& folder : folders)
+    for (const char* suffix : {"", ".gz"}) {
+      const fs::path path = fs::path(folder) / (file + suffix);
+      if (std::error_code error; fs::exists(path, error)) return path.string();
+    }
+  std::string list;
+  for (const std::string& folder : folders) list += (list.empty() ? "" : ", ") + folder;
+  fail<DataError>(
+      "data set {}: {}[.gz] not found; looked in {}. 'gradus data fetch {}' downloads it; --data-dir DIR or "
+      "GRADUS_DATA=DIR says where it is; --data digits needs no file",
+      name, file, list, name);
+}
+
+}  // namespace gradus
