@@ -1,0 +1,117 @@
+// Passes over tensors, element by element: one fused, vectorised, threaded loop for a whole update.
+//
+//   for_each_element(p.data, p.grad, s("m"), [=](real& w, real g, real& m) { m = mu * m + g; w -= lr * m; });
+//   const double square = sum_elements(p.grad, [](real g) { return double(g) * g; });
+//
+// The last argument is the body; a Tensor before it is opened for writing, a const Tensor for reading. All
+// must have equal numel and distinct storage. Hoist every scalar into a local `real`: the loop then
+// vectorises. Neither results of passes nor sums depend on the number of threads.
+#pragma once
+
+#include <array>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/tensor.h"
+#include "core/threads.h"
+
+namespace gradus {
+namespace detail {
+
+inline real* open(Tensor& t) { return t.mutable_data(); }
+inline const real* open(const Tensor& t) { return t.data(); }
+
+// Threads get whole blocks, so that an element meets the same (vector or remainder) code however many there
+// are.
+inline constexpr int64 kBlock = 64;
+
+template <class Body, class... P>
+void run_elements(int64 begin, int64 end, const Body& body, P* __restrict... p) {
+#pragma GCC ivdep
+  for (int64 i = begin; i < end; ++i) body(p[i]...);
+}
+
+inline constexpr int64 kSumChunk = 4096, kSumLanes = 16;
+
+// Sum over begin..end-1 in kSumLanes interleaved partial sums: a fixed order that vectorises.
+template <class Body, class... P>
+double sum_chunk(int64 begin, int64 end, const Body& body, const P* __restrict... p) {
+  std::array<double, kSumLanes> lanes{};
+  int64 i = begin;
+  for (; i + kSumLanes <= end; i += kSumLanes)
+    for (int64 j = 0; j < kSumLanes; ++j) lanes[static_cast<size_t>(j)] += body(p[i + j]...);
+  for (int64 j = 0; i < end; ++i, ++j) lanes[static_cast<size_t>(j)] += body(p[i]...);
+  double sum = 0;
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+template <class First, class... Rest>
+int64 common_numel(const First& first, const Rest&... rest) {
+  const int64 n = first.numel();
+  if (((rest.numel() != n) || ... || false))
+    fail<ShapeError>("for_each_element: tensors of different sizes, the first has shape {}",
+                     first.shape().str());
+  return n;
+}
+
+}  // namespace detail
+
+/// Calls body(a[i], b[i], ...) for every element, split over threads when there is enough work.
+template <class... Args>
+void for_each_element(Args&&... args) {
+  constexpr size_t count = sizeof...(Args) - 1;
+  auto all = std::forward_as_tuple(args...);
+  const auto& body = std::get<count>(all);
+  [&]<size_t... I>(std::index_sequence<I...>) {
+    const int64 n = detail::common_numel(std::get<I>(all)...);
+    const auto pointers = std::make_tuple(detail::open(std::get<I>(all))...);
+    const int64 blocks = (n + detail::kBlock - 1) / detail::kBlock;
+    parallel_for(blocks, kParallelGrain / detail::kBlock, [&](int64 begin, int64 end) {
+      detail::run_elements(begin * detail::kBlock, std::min(n, end * detail::kBlock), body,
+                           std::get<I>(pointers)...);
+    });
+  }
+  (std::make_index_sequence<count>());
+}
+
+/// The sum of body(a[i], b[i], ...) over all elements, in double, in a fixed order.
+template <class... Args>
+double sum_elements(const Args&... args) {
+  constexpr size_t count = sizeof...(Args) - 1;
+  auto all = std::forward_as_tuple(args...);
+  const auto& body = std::get<count>(all);
+  return [&]<size_t... I>(std::index_sequence<I...>) {
+    const int64 n = detail::common_numel(std::get<I>(all)...);
+    const int64 chunks = (n + detail::kSumChunk - 1) / detail::kSumChunk;
+    const auto sum = [&](int64 chunk) {
+      const int64 begin = chunk * detail::kSumChunk;
+      return detail::sum_chunk(begin, std::min(n, begin + detail::kSumChunk), body,
+                               std::get<I>(all).data()...);
+    };
+    if (chunks <= 1) return n ? sum(0) : 0.0;
+    std::vector<double> parts(static_cast<size_t>(chunks));
+    parallel_for(chunks, kParallelGrain / detail::kSumChunk, [&](int64 begin, int64 end) {
+      for (int64 c = begin; c < end; ++c) parts[static_cast<size_t>(c)] = sum(c);
+    });
+    double total = 0;
+    for (double part : parts) total += part;
+    return total;
+  }
+  (std::make_index_sequence<count>());
+}
+
+inline double sum_of_squares(const Tensor& t) {
+  return sum_elements(t, [](real x) { return static_cast<double>(x) * static_cast<double>(x); });
+}
+inline double dot(const Tensor& a, const Tensor& b) {
+  return sum_elements(a, b, [](real x, real y) { return static_cast<double>(x) * static_cast<double>(y); });
+}
+/// Euclidean norm over all elements.
+double norm(const Tensor& t);
+/// No NaN and no infinity among the elements.
+bool all_finite(const Tensor& t);
+
+}  // namespace gradus

@@ -1,0 +1,68 @@
+#include "optim/group.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/glob.h"
+
+namespace gradus {
+namespace {
+
+constexpr ParamKind kKinds[] = {ParamKind::kWeight, ParamKind::kBias, ParamKind::kNorm, ParamKind::kEmbedding,
+                                ParamKind::kHead};
+
+ParamKind parse_kind(const std::string& word) {
+  std::vector<std::string> valid;
+  for (ParamKind kind : kKinds) {
+    if (word == kind_name(kind)) return kind;
+    valid.emplace_back(kind_name(kind));
+  }
+  throw UsageError(unknown_name("parameter kind", word, valid));
+}
+
+}  // namespace
+
+bool GroupSpec::matches(const Parameter& p) const {
+  const auto fits = [&](const std::string& pattern) { return glob_match(pattern, p.name); };
+  return (names.empty() || std::any_of(names.begin(), names.end(), fits)) &&
+         (kinds.empty() || std::find(kinds.begin(), kinds.end(), p.kind) != kinds.end());
+}
+
+GroupSpec parse_group(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size())
+    fail<UsageError>("parameter group '{}' is not of the form PATTERN:key=value or kind=KIND:key=value",
+                     text);
+  GroupSpec group;
+  group.options = parse_options(text.substr(colon + 1));
+  std::string_view who = text.substr(0, colon);
+  const bool by_kind = who.starts_with("kind=");
+  if (by_kind) who.remove_prefix(5);
+  while (true) {
+    const size_t plus = who.find('+');
+    const std::string word(who.substr(0, plus));
+    if (by_kind) {
+      group.kinds.push_back(parse_kind(word));
+    } else {
+      group.names.push_back(word);
+    }
+    if (plus == std::string_view::npos) return group;
+    who.remove_prefix(plus + 1);
+  }
+}
+
+std::vector<GroupSpec> groups_for_rule(const std::vector<GroupSpec>& groups) {
+  for (const GroupSpec& group : groups)
+    if (!group.base_options.empty())
+      fail<UsageError>("parameter group: base option '{}' given, but the optimizer is not a wrapper",
+                       group.base_options.front().first);
+  return groups;
+}
+
+int group_of(const Parameter& p, const std::vector<GroupSpec>& groups) {
+  for (size_t i = 0; i < groups.size(); ++i)
+    if (groups[i].matches(p)) return static_cast<int>(i) + 1;
+  return 0;
+}
+
+}  // namespace gradus

@@ -1,0 +1,52 @@
+// All optimizers by name.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/options.h"
+#include "optim/group.h"
+#include "optim/optimizer.h"
+
+namespace gradus {
+
+/// What a reader wants to know about an optimizer before using it.
+struct OptimizerText {
+  std::string name;       ///< "adabelief"
+  std::string summary;    ///< one line: what is special about it
+  std::string paper;      ///< authors, venue, year, arXiv
+  std::string equations;  ///< the update in plain text, one assignment a line
+  int extra_reads = 0;    ///< passes over a parameter-sized tensor beside the fused one (norms, masks)
+};
+
+struct OptimizerEntry {
+  OptimizerText text;
+  bool wraps = false;  ///< needs another optimizer in parentheses: "lookahead(adam:lr=1e-3):k=5"
+  std::vector<OptionInfo> options;
+  std::function<OptimizerPtr(const Spec&, const Parameters&, const std::vector<GroupSpec>&)> make;
+};
+
+/// The table, in the order of lists and help: baselines, rules by family, wrappers.
+const std::vector<OptimizerEntry>& optimizers();
+/// Throws UsageError listing the valid names and the nearest.
+const OptimizerEntry& find_optimizer(std::string_view name);
+
+/// "adam:lr=1e-3" or "lookahead(adam:lr=1e-3):k=5" over these parameters. Throws UsageError for an unknown
+/// name, option or value, for a wrapper without an optimizer inside and for a rule with one.
+OptimizerPtr make_optimizer(std::string_view spec, const Parameters& parameters,
+                            const std::vector<GroupSpec>& groups = {});
+OptimizerPtr make_optimizer(const Spec& spec, const Parameters& parameters,
+                            const std::vector<GroupSpec>& groups = {});
+
+/// What one parameter of this shape costs, measured on a few steps with the default options (a wrapper's
+/// around plain SGD).
+struct StateCost {
+  double bytes_per_parameter = 0;  ///< of state
+  double bytes_moved = 0;  ///< per parameter and step: weights and state read and written, gradient read
+  std::vector<std::string> slots;  ///< "m", "v", ...
+};
+StateCost state_cost(const OptimizerEntry& entry, const Shape& shape);
+
+}  // namespace gradus

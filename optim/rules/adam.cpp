@@ -1,0 +1,122 @@
+// Adam, with its registered forms AdamW and AMSGrad.
+// Papers: Kingma, Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, arXiv 1412.6980, Algorithm 1;
+//         Loshchilov, Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, arXiv 1711.05101
+//         (decoupled); Reddi, Kale, Kumar, "On the Convergence of Adam and Beyond", ICLR 2018 (amsgrad);
+//         Liang et al., "Cautious Optimizers", 2024, arXiv 2411.16085 (cautious).
+//   g <- g + weight_decay*w, or decoupled: w <- w - lr*weight_decay*w
+//   m = beta1*m + (1-beta1)*g            v = beta2*v + (1-beta2)*g^2            amsgrad: vmax = max(vmax, v)
+//   w <- w - lr * mhat/(sqrt(vhat) + eps),   mhat = m/(1-beta1^t),  vhat = v/(1-beta2^t)  (vmax for v)
+//   cautious: only where m*g > 0, the step times n/(count + 1), n elements of which count take part
+// The cautious factor is the paper's; released code divides by max(count/n, 1e-3) instead.
+#include "optim/rules/rules.h"
+#include "optim/vocabulary.h"
+
+namespace gradus::rules {
+namespace {
+
+struct AdamOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool decoupled = false, amsgrad = false, cautious = false;
+  void visit_common(auto&& f) {
+    f("lr", lr, "step size", positive());
+    f("beta1", beta1, "decay of the gradient mean", decay_rate());
+    f("beta2", beta2, "decay of the mean of squared gradients", decay_rate());
+    f("eps", eps, "added to the bias-corrected root", at_least(0));
+    f("weight_decay", weight_decay, "weight decay", at_least(0));
+  }
+};
+
+void adam_update(Param& p, State& s, const AdamOptions& o, const StepInfo& k) {
+  const double lr = o.lr * k.lr_scale;
+  const Ema first(o.beta1), second(o.beta2);
+  const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
+  const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t))), eps = real(o.eps);
+  double step_size = lr / bias_correction(o.beta1, k.t);
+  const auto agrees = [=](real w, real g, real m) {  // of the mean that will be
+    g += decay.l2 * w;
+    return first(m, g) * g > 0;
+  };
+  if (o.cautious) {
+    const double count = sum_elements(p.data, p.grad, s("m"), agrees);
+    step_size *= static_cast<double>(p.data.numel()) / (count + 1);
+  }
+  const real step = real(step_size);
+  const bool all = !o.cautious;
+  const auto moments = [=](real w, real& g, real& m, real& v) {
+    g += decay.l2 * w;
+    m = first(m, g);
+    v = second(v, g * g);
+  };
+  const auto move = [=](real& w, real g, real m, real v) {
+    const real u = step * m / (std::sqrt(v) * root + eps);
+    w = decay.keep * w - (all || m * g > 0 ? u : real(0));
+  };
+  if (o.amsgrad)
+    for_each_element(p.data, p.grad, s("m"), s("v"), s("vmax"),
+                     [=](real& w, real g, real& m, real& v, real& top) {
+                       moments(w, g, m, v);
+                       top = std::max(top, v);
+                       move(w, g, m, top);
+                     });
+  else
+    for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
+      moments(w, g, m, v);
+      move(w, g, m, v);
+    });
+}
+
+struct Adam {
+  struct Options : AdamOptions {
+    void visit(auto&& f) {
+      visit_common(f);
+      f("decoupled", decoupled, "decay the weights directly instead of adding to the gradient (AdamW)");
+      f("amsgrad", amsgrad, "divide by the largest second moment so far");
+      f("cautious", cautious, "move only where momentum and gradient agree");
+    }
+  };
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
+};
+
+struct AdamW {
+  struct Options : AdamOptions {
+    Options() { decoupled = true; }
+    void visit(auto&& f) {
+      visit_common(f);
+      f("amsgrad", amsgrad, "divide by the largest second moment so far");
+      f("cautious", cautious, "move only where momentum and gradient agree");
+    }
+  };
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
+};
+
+struct AmsGrad {
+  struct Options : AdamOptions {
+    Options() { amsgrad = true; }
+    void visit(auto&& f) { visit_common(f); }
+  };
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
+};
+
+constexpr const char* kEquations =
+    "g = g + weight_decay*w          decoupled: w = w - lr*weight_decay*w\n"
+    "m = beta1*m + (1-beta1)*g\n"
+    "v = beta2*v + (1-beta2)*g^2     amsgrad: vmax = max(vmax, v), in place of v below\n"
+    "w = w - lr * m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps)\n"
+    "cautious: only where m*g > 0, times n/(count of these + 1)";
+
+}  // namespace
+
+OptimizerEntry adam() {
+  return rule_entry<Adam>({"adam", "bias-corrected mean over root mean square of the gradient",
+                           "Kingma, Ba, ICLR 2015, arXiv 1412.6980", kEquations});
+}
+OptimizerEntry adamw() {
+  return rule_entry<AdamW>({"adamw", "Adam with decoupled weight decay",
+                            "Loshchilov, Hutter, ICLR 2019, arXiv 1711.05101", kEquations});
+}
+OptimizerEntry amsgrad() {
+  return rule_entry<AmsGrad>({"amsgrad", "Adam whose second moment never falls",
+                              "Reddi, Kale, Kumar, ICLR 2018, arXiv 1904.09237", kEquations});
+}
+
+}  // namespace gradus::rules

@@ -1,0 +1,105 @@
+// The parameters an optimizer trains, each with its state and the options of its group.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autograd/parameter.h"
+#include "core/options.h"
+#include "optim/group.h"
+#include "optim/state.h"
+
+namespace gradus {
+
+/// A parameter with its state. `steps` counts the steps in which it had a gradient.
+struct ParamRow {
+  ParameterPtr parameter;
+  int group = 0;
+  int64 steps = 0;
+  State state;
+
+  /// Takes part in a step: not frozen, with a gradient.
+  bool active() const { return !parameter->frozen && parameter->grad.defined(); }
+};
+
+/// The part that does not depend on the options' type.
+class ParamTableBase {
+ public:
+  ParamTableBase(std::string optimizer, std::vector<GroupSpec> groups);
+
+  void add(ParameterPtr parameter);  ///< Throws UsageError for a second parameter of the same name.
+  const Parameters& parameters() const { return parameters_; }
+  std::deque<ParamRow>& rows() { return rows_; }
+  const ParamRow* find(const Parameter& p) const;
+  State& shared() { return shared_; }
+  const State& shared() const { return shared_; }
+  State& group_state(int group) { return group_states_[static_cast<size_t>(group)]; }
+  int groups() const { return static_cast<int>(group_states_.size()); }
+  std::size_t state_bytes() const;
+
+  /// Steps of the optimizer so far.
+  int64 steps = 0;
+
+  void save(SavedState& out) const;
+  /// All or nothing; see Optimizer::load_state.
+  void load(const SavedState& saved);
+
+ protected:
+  std::string optimizer_;
+  std::vector<GroupSpec> groups_;
+
+ private:
+  void load_entries(const SavedState& saved);
+  /// The state an entry's owner ("fc1.weight", "*", "*2") stands for. Throws DataError.
+  State& owner(const std::string& name);
+
+  Parameters parameters_;
+  std::deque<ParamRow> rows_;
+  State shared_;
+  std::deque<State> group_states_;
+};
+
+/// The names of the options of O.
+template <class O>
+std::vector<std::string> option_names() {
+  std::vector<std::string> names;
+  O{}.visit([&](const char* name, auto&, const char*, const Limits& = {}) { names.emplace_back(name); });
+  return names;
+}
+
+template <class Options>
+class ParamTable : public ParamTableBase {
+ public:
+  /// Throws UsageError for options that are unknown or out of range, here or in a group.
+  ParamTable(const std::string& optimizer, const Parameters& parameters, const OptionList& options,
+             std::vector<GroupSpec> groups)
+      : ParamTableBase(optimizer, std::move(groups)), options_(groups_.size() + 1) {
+    for (size_t i = 0; i < options_.size(); ++i) {
+      set_options(options_[i], options, "optimizer " + optimizer);
+      if (i) set_options(options_[i], groups_[i - 1].options, "group of optimizer " + optimizer);
+    }
+    for (const auto& p : parameters) add(p);
+  }
+  /// Of the optimizer (group 0) or of a group.
+  const Options& options(int group = 0) const { return options_[static_cast<size_t>(group)]; }
+
+ private:
+  std::vector<Options> options_;
+};
+
+/// The value of a numeric option, if O has one of that name.
+template <class O>
+std::optional<double> numeric_option(O options, std::string_view key) {
+  std::optional<double> found;
+  options.visit([&](const char* name, auto& field, const char*, const Limits& = {}) {
+    using T = std::remove_cvref_t<decltype(field)>;
+    if (key != name) return;
+    if constexpr (std::is_arithmetic_v<T>) found = static_cast<double>(field);
+    if constexpr (std::is_same_v<T, std::optional<double>>) found = field;
+  });
+  return found;
+}
+
+}  // namespace gradus
