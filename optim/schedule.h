@@ -1,0 +1,53 @@
+// Learning-rate schedules: factors on the step size, pure functions of the step (plateau also of a metric).
+//
+//   auto schedule = make_schedule("cosine:warmup=100,min=0.01", {.total_steps = 1000});
+//   for (int64 step = 0; step < 1000; ++step) optimizer->step(objective, schedule->scale(step));
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/options.h"
+
+namespace gradus {
+
+/// How long training lasts; 0 where unknown. Schedules that need what is unknown refuse (UsageError).
+struct Horizon {
+  int64 total_steps = 0;
+  int64 steps_per_epoch = 0;
+};
+
+class Schedule {
+ public:
+  virtual ~Schedule() = default;
+  /// The factor >= 0 for the step with this index (0, 1, ...). Beyond the horizon it stays at its last value.
+  virtual double scale(int64 step) const = 0;
+  /// Plateau: a new value of the watched metric (once an epoch, say). Others take no notice.
+  virtual void observe(double /*metric*/) {}
+  /// The spec with every option.
+  virtual std::string spec() const = 0;
+  /// What observe() has left, for checkpoints; empty for pure schedules.
+  virtual std::map<std::string, double> save_state() const { return {}; }
+  virtual void load_state(const std::map<std::string, double>&) {}
+};
+
+struct ScheduleEntry {
+  std::string name, summary;
+  std::vector<OptionInfo> options;
+  std::function<std::unique_ptr<Schedule>(const OptionList&, const Horizon&)> make;
+};
+
+/// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, wsd, plateau.
+/// All take `warmup` (steps) and `warmup_from`: the factor climbs linearly from warmup_from and reaches 1
+/// after `warmup` steps; the schedule proper then runs over the steps that remain (step and multistep count
+/// from the very first step).
+const std::vector<ScheduleEntry>& schedules();
+
+/// "cosine:warmup=100,min=0.01". Throws UsageError for unknown names and options and for a missing horizon.
+std::unique_ptr<Schedule> make_schedule(std::string_view spec, const Horizon& horizon);
+
+}  // namespace gradus
