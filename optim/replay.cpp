@@ -1,0 +1,161 @@
+#include "optim/replay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <map>
+
+#include "core/error.h"
+#include "optim/replay_kinds.h"
+
+namespace gradus {
+namespace replay_detail {
+namespace {
+
+const std::map<std::string, Runner>& kinds() {
+  static const std::map<std::string, Runner> table = {
+      {"gradients", run_recorded_gradients},
+      {"least-squares", run_linear_model},
+      {"logistic", run_linear_model},
+  };
+  return table;
+}
+
+std::string option_text(const Json& value) {
+  if (value.is_null()) return "none";
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_integer()) return fmt::format("{}", value.get<int64>());
+  if (value.is_number()) return fmt::format("{}", value.get<double>());
+  std::string text;
+  for (const Json& part : value) {
+    if (!text.empty()) text += '-';
+    text += option_text(part);
+  }
+  return text;
+}
+
+ParamKind kind_of(const Json& parameter, int rank) {
+  const std::string kind = parameter.value("kind", rank >= 2 ? "weight" : "bias");
+  if (kind == "embedding") return ParamKind::kEmbedding;
+  if (kind == "head") return ParamKind::kHead;
+  return kind == "weight" ? ParamKind::kWeight : ParamKind::kBias;
+}
+
+}  // namespace
+
+Json read_json(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  if (!in) fail<DataError>("{}: cannot be opened", file.string());
+  Json json = Json::parse(in, nullptr, false);
+  if (json.is_discarded()) fail<DataError>("{}: not valid JSON", file.string());
+  return json;
+}
+
+OptionList options_of(const Json& object) {
+  OptionList list;
+  for (const auto& [key, value] : object.items()) list.emplace_back(key, option_text(value));
+  return list;
+}
+
+Parameters parameters_of(const Golden& golden) {
+  Parameters parameters;
+  for (const auto& [name, value] : golden.json.at("params").items()) {
+    const Shape shape(value.at("shape").get<std::vector<int64>>());
+    const auto data = value.at("data").get<std::vector<double>>();
+    const std::vector<real> values(data.begin(), data.end());
+    parameters.push_back(make_parameter(name, kind_of(value, shape.rank()), Tensor::from(shape, values)));
+  }
+  return parameters;
+}
+
+OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
+  const Json& json = golden.json;
+  Spec spec{json.at("optimizer").get<std::string>(), "", options_of(json.value("options", Json::object()))};
+  if (json.contains("base")) {
+    const Json& base = json.at("base");
+    spec.inner =
+        Spec{base.at("optimizer").get<std::string>(), "", options_of(base.value("options", Json::object()))}
+            .str();
+  }
+  std::vector<GroupSpec> groups;
+  for (const Json& group : json.value("groups", Json::array()))
+    groups.push_back({group.at("params").get<std::vector<std::string>>(),
+                      {},
+                      options_of(group.value("options", Json::object())),
+                      options_of(group.value("base_options", Json::object()))});
+  return make_optimizer(spec, parameters, groups);
+}
+
+double relative_error(const Tensor& a, const std::vector<double>& b) {
+  if (a.numel() != static_cast<int64>(b.size()))
+    fail<DataError>("expected values: {} numbers for a tensor of shape {}", b.size(), a.shape().str());
+  double difference = 0, largest = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double d = std::abs(static_cast<double>(a.data()[i]) - b[i]);
+    difference = d > difference || std::isnan(d) ? d : difference;
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return largest > 0 ? difference / largest : difference;
+}
+
+void run_trajectory(const Golden& golden, const Parameters& parameters, int64 steps,
+                    const ObjectiveAt& objective, ReplayReport& report) {
+  const auto lr_scale = golden.json.value("lr_scale", std::vector<double>{});
+  const OptimizerPtr optimizer = optimizer_of(golden, parameters);
+  int64 done = 0;
+  for (const Json& expected : golden.json.at("expect")) {
+    const int64 until = expected.at("step").get<int64>();
+    if (until > steps || until < done) fail<DataError>("expected values at step {}, out of order", until);
+    for (; done < until; ++done) {
+      const auto i = static_cast<size_t>(done);
+      optimizer->step(objective(done + 1), i < lr_scale.size() ? lr_scale[i] : 1);
+    }
+    ReplayStep step{until, 0, ""};
+    for (const auto& p : parameters) {
+      if (!expected.at("params").contains(p->name)) continue;
+      const double error = relative_error(p->value, expected["params"][p->name].get<std::vector<double>>());
+      if (!(error <= step.error)) step.error = error, step.worst = p->name;
+    }
+    report.steps.push_back(step);
+  }
+}
+
+}  // namespace replay_detail
+
+double ReplayReport::error() const {
+  double largest = 0;
+  for (const ReplayStep& step : steps)
+    if (!(step.error <= largest)) largest = step.error;
+  return largest;
+}
+
+ReplayReport replay(const std::filesystem::path& file) {
+  using namespace replay_detail;
+  const Golden golden{read_json(file), file.parent_path()};
+  try {
+    if (golden.json.at("format") != "gradus-replay-1")
+      fail<DataError>("format is {}, not gradus-replay-1", golden.json.at("format").dump());
+    ReplayReport report{.file = file.filename().string(),
+                        .optimizer = golden.json.value("optimizer", ""),
+                        .source = golden.json.value("source", ""),
+                        .steps = {},
+                        .tolerance = golden.json.at("tolerance").get<double>()};
+    if (sizeof(real) == sizeof(float)) report.tolerance = std::max(report.tolerance, 2e-4);
+    const std::string kind = golden.json.at("problem").at("kind").get<std::string>();
+    const auto runner = kinds().find(kind);
+    if (runner == kinds().end()) {
+      std::vector<std::string> valid;
+      for (const auto& [name, run] : kinds()) valid.push_back(name);
+      throw DataError(unknown_name("problem kind", kind, valid));
+    }
+    runner->second(golden, report);
+    return report;
+  } catch (const nlohmann::json::exception& e) {
+    fail<DataError>("{}: not a golden trajectory: {}", file.string(), e.what());
+  } catch (const DataError& e) {
+    fail<DataError>("{}: {}", file.string(), e.what());
+  }
+}
+
+}  // namespace gradus
