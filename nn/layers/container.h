@@ -1,0 +1,56 @@
+// Modules made of modules.
+#pragma once
+
+#include "nn/module.h"
+
+namespace gradus {
+
+/// Calls its children one after the other; they are named "0", "1", ... as torch names them.
+class Sequential : public Module {
+ public:
+  template <class M, class... Args>
+  M& push(Args&&... args) {
+    return add<M>(std::to_string(size()), std::forward<Args>(args)...);
+  }
+  int64 size() const { return static_cast<int64>(children().size()); }
+  Module& operator[](int64 i) { return *children().at(static_cast<size_t>(i)).module; }
+
+  Tensor forward(const Input& x) override;
+  std::string describe() const override { return "Sequential"; }
+};
+
+/// Children named "0", "1", ... without a function of its own: torch's ModuleList. M is their type.
+template <class M>
+class ModuleList : public Module {
+ public:
+  template <class... Args>
+  M& push(Args&&... args) {
+    items_.push_back(&add<M>(std::to_string(items_.size()), std::forward<Args>(args)...));
+    return *items_.back();
+  }
+  const std::vector<M*>& items() const { return items_; }
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+  M& operator[](size_t i) const { return *items_.at(i); }
+
+  Tensor forward(const Input&) override { fail<UsageError>("ModuleList: has no function; call its items"); }
+  /// The list's own name belongs into the path of errors: call items through it.
+  template <class F>
+  void for_each(F&& f) {
+    const ModuleScope scope(name());
+    for (M* m : items_) f(*m);
+  }
+  std::string describe() const override { return "ModuleList"; }
+
+ private:
+  std::vector<M*> items_;
+};
+
+/// (N, ...) -> (N, rest).
+class Flatten : public Module {
+ public:
+  Tensor forward(const Input& x) override;
+  std::string describe() const override { return "Flatten"; }
+};
+
+}  // namespace gradus

@@ -1,0 +1,60 @@
+// Convolution layers.
+#pragma once
+
+#include "autograd/ops/conv.h"
+#include "nn/module.h"
+
+namespace gradus {
+
+struct ConvOptions {
+  int64 stride = 1, pad = 0, dilation = 1, groups = 1;
+  bool bias = true;
+};
+
+/// x (N, in, H, W) -> (N, out, H', W'); `weight` (out, in/groups, k, k), `bias` (out). First values as
+/// torch's Conv2d. Depthwise: groups = in.
+class Conv2d : public Module {
+ public:
+  Conv2d(int64 in, int64 out, int64 kernel, const ConvOptions& options = {});
+
+  Tensor forward(const Input& x) override;
+  std::string describe() const override;
+  int64 flops(const Shape& input, const Shape& output) const override;
+
+  ParamSlot weight, bias;
+
+ protected:
+  int64 in_, out_, kernel_;
+  ConvOptions options_;
+  ConvSpec spec_;
+};
+
+/// Conv2d whose kernels are standardised before use: (w - mean) / sqrt(var + eps), mean and (biased) variance
+/// of each output channel's kernel. Qiao et al., "Micro-Batch Training with Batch-Channel Normalization and
+/// Weight Standardization", 2019, arXiv 1903.10520, eq. 10-11; eps = 1e-5.
+class WeightStandardConv2d : public Conv2d {
+ public:
+  using Conv2d::Conv2d;
+  Tensor forward(const Input& x) override;
+  std::string describe() const override { return "WeightStandard" + Conv2d::describe(); }
+};
+
+/// The adjoint of Conv2d: x (N, in, H, W) -> (N, out, (H-1)*stride - 2*pad + k + output_pad, ...); `weight`
+/// (in, out/groups, k, k), `bias` (out). First values as torch's ConvTranspose2d.
+class ConvTranspose2d : public Module {
+ public:
+  ConvTranspose2d(int64 in, int64 out, int64 kernel, const ConvOptions& options = {}, int64 output_pad = 0);
+
+  Tensor forward(const Input& x) override;
+  std::string describe() const override;
+  int64 flops(const Shape& input, const Shape& output) const override;
+
+  ParamSlot weight, bias;
+
+ private:
+  int64 in_, out_, kernel_, output_pad_;
+  ConvOptions options_;
+  ConvSpec spec_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,34 @@
+#include "nn/layers/dropout.h"
+
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/nn_ops.h"
+
+namespace gradus {
+namespace {
+
+double checked(const char* layer, double p) {
+  if (!(p >= 0 && p < 1)) fail<UsageError>("{}: p = {} is out of range: needs 0 <= p < 1", layer, p);
+  return p;
+}
+
+}  // namespace
+
+Dropout::Dropout(double p) : p_(checked("Dropout", p)) {}
+
+Tensor Dropout::forward(const Input& x) {
+  if (!training() || p_ == 0) return x.values();
+  return dropout(x.values(), static_cast<real>(p_), run().rng);
+}
+
+DropPath::DropPath(double p) : p_(checked("DropPath", p)) {}
+
+Tensor DropPath::forward(const Input& x) {
+  const Tensor& v = x.values();
+  if (!training() || p_ == 0) return v;
+  std::vector<int64> dims(static_cast<size_t>(v.rank()), 1);
+  if (!dims.empty()) dims[0] = v.dim(0);
+  const Tensor keep = run().rng.bernoulli_tensor(Shape(dims), 1 - p_);
+  return v * (keep * static_cast<real>(1 / (1 - p_)));
+}
+
+}  // namespace gradus

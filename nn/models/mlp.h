@@ -1,0 +1,35 @@
+// Multi-layer perceptron.
+#pragma once
+
+#include "nn/layers/activation.h"
+#include "nn/layers/dropout.h"
+#include "nn/layers/linear.h"
+#include "nn/model.h"
+
+namespace gradus {
+
+/// flatten, then fc1, activation, dropout, fc2, ..., the last layer giving the logits (N, classes).
+class Mlp : public ImageModel {
+ public:
+  static constexpr Task kTask = Task::kClassification;
+  struct Options {
+    std::vector<int64> hidden = {256, 128};
+    std::string act = "relu";
+    double dropout = 0;
+    void visit(auto&& f) {
+      f("hidden", hidden, "sizes of the hidden layers; none: a linear model", at_least(1));
+      f("act", act, "activation", activation_choices());
+      f("dropout", dropout, "dropout after each hidden layer", decay_rate());
+    }
+  };
+  Mlp(const Options& options, const DataShape& data);
+  Tensor forward(const Input& x) override;
+  std::string describe() const override { return "Mlp"; }
+
+ private:
+  const Activation& act_;
+  std::vector<Linear*> layers_;
+  Dropout& drop_;
+};
+
+}  // namespace gradus
