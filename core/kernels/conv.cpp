@@ -1,0 +1,59 @@
+#include "core/kernels/conv.h"
+
+#include "core/error.h"
+#include "core/kernels/conv_lowered.h"
+
+namespace gradus {
+namespace {
+
+int64 out_extent(int64 in, int64 kernel, int64 stride, int64 pad, int64 dilation) {
+  return (in + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+void check(const Shape& got, const Shape& expected, const char* op, const char* what) {
+  if (!(got == expected)) fail<ShapeError>("{}: {} is {}, expected {}", op, what, got.str(), expected.str());
+}
+
+}  // namespace
+
+Shape conv2d_shape(const Shape& x, const Shape& w, const ConvSpec& spec) {
+  const auto complain = [&](const char* why) {
+    fail<ShapeError>(
+        "conv2d: input {} and weight {} (stride {}x{}, pad {}x{}, dilation {}x{}, groups {}): {}", x.str(),
+        w.str(), spec.stride_h, spec.stride_w, spec.pad_h, spec.pad_w, spec.dilation_h, spec.dilation_w,
+        spec.groups, why);
+  };
+  if (x.rank() != 4 || w.rank() != 4) complain("both must have 4 axes, (N,C,H,W) and (O,C/groups,KH,KW)");
+  if (spec.groups < 1 || spec.stride_h < 1 || spec.stride_w < 1 || spec.dilation_h < 1 ||
+      spec.dilation_w < 1 || spec.pad_h < 0 || spec.pad_w < 0)
+    complain("stride, dilation and groups must be at least 1, pad at least 0");
+  if (x[1] % spec.groups || w[0] % spec.groups) complain("groups must divide both channel counts");
+  if (x[1] / spec.groups != w[1]) complain("input channels per group do not match the weight");
+  if (w[2] < 1 || w[3] < 1) complain("empty kernel");
+  if (x[2] + 2 * spec.pad_h < spec.dilation_h * (w[2] - 1) + 1 ||
+      x[3] + 2 * spec.pad_w < spec.dilation_w * (w[3] - 1) + 1)
+    complain("the kernel is larger than the padded input");
+  return {x[0], w[0], out_extent(x[2], w[2], spec.stride_h, spec.pad_h, spec.dilation_h),
+          out_extent(x[3], w[3], spec.stride_w, spec.pad_w, spec.dilation_w)};
+}
+
+namespace kernels {
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvSpec& spec, bool relu) {
+  const Shape y_shape = conv2d_shape(x.shape(), w.shape(), spec);
+  if (bias) check(bias.shape(), {y_shape[1]}, "conv2d", "bias");
+  return conv2d_lowered(x, w, bias, spec, relu);
+}
+
+Tensor conv2d_input_grad(const Tensor& g, const Tensor& w, const Shape& x_shape, const ConvSpec& spec) {
+  check(g.shape(), conv2d_shape(x_shape, w.shape(), spec), "conv2d_input_grad", "output gradient");
+  return conv2d_input_grad_lowered(g, w, x_shape, spec);
+}
+
+Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape, const ConvSpec& spec) {
+  check(g.shape(), conv2d_shape(x.shape(), w_shape, spec), "conv2d_weight_grad", "output gradient");
+  return conv2d_weight_grad_lowered(g, x, w_shape, spec);
+}
+
+}  // namespace kernels
+}  // namespace gradus

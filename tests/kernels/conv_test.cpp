@@ -1,0 +1,142 @@
+#include "core/kernels/conv.h"
+
+#include "core/error.h"
+#include "core/threads.h"
+#include "tests/kernels/naive.h"
+
+using namespace gradus;
+using naive::Doubles;
+
+namespace {
+
+struct Case {
+  Shape x, w;
+  ConvSpec spec;
+};
+
+Doubles forward(const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& y, const ConvSpec& spec) {
+  Doubles out(static_cast<size_t>(y.numel()));
+  for (size_t i = 0; bias && i < out.size(); ++i)
+    out[i] = bias.data()[static_cast<int64>(i) / (y[2] * y[3]) % y[1]];
+  naive::each_product(x.shape(), w.shape(), y, spec, [&](int64 yi, int64 xi, int64 wi) {
+    out[static_cast<size_t>(yi)] += double(x.data()[xi]) * w.data()[wi];
+  });
+  return out;
+}
+
+void check_case(const Case& c) {
+  Rng rng(5);
+  const Tensor x = rng.normal_tensor(c.x), w = rng.normal_tensor(c.w), bias = rng.normal_tensor({c.w[0]});
+  const Shape ys = conv2d_shape(c.x, c.w, c.spec);
+  const Tensor g = rng.normal_tensor(ys);
+  CAPTURE(c.x.str());
+  CAPTURE(c.w.str());
+  CAPTURE(c.spec.stride_h);
+  CAPTURE(c.spec.pad_h);
+  const double tolerance = naive::tolerance();
+
+  CHECK(naive::error(kernels::conv2d(x, w, {}, c.spec), forward(x, w, {}, ys, c.spec)) < tolerance);
+  Doubles y = forward(x, w, bias, ys, c.spec);
+  CHECK(naive::error(kernels::conv2d(x, w, bias, c.spec), y) < tolerance);
+  for (double& v : y) v = std::max(v, 0.0);
+  CHECK(naive::error(kernels::conv2d(x, w, bias, c.spec, true), y) < tolerance);
+
+  Doubles dx(static_cast<size_t>(c.x.numel())), dw(static_cast<size_t>(c.w.numel()));
+  naive::each_product(c.x, c.w, ys, c.spec, [&](int64 yi, int64 xi, int64 wi) {
+    dx[static_cast<size_t>(xi)] += double(g.data()[yi]) * w.data()[wi];
+    dw[static_cast<size_t>(wi)] += double(g.data()[yi]) * x.data()[xi];
+  });
+  CHECK(naive::error(kernels::conv2d_input_grad(g, w, c.x, c.spec), dx) < tolerance);
+  CHECK(naive::error(kernels::conv2d_weight_grad(g, x, c.w, c.spec), dw) < tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("conv kernels: forward and both gradients equal a plain double loop") {
+  const ConvSpec plain, same{.pad_h = 1, .pad_w = 1},
+      half{.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1};
+  const Case cases[] = {
+      {{2, 1, 28, 28}, {32, 1, 3, 3}, plain},
+      {{2, 32, 13, 13}, {20, 32, 3, 3}, plain},
+      {{3, 16, 32, 32}, {16, 16, 3, 3}, same},
+      {{2, 16, 16, 16}, {32, 16, 3, 3}, half},
+      {{2, 16, 16, 16}, {32, 16, 1, 1}, {.stride_h = 2, .stride_w = 2}},
+      {{2, 32, 8, 8}, {33, 32, 3, 3}, same},
+      {{2, 3, 15, 15}, {24, 3, 2, 2}, plain},
+      {{3, 24, 15, 15}, {17, 24, 3, 3}, same},
+      {{5, 40, 3, 3}, {40, 40, 3, 3}, same},
+      {{5, 20, 7, 7}, {40, 20, 3, 3}, same},
+      {{2, 3, 16, 16}, {16, 3, 4, 4}, {.stride_h = 4, .stride_w = 4}},
+      {{2, 8, 9, 11}, {8, 1, 3, 3}, {.pad_h = 1, .pad_w = 1, .groups = 8}},
+      {{2, 8, 9, 11}, {16, 1, 3, 3}, {.stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1, .groups = 8}},
+      {{2, 6, 9, 7}, {4, 3, 3, 2}, {.stride_h = 1, .stride_w = 2, .pad_h = 2, .pad_w = 1, .groups = 2}},
+      {{1, 2, 11, 12}, {3, 2, 3, 3}, {.pad_h = 2, .pad_w = 2, .dilation_h = 2, .dilation_w = 2}},
+      {{2, 2, 11, 12},
+       {3, 2, 2, 3},
+       {.stride_h = 3, .stride_w = 2, .pad_h = 1, .pad_w = 3, .dilation_h = 2, .dilation_w = 3}},
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, plain},
+      {{1, 1, 1, 1}, {1, 1, 3, 3}, same},
+      {{4, 5, 1, 9}, {7, 5, 1, 5}, {.pad_w = 2}},
+      {{1, 2, 4, 4}, {2, 2, 1, 1}, {.stride_h = 3, .stride_w = 3}},
+      {{1, 2, 3, 3}, {2, 2, 2, 2}, {.pad_h = 3, .pad_w = 3}},
+      {{70, 2, 3, 3}, {2, 2, 3, 3}, same},
+  };
+  for (const Case& c : cases) check_case(c);
+}
+
+TEST_CASE("conv kernels: an empty batch and repeatable results") {
+  const ConvSpec same{.pad_h = 1, .pad_w = 1};
+  Rng rng(1);
+  const Tensor w = rng.normal_tensor({4, 3, 3, 3});
+  CHECK(kernels::conv2d(Tensor::zeros({0, 3, 5, 5}), w, {}, same).shape() == Shape{0, 4, 5, 5});
+  CHECK(kernels::conv2d_input_grad(Tensor::zeros({0, 4, 5, 5}), w, {0, 3, 5, 5}, same).numel() == 0);
+  CHECK(kernels::conv2d_weight_grad(Tensor::zeros({0, 4, 5, 5}), Tensor::zeros({0, 3, 5, 5}), {4, 3, 3, 3},
+                                    same)
+            .values() == std::vector<real>(108, 0));
+
+  const Tensor x = rng.normal_tensor({37, 3, 16, 16}), g = rng.normal_tensor({37, 4, 16, 16});
+  const auto once = kernels::conv2d_weight_grad(g, x, w.shape(), same).values();
+  CHECK(kernels::conv2d_weight_grad(g, x, w.shape(), same).values() == once);
+  const auto y = kernels::conv2d(x, w, {}, same).values();
+  const int before = threads();
+  for (int n : {1, 2, 3}) {
+    set_threads(n);
+    CHECK(kernels::conv2d(x, w, {}, same).values() == y);
+  }
+  set_threads(before);
+}
+
+TEST_CASE("conv kernels: NaN passes through") {
+  Rng rng(2);
+  Tensor x = rng.normal_tensor({1, 16, 8, 8});
+  const Tensor w = rng.normal_tensor({16, 16, 3, 3});
+  x.mutable_data()[9] = NAN;
+  const Tensor y = kernels::conv2d(x, w, {}, {.pad_h = 1, .pad_w = 1}, true);
+  CHECK(std::isnan(y.at({0, 3, 1, 1})));
+  CHECK(std::isnan(y.at({0, 3, 0, 0})));
+  CHECK_FALSE(std::isnan(y.at({0, 3, 7, 7})));
+}
+
+TEST_CASE("conv kernels: shapes that do not fit are refused, both named") {
+  const auto message = [](const Shape& x, const Shape& w, const ConvSpec& s) -> std::string {
+    try {
+      conv2d_shape(x, w, s);
+    } catch (const ShapeError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  const std::string m = message({1, 3, 8, 8}, {4, 2, 3, 3}, {});
+  CHECK(m.find("(1, 3, 8, 8)") != std::string::npos);
+  CHECK(m.find("(4, 2, 3, 3)") != std::string::npos);
+  CHECK(message({1, 3, 2, 2}, {4, 3, 3, 3}, {}).find("larger") != std::string::npos);
+  CHECK(message({1, 3, 8, 8}, {4, 3, 3, 3}, {.stride_h = 0}).find("at least 1") != std::string::npos);
+  CHECK(message({1, 3, 8, 8}, {4, 3, 3, 3}, {.groups = 2}).find("groups") != std::string::npos);
+  CHECK(message({3, 8, 8}, {4, 3, 3, 3}, {}).find("4 axes") != std::string::npos);
+  CHECK_THROWS_AS(
+      kernels::conv2d(Tensor::zeros({1, 3, 8, 8}), Tensor::zeros({4, 3, 3, 3}), Tensor::zeros({3}), {}),
+      ShapeError);
+  CHECK_THROWS_AS(
+      kernels::conv2d_input_grad(Tensor::zeros({1, 4, 8, 8}), Tensor::zeros({4, 3, 3, 3}), {1, 3, 8, 8}, {}),
+      ShapeError);
+}
