@@ -20,6 +20,8 @@ const Tensor& Ctx::out() const {
   return out_;
 }
 
+Tensor Ctx::again(std::initializer_list<Tensor> inputs) const { return apply(*primitive_, inputs, *attr_); }
+
 namespace {
 
 const GradMeta* meta_of(const Tensor& t) { return static_cast<const GradMeta*>(t.meta().get()); }
@@ -37,7 +39,7 @@ Tensor below_level(const Tensor& t, int level) {
   return out;
 }
 
-std::vector<int> levels_of(std::span<const Tensor> inputs) {
+std::vector<int> levels_of(const Primitive& p, std::span<const Tensor> inputs) {
   std::vector<int> levels;
   for (const Tensor& t : inputs)
     if (const GradMeta* meta = meta_of(t))
@@ -46,7 +48,7 @@ std::vector<int> levels_of(std::span<const Tensor> inputs) {
   levels.erase(std::unique(levels.begin(), levels.end()), levels.end());
   for (int level : levels)
     if (!GraphAccess::level_is_open(level))
-      fail<GraphError>("a value of a jvp that has ended is used outside of it");
+      fail<GraphError>("{}: an input carries a tangent of a jvp that has ended", p.name);
   return levels;
 }
 
@@ -104,23 +106,25 @@ Tensor apply(const Primitive& p, std::span<const Tensor> inputs, Attr attr) {
   if (GraphAccess::trace_non_finite()) check_finite(p, y);
   if (!record && !any_tangent) return y;
 
+  y = y.detach();
   Ref<GradMeta> meta(new GradMeta);
-  if (record) {
-    y = y.detach();
-    meta->node = GraphAccess::new_node(p, attr);
-    y.set_meta(meta);
-  }
-  const std::vector<int> levels = levels_of(inputs);
-  for (int level : levels) {
-    Tensor t = tangent_on(p, inputs, attr, y, c, level);
-    if (!t.defined()) continue;
-    if (!y.meta()) {
-      y = y.detach();
-      y.set_meta(meta);
+  if (record) meta->node = GraphAccess::new_node(p, attr);
+  y.set_meta(meta);
+  if (any_tangent) {
+    for (int level : levels_of(p, inputs)) {
+      Tensor t = tangent_on(p, inputs, attr, y, c, level);
+      if (!t.defined()) continue;
+      // A rule may have saved y in the graph of t, so y's description is replaced, never changed: else
+      // y -> t -> y would be a cycle.
+      Ref<GradMeta> more(new GradMeta);
+      more->node = meta->node;
+      more->tangents = meta->tangents;
+      more->tangents.emplace_back(level, std::move(t));
+      y.set_meta(meta = more);
     }
-    meta->tangents.emplace_back(level, std::move(t));
   }
   if (record) GraphAccess::save(*meta->node, p, inputs, y, c);
+  if (!meta->node && meta->tangents.empty()) y.set_meta(nullptr);
   return y;
 }
 

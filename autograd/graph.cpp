@@ -120,6 +120,8 @@ Tensor variable(const Tensor& value) {
 
 bool requires_grad(const Tensor& t) { return recording() && node_of(t) != nullptr; }
 
+bool differentiated(const Tensor& t) { return has_tangents(t) || requires_grad(t); }
+
 bool recording() { return modes.recording; }
 Recording::Recording(bool on) : before_(modes.recording) { modes.recording = on; }
 Recording::~Recording() { modes.recording = before_; }
@@ -138,7 +140,12 @@ Tensor JvpScope::dual(const Tensor& x, const Tensor& t) const {
     meta->node = old->node;
     meta->tangents = old->tangents;
   }
-  meta->tangents.emplace_back(level_, t);
+  auto& tangents = meta->tangents;
+  const auto at =
+      std::find_if(tangents.begin(), tangents.end(), [&](const auto& e) { return e.first >= level_; });
+  if (at != tangents.end() && at->first == level_)
+    fail<GraphError>("jvp: the value of shape {} already has a tangent on this level", x.shape().str());
+  tangents.insert(at, {level_, t});
   Tensor out = x.detach();
   out.set_meta(meta);
   return out;

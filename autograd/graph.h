@@ -60,6 +60,9 @@ int64 live_nodes();
 Tensor variable(const Tensor& value);
 /// True if y = f(t) would be recorded.
 bool requires_grad(const Tensor& t);
+/// True if y = f(t) would be recorded or given a tangent: whatever computes f must then be differentiable
+/// itself. False for an undefined t.
+bool differentiated(const Tensor& t);
 /// The value without any derivative information (also called stop_gradient).
 inline Tensor stop_gradient(const Tensor& t) { return t.detach(); }
 

@@ -76,6 +76,8 @@ class Ctx {
   const IntTensor& kept_ints(int k) const { return kept_ints_.at(static_cast<size_t>(k)); }
   /// Whether anything will be differentiated; forward need not keep anything otherwise.
   bool recording() const { return recording_; }
+  /// The same call, attributes and all, on other inputs: the jvp of a linear map is the map itself.
+  Tensor again(std::initializer_list<Tensor> inputs) const;
 
  private:
   friend struct CtxAccess;

@@ -14,6 +14,8 @@ Tensor minimum(const Tensor& a, const Tensor& b);  ///< ties: the gradient goes 
 Tensor maximum(const Tensor& a, const Tensor& b);  ///< ties: the gradient goes to a
 /// condition != 0 ? a : b; condition is not differentiated.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+/// mask != 0 ? x : 0; mask is not differentiated.
+Tensor masked(const Tensor& x, const Tensor& mask);
 
 // With a number: no tensor is made for it.
 Tensor add(const Tensor& a, real s);

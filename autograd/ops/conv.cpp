@@ -1,0 +1,91 @@
+// Convolution. conv2d, its input gradient and its weight gradient close on each other: with y = x * w all
+// three are bilinear, and the gradients of each are the other two.
+#include "autograd/ops/conv.h"
+
+#include "autograd/ops/factories.h"
+#include "autograd/ops/families.h"
+
+namespace gradus {
+namespace {
+
+struct Conv {
+  ConvSpec spec;
+  Shape other;  // input gradient: shape of x; weight gradient: shape of w
+};
+const ConvSpec& spec(const Ctx& c) { return c.attr<Conv>().spec; }
+
+const Primitive kConv2d{
+    .name = "conv2d",
+    .forward =
+        [](const Ctx& c) { return kernels::conv2d(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor(), spec(c)); },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          Grads grads(static_cast<size_t>(c.inputs()));
+          if (c.needs(0)) grads[0] = conv2d_input_grad(g, c[1], c.shape(0), spec(c));
+          if (c.needs(1)) grads[1] = conv2d_weight_grad(g, c[0], c.shape(1), spec(c));
+          if (c.inputs() == 3 && c.needs(2)) grads[2] = sum(g, {0, 2, 3});
+          return grads;
+        },
+    .jvp =
+        [](const Ctx& c, int i, const Tensor& t) {
+          if (i == 0) return conv2d(t, c[1], {}, spec(c));
+          if (i == 1) return conv2d(c[0], t, {}, spec(c));
+          return broadcast_to(reshape(t, {t.dim(0), 1, 1}), conv2d_shape(c.shape(0), c.shape(1), spec(c)));
+        },
+    .saves = save_input(0) | save_input(1)};
+
+const Primitive kInputGrad = bilinear(
+    "conv2d_input_grad",
+    [](const Ctx& c) { return kernels::conv2d_input_grad(c[0], c[1], c.attr<Conv>().other, spec(c)); },
+    [](const Ctx& c, int i, const Tensor& u) {
+      return i == 0 ? conv2d(u, c[1], {}, spec(c)) : conv2d_weight_grad(c[0], u, c.shape(1), spec(c));
+    });
+
+const Primitive kWeightGrad = bilinear(
+    "conv2d_weight_grad",
+    [](const Ctx& c) { return kernels::conv2d_weight_grad(c[0], c[1], c.attr<Conv>().other, spec(c)); },
+    [](const Ctx& c, int i, const Tensor& u) {
+      return i == 0 ? conv2d(c[1], u, {}, spec(c)) : conv2d_input_grad(c[0], u, c.shape(1), spec(c));
+    });
+
+void check_output(const char* op, const Tensor& g, const Shape& x, const Shape& w, const ConvSpec& s) {
+  if (const Shape y = conv2d_shape(x, w, s); !(y == g.shape()))
+    fail<ShapeError>("{}: {} is not the output {} of x {} and weight {}", op, g.shape().str(), y.str(),
+                     x.str(), w.str());
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvSpec& spec) {
+  conv2d_shape(x.shape(), weight.shape(), spec);
+  if (!bias.defined()) return apply(kConv2d, {x, weight}, Attr::of(Conv{spec, {}}));
+  if (!(bias.shape() == Shape{weight.dim(0)}))
+    fail<ShapeError>("conv2d: bias {} for weight {}", bias.shape().str(), weight.shape().str());
+  return apply(kConv2d, {x, weight, bias}, Attr::of(Conv{spec, {}}));
+}
+Tensor conv2d_input_grad(const Tensor& g, const Tensor& weight, const Shape& x_shape, const ConvSpec& spec) {
+  check_output("conv2d_input_grad", g, x_shape, weight.shape(), spec);
+  return apply(kInputGrad, {g, weight}, Attr::of(Conv{spec, x_shape}));
+}
+Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& weight_shape, const ConvSpec& spec) {
+  check_output("conv2d_weight_grad", g, x.shape(), weight_shape, spec);
+  return apply(kWeightGrad, {g, x}, Attr::of(Conv{spec, weight_shape}));
+}
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvSpec& spec,
+                        int64 output_padding) {
+  if (x.rank() != 4 || weight.rank() != 4 || x.dim(1) != weight.dim(0))
+    fail<ShapeError>("conv_transpose2d: x {} with weight {}", x.shape().str(), weight.shape().str());
+  const auto extent = [&](int axis, int64 stride, int64 pad, int64 dilation) {
+    return (x.dim(axis) - 1) * stride - 2 * pad + dilation * (weight.dim(axis) - 1) + output_padding + 1;
+  };
+  const Shape out{x.dim(0), weight.dim(1) * spec.groups,
+                  extent(2, spec.stride_h, spec.pad_h, spec.dilation_h),
+                  extent(3, spec.stride_w, spec.pad_w, spec.dilation_w)};
+  const Tensor y = conv2d_input_grad(x, weight, out, spec);
+  return bias.defined() ? y + reshape(bias, {bias.numel(), 1, 1}) : y;
+}
+
+PrimitiveList conv_primitives() { return {&kConv2d, &kInputGrad, &kWeightGrad}; }
+
+}  // namespace gradus

@@ -1,0 +1,80 @@
+// Products of matrices. y = op(a) op(b) closes on itself: its gradients are products of the same kind.
+#include "autograd/ops/matmul.h"
+
+#include "autograd/ops/factories.h"
+#include "autograd/ops/families.h"
+#include "core/kernels/matmul.h"
+
+namespace gradus {
+namespace {
+
+struct Transposed {
+  bool a, b;
+};
+
+// With A = op(a), B = op(b): dA = G B', dB = A' G, and a transposed input gets the transpose of that.
+// When b is one matrix and a is a stack, the stack is folded into rows first, so that no stack of
+// gradients has to be summed.
+Tensor matmul_adjoint(const Ctx& c, int i, const Tensor& g) {
+  const auto [ta, tb] = c.attr<Transposed>();
+  if (i == 0) return sum_to(ta ? matmul(c[1], g, tb, true) : matmul(g, c[1], false, !tb), c.shape(0));
+  if (c.shape(1).rank() == 2 && c.shape(0).rank() > 2 && !ta) {
+    const Tensor a = reshape(c[0], {-1, c.shape(0)[-1]}), rows = reshape(g, {-1, g.dim(-1)});
+    return tb ? matmul(rows, a, true, false) : matmul(a, rows, true, false);
+  }
+  return sum_to(tb ? matmul(g, c[0], true, ta) : matmul(c[0], g, !ta, false), c.shape(1));
+}
+const Primitive kMatmul = bilinear(
+    "matmul",
+    [](const Ctx& c) { return kernels::matmul(c[0], c[1], c.attr<Transposed>().a, c.attr<Transposed>().b); },
+    matmul_adjoint);
+
+Tensor as_rows(const Tensor& t) { return reshape(t, {t.dim(-1) ? t.numel() / t.dim(-1) : 0, t.dim(-1)}); }
+
+// For y = x w' + b with cotangent g: dx = g w, dw = g' x, db = column sums of g.
+Grads linear_vjp(const Ctx& c, const Tensor& g) {
+  Grads grads(static_cast<size_t>(c.inputs()));
+  if (c.needs(0)) grads[0] = matmul(g, c[1]);
+  if (c.needs(1)) grads[1] = matmul(as_rows(g), as_rows(c[0]), true, false);
+  if (c.inputs() == 3 && c.needs(2)) grads[2] = sum_to(as_rows(g), c.shape(2));
+  return grads;
+}
+Tensor linear_jvp(const Ctx& c, int i, const Tensor& t) {
+  if (i == 0) return linear(t, c[1]);
+  if (i == 1) return linear(c[0], t);
+  std::vector<int64> dims(c.shape(0).begin(), c.shape(0).end());
+  dims.back() = t.dim(0);
+  return broadcast_to(t, Shape(dims));
+}
+
+const Primitive kLinear{
+    .name = "linear",
+    .forward =
+        [](const Ctx& c) { return kernels::linear(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor(), false); },
+    .vjp = linear_vjp,
+    .jvp = linear_jvp,
+    .saves = save_input(0) | save_input(1)};
+
+// relu's slope is locally constant, so gating the cotangent by out > 0 is differentiable to any order.
+const Primitive kLinearRelu{
+    .name = "linear_relu",
+    .forward = [](const Ctx& c) { return kernels::linear(c[0], c[1], c[2], true); },
+    .vjp = [](const Ctx& c, const Tensor& g) { return linear_vjp(c, masked(g, c.out())); },
+    .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(linear_jvp(c, i, t), c.out()); },
+    .saves = save_input(0) | save_input(1) | kSaveOutput};
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  return apply(kMatmul, {a, b}, Attr::of(Transposed{transpose_a, transpose_b}));
+}
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return bias.defined() ? apply(kLinear, {x, weight, bias}) : apply(kLinear, {x, weight});
+}
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return apply(kLinearRelu, {x, weight, bias});
+}
+
+PrimitiveList matmul_primitives() { return {&kMatmul, &kLinear, &kLinearRelu}; }
+
+}  // namespace gradus

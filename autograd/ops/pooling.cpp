@@ -1,0 +1,141 @@
+// Pooling and resampling.
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops/conv.h"
+#include "autograd/ops/factories.h"
+#include "autograd/ops/families.h"
+#include "autograd/ops/matmul.h"
+
+namespace gradus {
+namespace {
+
+// Max pooling passes on the winners: a linear map once the winners (kept by the forward pass) are known.
+struct Winners {
+  IntTensor index;  // of each output: position within its H*W plane of x
+  Shape x;
+};
+extern const Primitive kUnpool;
+const Primitive kTakeWinners = linear_map(
+    "take_winners",
+    [](const Ctx& c) {
+      const auto& w = c.attr<Winners>();
+      Tensor y(w.index.shape());
+      const int64 plane = w.x[2] * w.x[3], windows = w.index.dim(2) * w.index.dim(3);
+      const real* x = c[0].data();
+      const int64* at = w.index.data();
+      real* o = y.mutable_data();
+      parallel_for(y.numel(), kParallelGrain, [=](int64 begin, int64 end) {
+        for (int64 i = begin; i < end; ++i) o[i] = x[i / windows * plane + at[i]];
+      });
+      return y;
+    },
+    [](const Ctx& c, const Tensor& g) { return apply(kUnpool, {g}, Attr::of(c.attr<Winners>())); });
+const Primitive kUnpool = linear_map(
+    "max_unpool",
+    [](const Ctx& c) { return kernels::max_pool2d_grad(c[0], c.attr<Winners>().index, c.attr<Winners>().x); },
+    [](const Ctx& c, const Tensor& g) { return apply(kTakeWinners, {g}, Attr::of(c.attr<Winners>())); });
+
+const Primitive kMaxPool{
+    .name = "max_pool2d",
+    .forward =
+        [](const Ctx& c) {
+          IntTensor index;
+          Tensor y = kernels::max_pool2d(c[0], c.attr<PoolSpec>(), c.recording() ? &index : nullptr);
+          if (c.recording()) c.keep(index);
+          return y;
+        },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          return Grads{apply(kUnpool, {g}, Attr::of(Winners{c.kept_ints(0), c.shape(0)}))};
+        },
+    .jvp =
+        [](const Ctx& c, int, const Tensor& t) {
+          return apply(kTakeWinners, {t}, Attr::of(Winners{c.kept_ints(0), c.shape(0)}));
+        },
+    .saves = kSaveNothing};
+
+struct Average {
+  PoolSpec spec;
+  Shape x;
+};
+extern const Primitive kAvgPoolGrad;
+const Primitive kAvgPool = linear_map(
+    "avg_pool2d", [](const Ctx& c) { return kernels::avg_pool2d(c[0], c.attr<Average>().spec); },
+    [](const Ctx& c, const Tensor& g) { return apply(kAvgPoolGrad, {g}, Attr::of(c.attr<Average>())); });
+const Primitive kAvgPoolGrad = linear_map(
+    "avg_pool2d_grad",
+    [](const Ctx& c) { return kernels::avg_pool2d_grad(c[0], c.attr<Average>().spec, c.attr<Average>().x); },
+    [](const Ctx& c, const Tensor& g) { return apply(kAvgPool, {g}, Attr::of(c.attr<Average>())); });
+
+void check_image(const char* op, const Tensor& x) {
+  if (x.rank() != 4) fail<ShapeError>("{}: needs (N,C,H,W), not {}", op, x.shape().str());
+}
+
+// rows (OH,H) and cols (OW,W) are constant; y = rows x cols' on each plane.
+Tensor resample(const Tensor& x, const Tensor& rows, const Tensor& cols) {
+  return matmul(rows, matmul(x, cols, false, true));
+}
+
+// Row i averages input positions floor(i*in/out) .. ceil((i+1)*in/out)-1, as torch's adaptive pooling.
+Tensor averaging_matrix(int64 out, int64 in) {
+  Tensor m = Tensor::zeros({out, in});
+  for (int64 i = 0; i < out; ++i) {
+    const int64 from = i * in / out, to = ((i + 1) * in + out - 1) / out;
+    for (int64 j = from; j < to; ++j) m.mutable_data()[i * in + j] = real(1) / static_cast<real>(to - from);
+  }
+  return m;
+}
+
+// Row i interpolates at (i + 1/2) in/out - 1/2, clamped to the image, as torch with align_corners = false.
+Tensor interpolation_matrix(int64 out, int64 in) {
+  Tensor m = Tensor::zeros({out, in});
+  for (int64 i = 0; i < out; ++i) {
+    const double scale = static_cast<double>(in) / static_cast<double>(out);
+    const double at = std::max(0.0, (static_cast<double>(i) + 0.5) * scale - 0.5);
+    const int64 low = std::min(static_cast<int64>(at), in - 1), high = std::min(low + 1, in - 1);
+    const double part = at - static_cast<double>(low);
+    m.mutable_data()[i * in + low] += static_cast<real>(1 - part);
+    m.mutable_data()[i * in + high] += static_cast<real>(part);
+  }
+  return m;
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const PoolSpec& spec) {
+  pool2d_shape(x.shape(), spec, "max_pool2d");
+  return apply(kMaxPool, {x}, Attr::of(spec));
+}
+Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec) {
+  pool2d_shape(x.shape(), spec, "avg_pool2d");
+  return apply(kAvgPool, {x}, Attr::of(Average{spec, x.shape()}));
+}
+Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w) {
+  check_image("adaptive_avg_pool2d", x);
+  if (out_h < 1 || out_w < 1 || x.dim(2) < 1 || x.dim(3) < 1)
+    fail<ShapeError>("adaptive_avg_pool2d: {} to {} x {}", x.shape().str(), out_h, out_w);
+  if (out_h == 1 && out_w == 1) return mean(x, {2, 3}, true);
+  if (x.dim(2) % out_h == 0 && x.dim(3) % out_w == 0) {
+    const int64 h = x.dim(2) / out_h, w = x.dim(3) / out_w;
+    return avg_pool2d(x, {h, w, h, w, 0, 0});
+  }
+  return resample(x, averaging_matrix(out_h, x.dim(2)), averaging_matrix(out_w, x.dim(3)));
+}
+Tensor upsample_nearest(const Tensor& x, int64 factor) {
+  check_image("upsample_nearest", x);
+  if (factor < 1) fail<ShapeError>("upsample_nearest: factor {} for {}", factor, x.shape().str());
+  const int64 n = x.dim(0), c = x.dim(1), h = x.dim(2), w = x.dim(3);
+  const Tensor spread = broadcast_to(reshape(x, Shape{n, c, h, 1, w, 1}), {n, c, h, factor, w, factor});
+  return reshape(spread, Shape{n, c, h * factor, w * factor});
+}
+Tensor upsample_bilinear(const Tensor& x, int64 out_h, int64 out_w) {
+  check_image("upsample_bilinear", x);
+  if (out_h < 1 || out_w < 1 || x.dim(2) < 1 || x.dim(3) < 1)
+    fail<ShapeError>("upsample_bilinear: {} to {} x {}", x.shape().str(), out_h, out_w);
+  return resample(x, interpolation_matrix(out_h, x.dim(2)), interpolation_matrix(out_w, x.dim(3)));
+}
+
+PrimitiveList pool_primitives() { return {&kMaxPool, &kTakeWinners, &kUnpool, &kAvgPool, &kAvgPoolGrad}; }
+
+}  // namespace gradus
