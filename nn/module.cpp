@@ -67,14 +67,12 @@ void Module::check_name(const std::string& name) const {
     fail<UsageError>("module: the name '{}' is taken", name);
 }
 
-Module& Module::adopt(const std::string& name, std::unique_ptr<Module> child) {
+void Module::attach(const std::string& name, std::unique_ptr<Module> child) {
   check_name(name);
-  if (!child) fail<UsageError>("module: child '{}' is null", name);
   for (const ParameterPtr& p : child->parameters()) p->name = name + "." + p->name;
   child->name_ = name;
   child->parent_ = this;
   children_.push_back({name, std::move(child)});
-  return *children_.back().module;
 }
 
 ParamSlot Module::parameter(const std::string& name, ParamKind kind, const Shape& shape, Init init) {

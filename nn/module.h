@@ -105,12 +105,15 @@ class Module {
   /// Makes a child of type M. Throws UsageError for an empty, dotted or taken name.
   template <class M, class... Args>
   M& add(const std::string& name, Args&&... args) {
-    auto child = std::make_unique<M>(std::forward<Args>(args)...);
+    return adopt(name, std::make_unique<M>(std::forward<Args>(args)...));
+  }
+  /// Takes over a module that was made elsewhere.
+  template <class M>
+  M& adopt(const std::string& name, std::unique_ptr<M> child) {
     M& reference = *child;
-    adopt(name, std::move(child));
+    attach(name, std::move(child));
     return reference;
   }
-  Module& adopt(const std::string& name, std::unique_ptr<Module> child);
   /// A trainable tensor, zeros until initialise().
   ParamSlot parameter(const std::string& name, ParamKind kind, const Shape& shape, Init init);
   /// Registers a slot of another module under a name of this one (tied weights).
@@ -127,8 +130,8 @@ class Module {
   }
 
  private:
-  friend class CallTrace;
   Tensor finish_call(const Input& x, Tensor y);
+  void attach(const std::string& name, std::unique_ptr<Module> child);
   void check_name(const std::string& name) const;
 
   std::string name_;

@@ -1,0 +1,126 @@
+#include "nn/layers/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/nn_ops.h"
+#include "autograd/ops/shape_ops.h"
+#include "nn/layers/embedding.h"
+
+namespace gradus {
+namespace {
+
+const AttentionOptions& checked(const AttentionOptions& o) {
+  if (o.heads < 1 || o.dim < 1 || o.dim % o.heads)
+    fail<UsageError>("attention: {} heads do not divide dim = {}", o.heads, o.dim);
+  if (o.rotary && o.dim / o.heads % 2)
+    fail<UsageError>("attention: rotary embedding needs heads of even size, dim/heads = {}", o.dim / o.heads);
+  return o;
+}
+
+// 0 where position t may see s <= t, -infinity elsewhere: added to scores (T,T).
+Tensor causal_bias(int64 t) {
+  Tensor bias = Tensor::zeros({t, t});
+  real* out = bias.mutable_data();
+  for (int64 i = 0; i < t; ++i)
+    std::fill(out + i * t + i + 1, out + (i + 1) * t, -std::numeric_limits<real>::infinity());
+  return bias;
+}
+
+// Writes part (B,H,T,D) behind the first `length` positions of whole (B,H,capacity,D).
+void append(Tensor& whole, const Tensor& part, int64 length) {
+  const int64 rows = part.dim(0) * part.dim(1), t = part.dim(2), d = part.dim(3), capacity = whole.dim(2);
+  real* out = whole.mutable_data();
+  for (int64 r = 0; r < rows; ++r)
+    std::copy_n(part.data() + r * t * d, t * d, out + (r * capacity + length) * d);
+}
+
+}  // namespace
+
+MultiHeadAttention::MultiHeadAttention(const AttentionOptions& o)
+    : qkv(add<Linear>(checked(o).qkv_name, o.dim, 3 * o.dim, o.bias)),
+      proj(add<Linear>(o.proj_name, o.dim, o.dim, o.bias)),
+      options_(o),
+      drop_(add<Dropout>("drop", o.dropout)) {}
+
+MultiHeadAttention::Heads MultiHeadAttention::split(const Tensor& x, int64 offset) {
+  if (x.rank() != 3 || x.dim(2) != options_.dim)
+    fail<ShapeError>("attention: needs (B,T,{}), got {}", options_.dim, x.shape().str());
+  const int64 b = x.dim(0), t = x.dim(1), h = options_.heads, d = options_.dim / h;
+  const Tensor all = permute(reshape(qkv(x), Shape{b, t, 3, h, d}), {2, 0, 3, 1, 4});  // (3,B,H,T,D)
+  const auto part = [&](int64 i) { return reshape(slice(all, 0, i, i + 1), Shape{b, h, t, d}); };
+  Heads heads{part(0), part(1), part(2)};
+  if (options_.rotary) {
+    heads.q = rotary(heads.q, offset);
+    heads.k = rotary(heads.k, offset);
+  }
+  return heads;
+}
+
+Tensor MultiHeadAttention::merge(const Tensor& heads) {
+  const Tensor rows = permute(heads, {0, 2, 1, 3});  // (B,T,H,D)
+  return drop_(proj(reshape(rows, Shape{rows.dim(0), rows.dim(1), options_.dim})));
+}
+
+std::pair<Tensor, Tensor> MultiHeadAttention::composite(const Heads& h) {
+  const real scale = 1 / std::sqrt(static_cast<real>(h.q.dim(3)));
+  Tensor scores = matmul(h.q * scale, h.k, false, true);  // (B,H,T,T)
+  if (options_.causal) scores = scores + causal_bias(h.q.dim(2));
+  const Tensor weights = drop_(softmax(scores));
+  return {matmul(weights, h.v), weights};
+}
+
+Tensor MultiHeadAttention::forward(const Input& x) {
+  const Heads h = split(x.values(), 0);
+  if (training() && options_.dropout > 0) return merge(composite(h).first);
+  return merge(attention(h.q, h.k, h.v, options_.causal));
+}
+
+std::pair<Tensor, Tensor> MultiHeadAttention::with_weights(const Tensor& x) {
+  Tensor weights;
+  Tensor y = call(x, [&] {
+    auto [heads, w] = composite(split(x, 0));
+    weights = w;
+    return merge(heads);
+  });
+  return {y, weights};
+}
+
+KeyValueCache MultiHeadAttention::make_cache(int64 batch, int64 capacity) const {
+  const Shape shape{batch, options_.heads, capacity, options_.dim / options_.heads};
+  return {Tensor::zeros(shape), Tensor::zeros(shape), 0};
+}
+
+Tensor MultiHeadAttention::continued(const Tensor& x, KeyValueCache& cache) {
+  if (!options_.causal) fail<UsageError>("attention: only causal attention can be continued");
+  return call(x, [&] {
+    const Heads h = split(x, cache.length);
+    const int64 t = h.q.dim(2), end = cache.length + t;
+    if (h.k.dim(0) != cache.k.dim(0) || end > cache.k.dim(2))
+      fail<ShapeError>("attention: a cache of shape {} with {} positions used cannot take {}",
+                       cache.k.shape().str(), cache.length, h.k.shape().str());
+    append(cache.k, h.k, cache.length);
+    append(cache.v, h.v, cache.length);
+    const int64 before = std::exchange(cache.length, end);
+    if (before == 0) return merge(attention(h.q, h.k, h.v, true));
+    // Row i of x is position before + i: it sees the first before + i + 1 entries.
+    std::vector<Tensor> rows;
+    for (int64 i = 0; i < t; ++i)
+      rows.push_back(attention(slice(h.q, 2, i, i + 1), slice(cache.k, 2, 0, before + i + 1),
+                               slice(cache.v, 2, 0, before + i + 1)));
+    return merge(t == 1 ? rows[0] : concat(rows, 2));
+  });
+}
+
+std::string MultiHeadAttention::describe() const {
+  return fmt::format("MultiHeadAttention({}, heads={}{}{})", options_.dim, options_.heads,
+                     options_.causal ? ", causal" : "", options_.rotary ? ", rotary" : "");
+}
+
+int64 MultiHeadAttention::flops(const Shape& input, const Shape&) const {
+  return 4 * input.numel() * input[1];  // q k' and weights v, each 2 B T T dim; children count themselves
+}
+
+}  // namespace gradus

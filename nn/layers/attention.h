@@ -1,0 +1,62 @@
+// Multi-head self-attention.
+//
+// Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv 1706.03762. With q, k, v = x W' + b split into
+// heads of D = dim/heads:  y = concat_h( softmax(q_h k_h' / sqrt(D)) v_h ) W_o' + b_o.
+#pragma once
+
+#include "nn/layers/dropout.h"
+#include "nn/layers/linear.h"
+#include "nn/module.h"
+
+namespace gradus {
+
+/// Keys and values of the positions seen so far, (B,H,capacity,D), for sampling one token at a time.
+struct KeyValueCache {
+  Tensor k, v;
+  int64 length = 0;
+};
+
+struct AttentionOptions {
+  int64 dim = 128, heads = 4;
+  bool causal = false;
+  bool bias = true;
+  bool rotary = false;  ///< rotate queries and keys by their position
+  double dropout = 0;   ///< on the attention weights and on the output
+  const char* qkv_name = "qkv";
+  const char* proj_name = "proj";
+};
+
+/// x (B,T,dim) -> (B,T,dim). One linear map makes queries, keys and values, stacked in this order (timm's `qkv`,
+/// nanoGPT's `c_attn`). Throws UsageError if heads do not divide dim.
+class MultiHeadAttention : public Module {
+ public:
+  explicit MultiHeadAttention(const AttentionOptions& options);
+
+  Tensor forward(const Input& x) override;
+  /// The output and the attention weights (B,H,T,T) it was made with.
+  std::pair<Tensor, Tensor> with_weights(const Tensor& x);
+  /// Continues a causal sequence: appends x's keys and values to the cache (which must have room for them) and
+  /// attends over all of it. Equal to forward on the whole sequence. Throws UsageError if not causal.
+  Tensor continued(const Tensor& x, KeyValueCache& cache);
+  /// An empty cache with room for `capacity` positions of `batch` sequences.
+  KeyValueCache make_cache(int64 batch, int64 capacity) const;
+
+  std::string describe() const override;
+  int64 flops(const Shape& input, const Shape& output) const override;
+
+  Linear& qkv;
+  Linear& proj;
+
+ private:
+  struct Heads {
+    Tensor q, k, v;  // (B,H,T,D)
+  };
+  Heads split(const Tensor& x, int64 offset);
+  Tensor merge(const Tensor& heads);
+  std::pair<Tensor, Tensor> composite(const Heads& h);
+
+  AttentionOptions options_;
+  Dropout& drop_;
+};
+
+}  // namespace gradus
