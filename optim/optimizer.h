@@ -56,6 +56,9 @@ class Optimizer {
   virtual std::optional<double> scalar(std::string_view name) const = 0;
   /// A numeric option as it holds for this parameter ("lr"), if the rule has it.
   virtual std::optional<double> option(const Parameter& parameter, std::string_view key) const = 0;
+  /// By how much decoupled weight decay alone shrinks the parameter in a step at this scale: 1 - lr*weight_decay; 1
+  /// for a rule without it. Wrappers that change the rule's direction leave its decay alone by this.
+  virtual double kept_by_decay(const Parameter& /*parameter*/, double /*lr_scale*/) const { return 1; }
   /// Bytes of state over all parameters.
   virtual std::size_t state_bytes() const = 0;
 

@@ -3,15 +3,29 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "optim/rules/families.h"
 #include "optim/rules/rules.h"
 
 namespace gradus {
+namespace {
+
+std::vector<OptimizerEntry> join(const std::vector<std::vector<OptimizerEntry>>& families) {
+  std::vector<OptimizerEntry> all;
+  for (const auto& family : families) all.insert(all.end(), family.begin(), family.end());
+  return all;
+}
+
+}  // namespace
 
 const std::vector<OptimizerEntry>& optimizers() {
-  static const std::vector<OptimizerEntry> table = {
-      rules::sgd(),   rules::rmsprop(), rules::adagrad(),   rules::adadelta(),   rules::adam(),
-      rules::adamw(), rules::amsgrad(), rules::clip_norm(), rules::clip_value(),
-  };
+  static const std::vector<OptimizerEntry> table = join({
+      {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()},
+      {rules::adam(), rules::adamw(), rules::amsgrad()},
+      rules::layerwise_rules(),
+      {rules::clip_norm(), rules::clip_value()},
+      rules::clipping_transforms(),
+      rules::model_wrappers(),
+  });
   return table;
 }
 

@@ -16,6 +16,8 @@
 //                                                   extra gradients; update() gets the result as a fifth
 //                                                   argument
 //   static void step(Pass<Options>&)                the whole step, instead of update()
+//   static constexpr bool kDecoupled = true         its decay is always w*(1 - lr*weight_decay) (a rule with an option
+//                                                   `decoupled` need not say so)
 //   static const char* evaluation_slot(const Options&)  the slot that holds the weights to evaluate, or null
 #pragma once
 
@@ -119,6 +121,12 @@ class RuleOptimizer final : public Optimizer {
   std::optional<double> option(const Parameter& parameter, std::string_view key) const override {
     const ParamRow* row = table_.find(parameter);
     return row ? numeric_option(table_.options(row->group), key) : std::nullopt;
+  }
+  double kept_by_decay(const Parameter& parameter, double lr_scale) const override {
+    bool decoupled = option(parameter, "decoupled").value_or(0) != 0;
+    if constexpr (requires { R::kDecoupled; }) decoupled = R::kDecoupled;
+    if (!decoupled) return 1;
+    return 1 - lr_scale * option(parameter, "lr").value_or(0) * option(parameter, "weight_decay").value_or(0);
   }
   std::size_t state_bytes() const override { return table_.state_bytes(); }
   SavedState save_state() const override {

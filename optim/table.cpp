@@ -60,6 +60,7 @@ void ParamTableBase::load(const SavedState& saved) {
 
 void ParamTableBase::load_entries(const SavedState& saved) {
   shared_.clear();
+  steps = 0;
   for (auto& state : group_states_) state.clear();
   for (auto& row : rows_) row.state.clear(), row.steps = 0;
   for (const auto& [key, value] : saved.tensors) {

@@ -53,6 +53,9 @@ class Wrapper : public Optimizer {
     const auto own = row ? numeric_option(table_.options(row->group), key) : std::nullopt;
     return own ? own : inner_->option(parameter, key);
   }
+  double kept_by_decay(const Parameter& parameter, double lr_scale) const override {
+    return inner_->kept_by_decay(parameter, lr_scale);
+  }
   std::size_t state_bytes() const override { return table_.state_bytes() + inner_->state_bytes(); }
   void use_evaluation_weights(bool on) override { inner_->use_evaluation_weights(on); }
   SavedState save_state() const override {

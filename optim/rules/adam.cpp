@@ -86,6 +86,7 @@ struct AdamW {
       f("cautious", cautious, "move only where momentum and gradient agree");
     }
   };
+  static constexpr bool kDecoupled = true;
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
 };
 

@@ -1,0 +1,35 @@
+#include "optim/wrappers/direction.h"
+
+#include "optim/elements.h"
+
+namespace gradus {
+
+void Direction::apply() {
+  Tensor value = row->parameter->value.detach();
+  const Tensor &from = before, &move = step;
+  for_each_element(value, from, move, [k = keep](real& w, real b, real s) { w = k * b - s; });
+}
+
+std::vector<Tensor> weights_of(std::deque<ParamRow>& rows) {
+  std::vector<Tensor> out;
+  for (ParamRow& row : rows)
+    if (row.active()) out.push_back(row.parameter->value.clone());
+  return out;
+}
+
+std::vector<Direction> directions(std::deque<ParamRow>& rows, const std::vector<Tensor>& before,
+                                  const Optimizer& inner, double lr_scale) {
+  std::vector<Direction> out;
+  for (ParamRow& row : rows) {
+    if (!row.active()) continue;
+    const Parameter& p = *row.parameter;
+    const double lr = inner.option(p, "lr").value_or(1) * lr_scale;
+    const Tensor& from = before[out.size()];
+    Direction d{&row, from, from.clone(), static_cast<real>(inner.kept_by_decay(p, lr_scale)), lr};
+    for_each_element(d.step, p.value, [k = d.keep](real& s, real w) { s = k * s - w; });
+    out.push_back(std::move(d));
+  }
+  return out;
+}
+
+}  // namespace gradus
