@@ -123,7 +123,8 @@ std::vector<OptionInfo> describe_options(O options = {}) {
 /// (naming the valid ones and the nearest) and for a value of the wrong type or out of range.
 template <class O>
 void set_options(O& options, const OptionList& list, const std::string& where) {
-  for (const auto& [key, text] : list) {
+  for (const auto& option : list) {
+    const std::string &key = option.first, &text = option.second;
     bool found = false;
     std::vector<std::string> names;
     options.visit([&](const char* name, auto& field, const char*, const Limits& limits = {}) {
