@@ -1,0 +1,72 @@
+#include "core/byte_source.h"
+
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "core/gzip.h"
+#include "tests/temp_dir.h"
+
+using namespace gradus;
+
+namespace {
+
+std::vector<std::uint8_t> pattern(std::size_t n) {
+  std::vector<std::uint8_t> bytes(n);
+  for (std::size_t i = 0; i < n; ++i) bytes[i] = static_cast<std::uint8_t>(i * i >> 3);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("byte source: plain, packed and packed in two members read alike") {
+  const TempDir dir;
+  const auto bytes = pattern(300000);
+  const std::string plain = dir.write("plain.gz", bytes);  // known by content, not by name
+  const std::string packed = dir.write("packed", gzip(bytes));
+  auto both = gzip(std::span(bytes).first(1000));
+  const auto rest = gzip(std::span(bytes).subspan(1000));
+  both.insert(both.end(), rest.begin(), rest.end());
+  for (const std::string& path : {plain, packed, dir.write("members", both)}) {
+    const ByteSourcePtr source = open_file(path);
+    CHECK(source->remaining_bound() >= bytes.size());
+    CHECK(source->read_u32_be("a word") == (bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3]));
+    CHECK(source->offset() == 4);
+    const ByteBuffer part = source->read(bytes.size() - 4, "the rest");
+    CHECK(std::equal(bytes.begin() + 4, bytes.end(), part.data()));
+    source->expect_end("the rest");
+    CHECK(open_file(path)->read_all(bytes.size()) == bytes);
+    CHECK_THROWS_AS(open_file(path)->read_all(bytes.size() - 1), DataError);
+  }
+}
+
+TEST_CASE("byte source: what is missing is named with file, offset and size") {
+  const TempDir dir;
+  const std::string path = dir.write("short", std::string_view("abcde"));
+  const ByteSourcePtr source = open_file(path);
+  source->read_u32_be("a word");
+  char two[2];
+  CHECK_THROWS_WITH_AS(
+      source->read(two, 2, "the header"),
+      (path + ": at offset 4: expected the header (2 bytes), but the file ends after 1 of them").c_str(),
+      DataError);
+  CHECK_THROWS_WITH_AS(open_file(path)->read(std::uint64_t{1} << 60, "the body"),
+                       doctest::Contains("at most 5 are left"), DataError);
+  CHECK_THROWS_WITH_AS(open_file(path)->expect_end("nothing"),
+                       doctest::Contains("expected the end of the file"), DataError);
+  CHECK_THROWS_WITH_AS(open_file(dir / "absent"), doctest::Contains("cannot open"), DataError);
+  CHECK_THROWS_WITH_AS(open_file(dir.path()), doctest::Contains("not a regular file"), DataError);
+  CHECK(open_file(dir.write("empty", std::string_view()))->read_all(0).empty());
+}
+
+TEST_CASE("gzip: truncated and damaged data are refused") {
+  const auto bytes = pattern(5000);
+  const auto packed = gzip(bytes);
+  for (std::size_t keep : {std::size_t{2}, std::size_t{10}, packed.size() / 2, packed.size() - 1}) {
+    const auto source = memory_source(std::span(packed).first(keep), "x.gz");
+    CHECK_THROWS_WITH_AS(source->read_all(1 << 20), doctest::Contains("truncated"), DataError);
+  }
+  auto damaged = packed;
+  damaged.at(damaged.size() - 6) ^= 1;  // the checksum
+  CHECK_THROWS_WITH_AS(memory_source(damaged, "x.gz")->read_all(1 << 20),
+                       doctest::Contains("x.gz: at offset"), DataError);
+}

@@ -1,0 +1,71 @@
+#include "core/image.h"
+
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "tests/temp_dir.h"
+
+using namespace gradus;
+
+namespace {
+
+Image gradient(int64 channels, int64 height, int64 width) {
+  Image image{channels, height, width, {}};
+  for (int64 i = 0; i < channels * height * width; ++i)
+    image.pixels.push_back(static_cast<std::uint8_t>(i * 37));
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("image: PNG written and read back, grey and colour") {
+  const TempDir dir;
+  for (int64 channels : {1, 3}) {
+    const Image image = gradient(channels, 5, 7);
+    write_png(dir / "x.png", image);
+    const Image back = read_image(dir / "x.png");
+    CHECK(back.channels == channels);
+    CHECK(back.height == 5);
+    CHECK(back.width == 7);
+    CHECK(back.pixels == image.pixels);
+    CHECK(read_image(dir / "x.png", 3).channels == 3);
+    CHECK(read_image(dir / "x.png", 1).channels == 1);
+  }
+}
+
+TEST_CASE("image: grey and colour") {
+  const Image colour{3, 1, 2, {255, 10, 0, 20, 0, 30}};
+  CHECK(to_channels(colour, 1).pixels ==
+        std::vector<std::uint8_t>{76, 18});  // 0.299 * 255; 2.99 + 11.74 + 3.42
+  CHECK(to_channels(Image{1, 1, 2, {4, 9}}, 3).pixels == std::vector<std::uint8_t>{4, 9, 4, 9, 4, 9});
+  CHECK_THROWS_AS(to_channels(colour, 2), UsageError);
+}
+
+TEST_CASE("image: resizing averages when shrinking and interpolates when enlarging") {
+  const Image flat{1, 3, 3, std::vector<std::uint8_t>(9, 77)};
+  CHECK(resize(flat, 7, 2).pixels == std::vector<std::uint8_t>(14, 77));
+  // Halving with a triangle two pixels wide: weights 1/8 3/8 3/8 1/8 inside, 3/7 3/7 1/7 at the border.
+  const Image row{1, 1, 4, {0, 70, 140, 210}};
+  CHECK(resize(row, 1, 2).pixels == std::vector<std::uint8_t>{50, 160});
+  const Image two{1, 1, 2, {0, 100}};
+  CHECK(resize(two, 1, 4).pixels == std::vector<std::uint8_t>{0, 25, 75, 100});
+  CHECK_THROWS_AS(resize(two, 0, 4), UsageError);
+}
+
+TEST_CASE("image: truncated, damaged and foreign files are refused") {
+  const TempDir dir;
+  write_png(dir / "x.png", gradient(3, 16, 16));
+  const std::string bytes = dir.read("x.png");
+  const auto refused = [&](const std::string& contents, const char* message) {
+    CHECK_THROWS_WITH_AS(read_image(dir.write("y.png", std::string_view(contents))),
+                         doctest::Contains(message), DataError);
+  };
+  refused("", "expected a PNG or JPEG signature");
+  refused("GIF89a.............", "expected a PNG or JPEG signature");
+  for (std::size_t keep : {std::size_t{8}, std::size_t{20}, bytes.size() / 2, bytes.size() - 1})
+    refused(bytes.substr(0, keep), "truncated");
+  std::string damaged = bytes;
+  damaged[bytes.size() / 2] ^= 4;
+  refused(damaged, "checksum");
+  refused(std::string("\xff\xd8\xff\xe0 and so on"), "JPEG end-of-image");
+}
