@@ -14,15 +14,14 @@ IdxFile read_idx(ByteSource& source, int axes) {
         "{}: at offset 0: expected the IDX magic number 0x{:08x} (unsigned bytes, {} {}), found 0x{:08x}",
         source.name(), expected, axes, axes == 1 ? "axis" : "axes", magic);
   IdxFile file;
+  for (int i = 0; i < axes; ++i) file.dims.push_back(source.read_u32_be("an IDX extent"));
   std::uint64_t total = 1;
-  for (int i = 0; i < axes; ++i) {
-    const std::uint32_t extent = source.read_u32_be("an IDX extent");
-    // Each product of an extent and what is already bounded by the file stays below 2^64.
+  for (const int64 dim : file.dims) {
+    const auto extent = static_cast<std::uint64_t>(dim);
     if (extent && total > source.remaining_bound() / extent)
-      source.complain(
-          fmt::format("the extents ask for more elements than the file can hold (axis {} is {})", i, extent));
+      source.complain(fmt::format("the extents {} ask for more elements than the file can hold",
+                                  fmt::join(file.dims, " x ")));
     total *= extent;
-    file.dims.push_back(extent);
   }
   file.bytes = source.read(total, "the IDX elements");
   source.expect_end("the IDX elements");

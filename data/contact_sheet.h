@@ -1,0 +1,13 @@
+// A contact sheet: what a data set looks like, on one picture.
+#pragma once
+
+#include "core/image.h"
+#include "data/dataset.h"
+
+namespace gradus {
+
+/// The first `per_class` images of each of the first `max_classes` classes, one class a row, with a thin
+/// frame and a zoom that makes small images readable. Throws UsageError if the set has no images.
+Image contact_sheet(const Dataset& data, int64 per_class = 16, int64 max_classes = 20);
+
+}  // namespace gradus
