@@ -1,0 +1,32 @@
+// Batch normalisation of (N,C,...) over all axes but 1, optionally with ReLU, as fused passes.
+//
+// Paper: Ioffe, Szegedy, "Batch Normalization", ICML 2015, arXiv 1502.03167. Per channel c, over m = N*H*W
+// elements:
+//   y = w * (x - mean) * rstd + b,   rstd = 1 / sqrt(var + eps),   var biased.
+//   dx = w * rstd * (g - sum(g)/m - xhat * sum(g*xhat)/m),   dw = sum(g*xhat),   db = sum(g);
+// with ReLU, g counts only where y > 0, which is found again from x.
+#pragma once
+
+#include "core/tensor.h"
+
+namespace gradus::kernels {
+
+struct BatchStats {
+  Tensor mean, var, rstd;  ///< (C) each; var biased
+};
+
+struct NormGrads {
+  Tensor dx, dw, db;  ///< dw and db undefined where not asked for
+};
+
+/// weight and bias (C) or undefined (1 and 0). Fills `stats`. Each channel's statistics are gathered in one
+/// pass (Chan's pairwise update, in double across images). Throws ShapeError.
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
+                  BatchStats& stats);
+/// All three gradients of batch_norm for dy = g.
+NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const BatchStats& stats, bool relu);
+/// y = relu?(x * gain + offset), gain and offset (C): batch norm with given statistics.
+Tensor channel_affine(const Tensor& x, const Tensor& gain, const Tensor& offset, bool relu);
+
+}  // namespace gradus::kernels
