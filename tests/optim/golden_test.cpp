@@ -9,13 +9,14 @@
 #include "core/error.h"
 #include "optim/registry.h"
 #include "optim/replay.h"
+#include "tests/paths.h"
 
 using namespace gradus;
 namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kFolder = fs::path(GRADUS_TESTS_DIR) / "goldens";
+const fs::path kFolder = gradus::tests::tests_dir() / "goldens";
 
 std::vector<fs::path> goldens() {
   std::vector<fs::path> files;
