@@ -97,21 +97,23 @@ ByteBuffer ByteSource::read(std::uint64_t n, const char* what) {
   return buffer;
 }
 
-std::vector<std::uint8_t> ByteSource::read_all(std::uint64_t limit) {
-  std::vector<std::uint8_t> all;
+ByteBuffer ByteSource::read_all(std::uint64_t limit) {
+  // One byte more than may come, so that the end shows without growing.
+  const std::uint64_t first = bound_is_exact() ? remaining_bound() : 1 << 20;
+  ByteBuffer all(static_cast<std::size_t>(std::min(limit, first) + 1));
   std::size_t size = 0;
-  for (;;) {
-    if (size == all.size())
-      all.resize(static_cast<std::size_t>(std::min(
-          limit + 1,
-          std::max<std::uint64_t>(std::min<std::uint64_t>(remaining_bound() + 1, 1 << 20), 2 * size))));
-    const std::size_t got = read_some(all.data() + size, all.size() - size);
-    if (!got) break;
+  while (const std::size_t got = read_some(all.data() + size, all.size() - size)) {
     size += got;
     offset_ += got;
     if (size > limit) complain(fmt::format("expected at most {} bytes", limit));
+    if (size == all.size()) {
+      ByteBuffer larger(
+          static_cast<std::size_t>(std::min<std::uint64_t>(limit + 1, 2 * std::uint64_t{size})));
+      std::memcpy(larger.data(), all.data(), size);
+      all = std::move(larger);
+    }
   }
-  all.resize(size);
+  all.truncate(size);
   return all;
 }
 
@@ -153,8 +155,8 @@ ByteSourcePtr memory_source(std::span<const std::uint8_t> bytes, std::string nam
 }
 
 std::string read_text_file(const std::string& path, std::uint64_t limit) {
-  const std::vector<std::uint8_t> bytes = open_file(path)->read_all(limit);
-  return {bytes.begin(), bytes.end()};
+  const ByteBuffer bytes = open_file(path)->read_all(limit);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace gradus

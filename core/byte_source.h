@@ -21,6 +21,8 @@ class ByteBuffer {
   const std::uint8_t* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
   std::span<const std::uint8_t> span() const { return {data(), size_}; }
+  /// Forgets the bytes from n on.
+  void truncate(std::size_t n) { size_ = n < size_ ? n : size_; }
 
  private:
   std::unique_ptr<std::uint8_t[]> data_;
@@ -37,6 +39,8 @@ class ByteSource {
   std::uint64_t offset() const { return offset_; }
   /// No more than this many bytes can still come.
   virtual std::uint64_t remaining_bound() const = 0;
+  /// True if just that many come.
+  virtual bool bound_is_exact() const { return true; }
 
   /// Reads exactly n bytes. `what` names them in messages ("the header"). Throws DataError naming the file,
   /// the offset and what was expected if the file ends before.
@@ -44,7 +48,7 @@ class ByteSource {
   /// The next n bytes; allocates only what the input can hold. Throws DataError like read().
   ByteBuffer read(std::uint64_t n, const char* what);
   /// Everything to the end. Throws DataError if that is more than `limit` bytes.
-  std::vector<std::uint8_t> read_all(std::uint64_t limit);
+  ByteBuffer read_all(std::uint64_t limit);
   /// Big- and little-endian integers.
   std::uint32_t read_u32_be(const char* what);
   std::uint64_t read_u64_le(const char* what);

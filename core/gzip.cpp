@@ -27,6 +27,7 @@ class GzipSource : public ByteSource {
   std::uint64_t remaining_bound() const override {
     return (packed_->remaining_bound() + stream_.avail_in + sizeof(in_)) * 1032;
   }
+  bool bound_is_exact() const override { return false; }
 
  protected:
   std::size_t read_some(void* out, std::size_t n) override {

@@ -137,7 +137,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
 }
 
 Image read_image(const std::string& path, int channels) {
-  return decode_image(open_file(path)->read_all(kMaxFile), path, channels);
+  return decode_image(open_file(path)->read_all(kMaxFile).span(), path, channels);
 }
 
 void write_png(const std::string& path, const Image& image) {

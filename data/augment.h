@@ -44,4 +44,16 @@ class Augmentation {
   std::vector<std::shared_ptr<const Transform>> chain_;
 };
 
+struct TransformEntry {
+  std::string name, summary;
+  std::vector<OptionInfo> options;
+  std::shared_ptr<const Transform> (*make)(const OptionList& options);
+};
+
+/// All transforms, in the order of the help.
+const std::vector<TransformEntry>& transforms();
+/// "pad-crop,flip,cutout(size=8)" as a chain, applied from left to right; "" and "none" are the empty chain. Throws
+/// UsageError for an unknown transform, option or value.
+Augmentation parse_augmentation(const std::string& text);
+
 }  // namespace gradus

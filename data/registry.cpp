@@ -3,9 +3,14 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "data/cifar.h"
+#include "data/csv.h"
 #include "data/digits.h"
+#include "data/folder.h"
 #include "data/idx.h"
+#include "data/npy_pairs.h"
 #include "data/places.h"
+#include "data/text.h"
 #include "data/views.h"
 
 namespace gradus {
@@ -66,6 +71,42 @@ Data fashion_mnist(const DatasetEntry& entry, const OptionList& list, const Data
   return idx_pair(std::move(info), entry, list, places);
 }
 
+Data cifar10(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
+  const auto o = options_of<WithViews<None>>(entry, list);
+  return apply_views(open_cifar10(places), o.views);
+}
+
+Data cifar100(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
+  const auto o = options_of<WithViews<Cifar100Options>>(entry, list);
+  return apply_views(open_cifar100(o.own, places), o.views);
+}
+
+Data folder(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
+  const auto o = options_of<WithViews<FolderOptions>>(entry, list);
+  return apply_views(open_folder(o.own, places), o.views);
+}
+
+Data npy(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+  const auto o = options_of<WithViews<NpyOptions>>(entry, list);
+  return apply_views(open_npy(o.own), o.views);
+}
+
+Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+  const auto o = options_of<WithViews<CsvOptions>>(entry, list);
+  return apply_views(open_csv(o.own), o.views);
+}
+
+Data tiny_shakespeare(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
+  const auto o = options_of<TextOptions>(entry, list);
+  return open_text(entry.name, find_data_file(entry.name, "input.txt", places), o, places);
+}
+
+Data text(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
+  const auto o = options_of<TextFileOptions>(entry, list);
+  if (o.path.empty()) fail<UsageError>("data set text: needs path=FILE");
+  return open_text(entry.name, o.path, o, places);
+}
+
 template <class O>
 DatasetEntry entry(const char* name, const char* summary, DataKind kind, bool needs_files,
                    decltype(&digits) open) {
@@ -84,6 +125,22 @@ const std::vector<DatasetEntry>& datasets() {
       entry<WithViews<None>>("fashion-mnist",
                              "grey clothes 28x28, 60,000 + 10,000 (Xiao, Rasul, Vollgraf 2017)",
                              DataKind::kImages, true, fashion_mnist),
+      entry<WithViews<None>>("cifar10",
+                             "colour photographs 32x32 of 10 classes, 50,000 + 10,000 (Krizhevsky 2009)",
+                             DataKind::kImages, true, cifar10),
+      entry<WithViews<Cifar100Options>>("cifar100", "the same of 100 classes in 20 groups (Krizhevsky 2009)",
+                                        DataKind::kImages, true, cifar100),
+      entry<WithViews<FolderOptions>>("folder",
+                                      "your images: PNG and JPEG of any size, a directory per class",
+                                      DataKind::kImages, true, folder),
+      entry<WithViews<NpyOptions>>("npy", "your arrays: examples and labels or targets as .npy files",
+                                   DataKind::kVectors, true, npy),
+      entry<WithViews<CsvOptions>>("csv", "your table: a row an example, one column the label or target",
+                                   DataKind::kVectors, true, csv),
+      entry<TextOptions>("tinyshakespeare", "a million characters of Shakespeare's plays (Karpathy)",
+                         DataKind::kText, true, tiny_shakespeare),
+      entry<TextFileOptions>("text", "your text: any file, as characters or bytes", DataKind::kText, true,
+                             text),
   };
   return table;
 }

@@ -34,7 +34,8 @@ TEST_CASE("byte source: plain, packed and packed in two members read alike") {
     const ByteBuffer part = source->read(bytes.size() - 4, "the rest");
     CHECK(std::equal(bytes.begin() + 4, bytes.end(), part.data()));
     source->expect_end("the rest");
-    CHECK(open_file(path)->read_all(bytes.size()) == bytes);
+    const ByteBuffer all = open_file(path)->read_all(bytes.size());
+    CHECK(std::equal(all.data(), all.data() + all.size(), bytes.begin(), bytes.end()));
     CHECK_THROWS_AS(open_file(path)->read_all(bytes.size() - 1), DataError);
   }
 }
@@ -55,7 +56,7 @@ TEST_CASE("byte source: what is missing is named with file, offset and size") {
                        doctest::Contains("expected the end of the file"), DataError);
   CHECK_THROWS_WITH_AS(open_file(dir / "absent"), doctest::Contains("cannot open"), DataError);
   CHECK_THROWS_WITH_AS(open_file(dir.path()), doctest::Contains("not a regular file"), DataError);
-  CHECK(open_file(dir.write("empty", std::string_view()))->read_all(0).empty());
+  CHECK(open_file(dir.write("empty", std::string_view()))->read_all(0).size() == 0);
 }
 
 TEST_CASE("gzip: truncated and damaged data are refused") {

@@ -1,0 +1,139 @@
+#include "data/text.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/byte_source.h"
+#include "core/error.h"
+
+namespace gradus {
+namespace {
+
+class TextSet : public Dataset {
+ public:
+  TextSet(DatasetInfo info, std::vector<std::uint32_t> tokens)
+      : Dataset(std::move(info)), tokens_(std::move(tokens)) {}
+
+  int64 size() const override { return (count() - 1) / info_.example[0]; }
+  int64 starts() const override { return count() - info_.example[0]; }
+  void read_window(int64 start, int64* tokens, int64* next) const override {
+    const std::uint32_t* from = tokens_.data() + start;
+    const int64 n = info_.example[0];
+    std::copy_n(from, n, tokens);
+    std::copy_n(from + 1, n, next);
+  }
+
+ private:
+  int64 count() const { return static_cast<int64>(tokens_.size()); }
+  std::vector<std::uint32_t> tokens_;
+};
+
+// Fills in the vocabulary and returns the tokens of the text.
+std::vector<std::uint32_t> tokenize(const std::string& text, bool bytes, const std::string& path,
+                                    DatasetInfo& info) {
+  std::vector<std::uint32_t> tokens;
+  tokens.reserve(text.size());
+  if (bytes) {
+    for (int b = 0; b < 256; ++b) info.vocabulary.emplace_back(1, static_cast<char>(b));
+    for (char ch : text) tokens.push_back(static_cast<unsigned char>(ch));
+    return tokens;
+  }
+  const std::vector<std::string_view> characters = utf8_characters(text, path);
+  // The order of UTF-8 strings is the order of their code points.
+  const std::set<std::string_view> distinct(characters.begin(), characters.end());
+  std::map<std::string_view, std::uint32_t> ids;
+  for (std::string_view character : distinct) {
+    ids.emplace(character, static_cast<std::uint32_t>(info.vocabulary.size()));
+    info.vocabulary.emplace_back(character);
+  }
+  for (std::string_view character : characters) tokens.push_back(ids.find(character)->second);
+  return tokens;
+}
+
+}  // namespace
+
+Data open_text(const std::string& name, const std::string& path, const TextOptions& options,
+               const DataPlaces& places) {
+  DatasetInfo info;
+  info.name = name;
+  info.kind = DataKind::kText;
+  const int64 block = options.block.value_or(places.block);
+  info.example = {block};
+  const std::string text = read_text_file(path);
+  const std::vector<std::uint32_t> tokens = tokenize(text, options.level == "byte", path, info);
+  info.classes = static_cast<int64>(info.vocabulary.size());
+  const auto n = static_cast<int64>(tokens.size());
+  // 1 - 0.1 is a little above 0.9; the floor must not feel it.
+  const auto cut = static_cast<int64>(static_cast<double>(n) * (1 - options.val) + 1e-6);
+  for (const int64 part : {cut, n - cut})
+    if (part <= block)
+      fail<DataError>(
+          "{}: expected more than {} tokens in the training part and in the test part for windows of {}, "
+          "found {} and {}",
+          path, block, block, cut, n - cut);
+  const auto set = [&](int64 from, int64 to) {
+    return std::make_shared<TextSet>(info,
+                                     std::vector<std::uint32_t>(tokens.begin() + from, tokens.begin() + to));
+  };
+  return {set(0, cut), set(cut, n)};
+}
+
+Vocabulary::Vocabulary(const std::vector<std::string>& tokens) : tokens_(tokens) {
+  for (std::size_t i = 0; i < tokens_.size(); ++i) {
+    ids_.emplace(tokens_[i], static_cast<int64>(i));
+    longest_ = std::max(longest_, tokens_[i].size());
+  }
+}
+
+std::vector<int64> Vocabulary::encode(std::string_view text) const {
+  std::vector<int64> tokens;
+  while (!text.empty()) {
+    std::size_t length = std::min(longest_, text.size());
+    auto found = ids_.end();
+    for (; length > 0 && (found = ids_.find(text.substr(0, length))) == ids_.end(); --length) {
+    }
+    if (length == 0) fail<UsageError>("the vocabulary has no token for '{}'", text.substr(0, 4));
+    tokens.push_back(found->second);
+    text.remove_prefix(length);
+  }
+  return tokens;
+}
+
+std::string Vocabulary::decode(std::span<const int64> tokens) const {
+  std::string text;
+  for (int64 t : tokens) {
+    if (t < 0 || t >= static_cast<int64>(tokens_.size()))
+      fail<UsageError>("token {} is outside of the vocabulary of {}", t, tokens_.size());
+    text += tokens_[static_cast<std::size_t>(t)];
+  }
+  return text;
+}
+
+std::vector<std::string_view> utf8_characters(std::string_view text, const std::string& name) {
+  std::vector<std::string_view> characters;
+  characters.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = byte(at);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xc2 ? 0
+                               : lead < 0xe0 ? 2
+                               : lead < 0xf0 ? 3
+                               : lead < 0xf5 ? 4
+                                             : 0;
+    bool good = length > 0 && at + length <= text.size();
+    for (std::size_t i = 1; good && i < length; ++i) good = (byte(at + i) & 0xc0) == 0x80;
+    // Overlong forms, surrogates and what lies beyond U+10FFFF.
+    if (good && length > 2) {
+      const unsigned second = byte(at + 1);
+      good = !((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+               (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f));
+    }
+    if (!good) fail<DataError>("{}: at offset {}: expected UTF-8 (level=byte takes any file)", name, at);
+    characters.push_back(text.substr(at, length));
+    at += length;
+  }
+  return characters;
+}
+
+}  // namespace gradus
