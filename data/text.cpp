@@ -1,7 +1,6 @@
 #include "data/text.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/byte_source.h"
 #include "core/error.h"
@@ -28,6 +27,17 @@ class TextSet : public Dataset {
   std::vector<std::uint32_t> tokens_;
 };
 
+constexpr char32_t kCodePoints = 0x110000;
+
+std::string encode_utf8(char32_t c) {
+  const auto tail = [c](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3f)); };
+  const auto head = [c](unsigned mark, int shift) { return static_cast<char>(mark | c >> shift); };
+  if (c < 0x80) return {head(0, 0)};
+  if (c < 0x800) return {head(0xc0, 6), tail(0)};
+  if (c < 0x10000) return {head(0xe0, 12), tail(6), tail(0)};
+  return {head(0xf0, 18), tail(12), tail(6), tail(0)};
+}
+
 // Fills in the vocabulary and returns the tokens of the text.
 std::vector<std::uint32_t> tokenize(const std::string& text, bool bytes, const std::string& path,
                                     DatasetInfo& info) {
@@ -38,15 +48,15 @@ std::vector<std::uint32_t> tokenize(const std::string& text, bool bytes, const s
     for (char ch : text) tokens.push_back(static_cast<unsigned char>(ch));
     return tokens;
   }
-  const std::vector<std::string_view> characters = utf8_characters(text, path);
-  // The order of UTF-8 strings is the order of their code points.
-  const std::set<std::string_view> distinct(characters.begin(), characters.end());
-  std::map<std::string_view, std::uint32_t> ids;
-  for (std::string_view character : distinct) {
-    ids.emplace(character, static_cast<std::uint32_t>(info.vocabulary.size()));
-    info.vocabulary.emplace_back(character);
-  }
-  for (std::string_view character : characters) tokens.push_back(ids.find(character)->second);
+  const std::vector<char32_t> characters = decode_utf8(text, path);
+  std::vector<std::uint32_t> id(kCodePoints, 0);
+  for (char32_t c : characters) id[c] = 1;
+  for (char32_t c = 0; c < kCodePoints; ++c)
+    if (id[c]) {
+      id[c] = static_cast<std::uint32_t>(info.vocabulary.size());
+      info.vocabulary.push_back(encode_utf8(c));
+    }
+  for (char32_t c : characters) tokens.push_back(id[c]);
   return tokens;
 }
 
@@ -109,28 +119,29 @@ std::string Vocabulary::decode(std::span<const int64> tokens) const {
   return text;
 }
 
-std::vector<std::string_view> utf8_characters(std::string_view text, const std::string& name) {
-  std::vector<std::string_view> characters;
+std::vector<char32_t> decode_utf8(std::string_view text, const std::string& name) {
+  std::vector<char32_t> characters;
   characters.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned lead = byte(at);
     const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xc2 ? 0
+                               : lead < 0xc0 ? 0
                                : lead < 0xe0 ? 2
                                : lead < 0xf0 ? 3
-                               : lead < 0xf5 ? 4
+                               : lead < 0xf8 ? 4
                                              : 0;
     bool good = length > 0 && at + length <= text.size();
-    for (std::size_t i = 1; good && i < length; ++i) good = (byte(at + i) & 0xc0) == 0x80;
-    // Overlong forms, surrogates and what lies beyond U+10FFFF.
-    if (good && length > 2) {
-      const unsigned second = byte(at + 1);
-      good = !((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-               (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f));
+    char32_t c = length == 1 ? lead : lead & (0x7fu >> length);
+    for (std::size_t i = 1; good && i < length; ++i) {
+      good = (byte(at + i) & 0xc0) == 0x80;
+      c = c << 6 | (byte(at + i) & 0x3f);
     }
-    if (!good) fail<DataError>("{}: at offset {}: expected UTF-8 (level=byte takes any file)", name, at);
-    characters.push_back(text.substr(at, length));
+    // Overlong forms, surrogates and what lies beyond the last code point.
+    constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (!good || c < kLeast[length] || (c >= 0xd800 && c < 0xe000) || c >= kCodePoints)
+      fail<DataError>("{}: at offset {}: expected UTF-8 (level=byte takes any file)", name, at);
+    characters.push_back(c);
     at += length;
   }
   return characters;

@@ -50,7 +50,8 @@ class Vocabulary {
   std::size_t longest_ = 1;
 };
 
-/// Splits UTF-8 into characters. Throws DataError naming `name` and the offset of a byte that is not UTF-8.
-std::vector<std::string_view> utf8_characters(std::string_view text, const std::string& name);
+/// The characters (code points) of a UTF-8 text. Throws DataError naming `name` and the offset of a byte that is not
+/// UTF-8.
+std::vector<char32_t> decode_utf8(std::string_view text, const std::string& name);
 
 }  // namespace gradus

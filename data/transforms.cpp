@@ -36,22 +36,25 @@ class PadCrop : public Transform {
     const int64 c = context.info.example[0], h = context.info.example[1], w = context.info.example[2];
     const int64 dy = rng.below(2 * o_.pad + 1) - o_.pad, dx = rng.below(2 * o_.pad + 1) - o_.pad;
     if (!dy && !dx) return;
+    // Columns x0..x1-1 of the result come from inside the image.
+    const int64 x0 = std::clamp<int64>(-dx, 0, w), x1 = std::clamp<int64>(w - dx, x0, w);
     std::vector<real> plane(static_cast<std::size_t>(h * w));
     for (int64 k = 0; k < c; ++k) {
       real* out = image + k * h * w;
       std::copy_n(out, h * w, plane.begin());
       const real border = black(context.info, k);
-      for (int64 y = 0; y < h; ++y)
-        for (int64 x = 0; x < w; ++x) {
-          int64 sy = y + dy, sx = x + dx;
-          const bool inside = sy >= 0 && sy < h && sx >= 0 && sx < w;
-          if (!inside && o_.fill == "black") {
-            out[y * w + x] = border;
-            continue;
-          }
-          sy = reflect(sy, h), sx = reflect(sx, w);
-          out[y * w + x] = plane[static_cast<std::size_t>(sy * w + sx)];
+      for (int64 y = 0; y < h; ++y) {
+        real* row = out + y * w;
+        if (o_.fill == "black" && (y + dy < 0 || y + dy >= h)) {
+          std::fill_n(row, w, border);
+          continue;
         }
+        const real* from = plane.data() + reflect(y + dy, h) * w;
+        std::copy(from + x0 + dx, from + x1 + dx, row + x0);
+        const auto outside = [&](int64 x) { return o_.fill == "black" ? border : from[reflect(x + dx, w)]; };
+        for (int64 x = 0; x < x0; ++x) row[x] = outside(x);
+        for (int64 x = x1; x < w; ++x) row[x] = outside(x);
+      }
     }
   }
 
