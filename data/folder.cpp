@@ -112,7 +112,7 @@ fs::path find_folder(const std::string& path, const DataPlaces& places) {
   if (path.empty()) fail<UsageError>("data set folder: needs path=DIR");
   std::vector<std::string> tried{path};
   if (!fs::path(path).is_absolute())
-    for (const std::string& folder : data_folders(path, places)) tried.push_back(folder);
+    for (const std::string& root : data_roots(places)) tried.push_back((fs::path(root) / path).string());
   for (const std::string& folder : tried)
     if (std::error_code error; fs::is_directory(folder, error)) return folder;
   fail<DataError>("data set folder: no directory {}", fmt::join(tried, " or "));

@@ -9,16 +9,18 @@ namespace gradus {
 
 namespace fs = std::filesystem;
 
+std::vector<std::string> data_roots(const DataPlaces& places) {
+  if (!places.data_dir.empty()) return {places.data_dir};
+  std::vector<std::string> roots;
+  if (const char* root = std::getenv("GRADUS_DATA"); root && *root) roots.emplace_back(root);
+  roots.emplace_back("datasets");
+  return roots;
+}
+
 std::vector<std::string> data_folders(const std::string& name, const DataPlaces& places) {
   std::vector<std::string> folders;
-  const auto add = [&](const fs::path& root) { folders.push_back((root / name).string()); };
-  if (!places.data_dir.empty()) {
-    add(places.data_dir);
-    folders.push_back(places.data_dir);
-    return folders;
-  }
-  if (const char* root = std::getenv("GRADUS_DATA"); root && *root) add(root);
-  add("datasets");
+  for (const std::string& root : data_roots(places)) folders.push_back((fs::path(root) / name).string());
+  if (!places.data_dir.empty()) folders.push_back(places.data_dir);
   return folders;
 }
 
