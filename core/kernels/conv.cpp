@@ -1,7 +1,12 @@
 #include "core/kernels/conv.h"
 
+#include <algorithm>
+
 #include "core/error.h"
+#include "core/kernels/conv_direct.h"
 #include "core/kernels/conv_lowered.h"
+#include "core/kernels/conv_pack.h"
+#include "core/kernels/conv_winograd.h"
 
 namespace gradus {
 namespace {
@@ -12,6 +17,16 @@ int64 out_extent(int64 in, int64 kernel, int64 stride, int64 pad, int64 dilation
 
 void check(const Shape& got, const Shape& expected, const char* op, const char* what) {
   if (!(got == expected)) fail<ShapeError>("{}: {} is {}, expected {}", op, what, got.str(), expected.str());
+}
+
+// The paths by shape alone, so that equal calls give equal results. Lanes hold images: with few of them most lanes
+// would idle, and a lowered product by BLAS is better. Winograd's transforms pay from a few channels on.
+enum class Path { kLowered, kDirect, kWinograd };
+Path path_for(const Shape& x, const Shape& w, const ConvSpec& spec) {
+  constexpr int64 kWinogradChannels = 8;
+  if (!kernels::enough_images(x[0])) return Path::kLowered;
+  return kernels::winograd_fits(w, spec) && std::min(w[0], w[1]) >= kWinogradChannels ? Path::kWinograd
+                                                                                      : Path::kDirect;
 }
 
 }  // namespace
@@ -42,17 +57,29 @@ namespace kernels {
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvSpec& spec, bool relu) {
   const Shape y_shape = conv2d_shape(x.shape(), w.shape(), spec);
   if (bias) check(bias.shape(), {y_shape[1]}, "conv2d", "bias");
-  return conv2d_lowered(x, w, bias, spec, relu);
+  const auto path = path_for(x.shape(), w.shape(), spec);
+  const auto run = path == Path::kLowered  ? conv2d_lowered
+                   : path == Path::kDirect ? conv2d_direct
+                                           : conv2d_winograd;
+  return run(x, w, bias, spec, relu);
 }
 
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& w, const Shape& x_shape, const ConvSpec& spec) {
   check(g.shape(), conv2d_shape(x_shape, w.shape(), spec), "conv2d_input_grad", "output gradient");
-  return conv2d_input_grad_lowered(g, w, x_shape, spec);
+  const auto path = path_for(x_shape, w.shape(), spec);
+  const auto run = path == Path::kLowered  ? conv2d_input_grad_lowered
+                   : path == Path::kDirect ? conv2d_input_grad_direct
+                                           : conv2d_input_grad_winograd;
+  return run(g, w, x_shape, spec);
 }
 
 Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape, const ConvSpec& spec) {
   check(g.shape(), conv2d_shape(x.shape(), w_shape, spec), "conv2d_weight_grad", "output gradient");
-  return conv2d_weight_grad_lowered(g, x, w_shape, spec);
+  const auto path = path_for(x.shape(), w_shape, spec);
+  const auto run = path == Path::kLowered  ? conv2d_weight_grad_lowered
+                   : path == Path::kDirect ? conv2d_weight_grad_direct
+                                           : conv2d_weight_grad_winograd;
+  return run(g, x, w_shape, spec);
 }
 
 }  // namespace kernels

@@ -1,6 +1,9 @@
 #include "core/kernels/conv.h"
 
 #include "core/error.h"
+#include "core/kernels/conv_direct.h"
+#include "core/kernels/conv_lowered.h"
+#include "core/kernels/conv_winograd.h"
 #include "core/threads.h"
 #include "tests/kernels/naive.h"
 
@@ -33,21 +36,32 @@ void check_case(const Case& c) {
   CAPTURE(c.w.str());
   CAPTURE(c.spec.stride_h);
   CAPTURE(c.spec.pad_h);
-  const double tolerance = naive::tolerance();
+  double tolerance = naive::tolerance();
 
-  CHECK(naive::error(kernels::conv2d(x, w, {}, c.spec), forward(x, w, {}, ys, c.spec)) < tolerance);
-  Doubles y = forward(x, w, bias, ys, c.spec);
-  CHECK(naive::error(kernels::conv2d(x, w, bias, c.spec), y) < tolerance);
-  for (double& v : y) v = std::max(v, 0.0);
-  CHECK(naive::error(kernels::conv2d(x, w, bias, c.spec, true), y) < tolerance);
-
-  Doubles dx(static_cast<size_t>(c.x.numel())), dw(static_cast<size_t>(c.w.numel()));
+  const Doubles plain = forward(x, w, {}, ys, c.spec), biased = forward(x, w, bias, ys, c.spec);
+  Doubles rectified = biased, dx(static_cast<size_t>(c.x.numel())), dw(static_cast<size_t>(c.w.numel()));
+  for (double& v : rectified) v = std::max(v, 0.0);
   naive::each_product(c.x, c.w, ys, c.spec, [&](int64 yi, int64 xi, int64 wi) {
     dx[static_cast<size_t>(xi)] += double(g.data()[yi]) * w.data()[wi];
     dw[static_cast<size_t>(wi)] += double(g.data()[yi]) * x.data()[xi];
   });
-  CHECK(naive::error(kernels::conv2d_input_grad(g, w, c.x, c.spec), dx) < tolerance);
-  CHECK(naive::error(kernels::conv2d_weight_grad(g, x, c.w, c.spec), dw) < tolerance);
+  const auto check_path = [&](const char* path, auto&& conv, auto&& input_grad, auto&& weight_grad) {
+    CAPTURE(path);
+    CHECK(naive::error(conv(x, w, Tensor(), c.spec, false), plain) < tolerance);
+    CHECK(naive::error(conv(x, w, bias, c.spec, false), biased) < tolerance);
+    CHECK(naive::error(conv(x, w, bias, c.spec, true), rectified) < tolerance);
+    CHECK(naive::error(input_grad(g, w, c.x, c.spec), dx) < tolerance);
+    CHECK(naive::error(weight_grad(g, x, c.w, c.spec), dw) < tolerance);
+  };
+  check_path("chosen", kernels::conv2d, kernels::conv2d_input_grad, kernels::conv2d_weight_grad);
+  check_path("lowered", kernels::conv2d_lowered, kernels::conv2d_input_grad_lowered,
+             kernels::conv2d_weight_grad_lowered);
+  check_path("direct", kernels::conv2d_direct, kernels::conv2d_input_grad_direct,
+             kernels::conv2d_weight_grad_direct);
+  if (!kernels::winograd_fits(c.w, c.spec)) return;
+  tolerance *= 10;
+  check_path("winograd", kernels::conv2d_winograd, kernels::conv2d_input_grad_winograd,
+             kernels::conv2d_weight_grad_winograd);
 }
 
 }  // namespace
@@ -80,6 +94,9 @@ TEST_CASE("conv kernels: forward and both gradients equal a plain double loop") 
       {{1, 2, 4, 4}, {2, 2, 1, 1}, {.stride_h = 3, .stride_w = 3}},
       {{1, 2, 3, 3}, {2, 2, 2, 2}, {.pad_h = 3, .pad_w = 3}},
       {{70, 2, 3, 3}, {2, 2, 3, 3}, same},
+      {{37, 9, 6, 5}, {10, 9, 3, 3}, {.pad_h = 2, .pad_w = 0}},
+      {{2, 3, 9, 9}, {3, 1, 5, 5}, {.stride_h = 2, .stride_w = 1, .pad_h = 2, .pad_w = 2, .groups = 3}},
+      {{1, 64, 6, 6}, {256, 64, 3, 3}, same},
   };
   for (const Case& c : cases) check_case(c);
 }

@@ -1,0 +1,86 @@
+#include "core/kernels/conv_pack.h"
+
+#include <algorithm>
+
+namespace gradus::kernels {
+namespace {
+
+// Walks the pixels of consecutive planes in memory order and says where each stands in the frame.
+class FrameCursor {
+ public:
+  FrameCursor(const Frame& frame, int64 h, int64 w, int64 plane_pixel)
+      : frame_(frame), h_(h), w_(w), row_(plane_pixel % (h * w) / w), column_(plane_pixel % w) {
+    at_ = plane_pixel / (h * w) * frame.plane() + (row_ + frame.top) * frame.width + column_ + frame.left;
+  }
+  int64 at() const { return at_; }
+  void next() {
+    ++at_;
+    if (++column_ < w_) return;
+    column_ = 0;
+    at_ += frame_.width - w_;
+    if (++row_ < h_) return;
+    row_ = 0;
+    at_ += (frame_.height - h_) * frame_.width;
+  }
+
+ private:
+  const Frame& frame_;
+  int64 h_, w_, row_, column_, at_;
+};
+
+}  // namespace
+
+LaneBuffer::LaneBuffer(int64 vectors) : memory_({std::max<int64>(1, vectors * kLanes)}) {
+  data_ = memory_.mutable_data();
+}
+
+void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
+                 const Frame& frame, real* packed) {
+  const int64 count = channels * h * w, whole = count / kLanes * kLanes;
+  FrameCursor cursor(frame, h, w, 0);
+  for (int64 p = 0; p < whole; p += kLanes) {
+    Lanes v[kLanes];
+    if (images == kLanes) {
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) v[l] = load(x + l * image_stride + p);
+    } else {
+      for (int l = 0; l < kLanes; ++l) v[l] = l < images ? load(x + l * image_stride + p) : Lanes{};
+    }
+    transpose(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i, cursor.next()) store(packed + cursor.at() * kLanes, v[i]);
+  }
+  for (int64 p = whole; p < count; ++p, cursor.next()) {
+    real* to = packed + cursor.at() * kLanes;
+    for (int64 l = 0; l < kLanes; ++l) to[l] = l < images ? x[l * image_stride + p] : real{0};
+  }
+}
+
+void unpack_run(const real* packed, int64 count, bool relu, int64 images, real* y, int64 image_stride) {
+  const Lanes zero{};
+  const int64 whole = count / kLanes * kLanes;
+  for (int64 p = 0; p < whole; p += kLanes) {
+    Lanes v[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) {
+      const Lanes t = load(packed + (p + i) * kLanes);
+      v[i] = relu ? (t <= zero ? zero : t) : t;  // NaN stays
+    }
+    transpose(v);
+    if (images == kLanes) {
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) store(y + l * image_stride + p, v[l]);
+    } else {
+      for (int l = 0; l < images; ++l) store(y + l * image_stride + p, v[l]);
+    }
+  }
+  for (int64 p = whole; p < count; ++p)
+    for (int64 l = 0; l < images; ++l) {
+      const real t = packed[p * kLanes + l];
+      y[l * image_stride + p] = relu && t <= 0 ? real{0} : t;
+    }
+}
+
+bool enough_images(int64 images) { return images * 5 >= image_groups(images) * kLanes * 2; }
+
+}  // namespace gradus::kernels
