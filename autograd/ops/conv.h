@@ -18,6 +18,12 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         int64 output_padding = 0);
 Tensor max_pool2d(const Tensor& x, const PoolSpec& spec);
 Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec);
+/// The derivative of max_pool2d at x in direction t (like x), and its adjoint on g (like the output): linear
+/// maps that follow the winners of x.
+Tensor max_pool2d_tangent(const Tensor& t, const Tensor& x, const PoolSpec& spec);
+Tensor max_pool2d_adjoint(const Tensor& g, const Tensor& x, const PoolSpec& spec);
+/// Adjoint of avg_pool2d for inputs of shape x.
+Tensor avg_pool2d_adjoint(const Tensor& g, const Shape& x, const PoolSpec& spec);
 Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w);
 Tensor upsample_nearest(const Tensor& x, int64 factor);
 Tensor upsample_bilinear(const Tensor& x, int64 out_h, int64 out_w);  ///< align_corners = false

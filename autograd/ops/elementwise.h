@@ -37,6 +37,7 @@ Tensor neg(const Tensor& x);
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator-(real s, const Tensor& a) { return add(neg(a), s); }
 Tensor reciprocal(const Tensor& x);
+Tensor reciprocal_or_zero(const Tensor& x);  ///< 1/x, but 0 with derivative 0 at x = 0
 inline Tensor operator/(real s, const Tensor& a) { return mul(reciprocal(a), s); }
 
 Tensor exp(const Tensor& x);

@@ -31,13 +31,13 @@ const Primitive kExp = unary<From::kOutput>(
     "exp", [](real x) { return exp(x); }, [](const auto& y) { return y; });
 
 const Primitive kLog = unary<From::kInput>(
-    "log", [](real x) { return std::log(x); }, [](const auto& x) { return reciprocal(x); });
+    "log", [](real x) { return log(x); }, [](const auto& x) { return reciprocal(x); });
 
 const Primitive kLog1p = unary<From::kInput>(
-    "log1p", [](real x) { return std::log1p(x); }, [](const auto& x) { return reciprocal(1 + x); });
+    "log1p", [](real x) { return log1p(x); }, [](const auto& x) { return reciprocal(1 + x); });
 
 const Primitive kExpm1 = unary<From::kOutput>(
-    "expm1", [](real x) { return std::expm1(x); }, [](const auto& y) { return y + 1; });
+    "expm1", [](real x) { return expm1(x); }, [](const auto& y) { return y + 1; });
 
 const Primitive kSqrt = unary<From::kOutput>(
     "sqrt", [](real x) { return std::sqrt(x); },
@@ -73,7 +73,7 @@ const Primitive kSigmoid = unary<From::kOutput>(
 
 // log(1 + e^x) without overflow.
 const Primitive kSoftplus = unary<From::kInput>(
-    "softplus", [](real x) { return std::max(x, real{0}) + std::log1p(exp(-std::abs(x))); },
+    "softplus", [](real x) { return std::max(x, real{0}) + log1p(exp(-std::abs(x))); },
     [](const auto& x) { return sigmoid(x); });
 
 // NaN stays NaN: a diverged run must show.
@@ -89,7 +89,7 @@ const Primitive kLeakyRelu = unary<From::kInput, real>(
     [](const auto& x, real a) { return if_positive(x, real{1}, a); });
 
 const Primitive kElu = unary<From::kBoth, real>(
-    "elu", [](real x, real a) { return x > 0 ? x : a * std::expm1(x); },
+    "elu", [](real x, real a) { return x > 0 ? x : a * expm1(x); },
     [](const auto& x, const auto& y, real a) { return if_positive(x, real{1}, y + a); });
 
 const Primitive kSilu = unary<From::kInput>(

@@ -22,5 +22,6 @@ PrimitiveList norm_primitives();
 PrimitiveList attention_primitives();
 PrimitiveList fft_primitives();
 PrimitiveList linalg_primitives();
+PrimitiveList forward_only_primitives();
 
 }  // namespace gradus

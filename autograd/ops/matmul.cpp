@@ -34,7 +34,7 @@ Tensor as_rows(const Tensor& t) { return reshape(t, {t.dim(-1) ? t.numel() / t.d
 // For y = x w' + b with cotangent g: dx = g w, dw = g' x, db = column sums of g.
 Grads linear_vjp(const Ctx& c, const Tensor& g) {
   Grads grads(static_cast<size_t>(c.inputs()));
-  if (c.needs(0)) grads[0] = matmul(g, c[1]);
+  if (c.needs(0)) grads[0] = reshape(matmul(as_rows(g), c[1]), c.shape(0));
   if (c.needs(1)) grads[1] = matmul(as_rows(g), as_rows(c[0]), true, false);
   if (c.inputs() == 3 && c.needs(2)) grads[2] = sum_to(as_rows(g), c.shape(2));
   return grads;

@@ -68,6 +68,15 @@ const Primitive kAvgPoolGrad = linear_map(
     [](const Ctx& c) { return kernels::avg_pool2d_grad(c[0], c.attr<Average>().spec, c.attr<Average>().x); },
     [](const Ctx& c, const Tensor& g) { return apply(kAvgPool, {g}, Attr::of(c.attr<Average>())); });
 
+Winners winners(const Tensor& x, const PoolSpec& spec) {
+  IntTensor index;
+  kernels::max_pool2d(x, spec, &index);
+  return {index, x.shape()};
+}
+void check_pooled(const char* op, const Tensor& g, const Shape& x, const PoolSpec& spec) {
+  if (const Shape y = pool2d_shape(x, spec, op); !(y == g.shape()))
+    fail<ShapeError>("{}: {} is not the pooled {} of x {}", op, g.shape().str(), y.str(), x.str());
+}
 void check_image(const char* op, const Tensor& x) {
   if (x.rank() != 4) fail<ShapeError>("{}: needs (N,C,H,W), not {}", op, x.shape().str());
 }
@@ -110,6 +119,19 @@ Tensor max_pool2d(const Tensor& x, const PoolSpec& spec) {
 Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec) {
   pool2d_shape(x.shape(), spec, "avg_pool2d");
   return apply(kAvgPool, {x}, Attr::of(Average{spec, x.shape()}));
+}
+Tensor max_pool2d_tangent(const Tensor& t, const Tensor& x, const PoolSpec& spec) {
+  if (!(t.shape() == x.shape()))
+    fail<ShapeError>("max_pool2d_tangent: {} for x {}", t.shape().str(), x.shape().str());
+  return apply(kTakeWinners, {t}, Attr::of(winners(x, spec)));
+}
+Tensor max_pool2d_adjoint(const Tensor& g, const Tensor& x, const PoolSpec& spec) {
+  check_pooled("max_pool2d_adjoint", g, x.shape(), spec);
+  return apply(kUnpool, {g}, Attr::of(winners(x, spec)));
+}
+Tensor avg_pool2d_adjoint(const Tensor& g, const Shape& x, const PoolSpec& spec) {
+  check_pooled("avg_pool2d_adjoint", g, x, spec);
+  return apply(kAvgPoolGrad, {g}, Attr::of(Average{spec, x}));
 }
 Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w) {
   check_image("adaptive_avg_pool2d", x);

@@ -5,22 +5,35 @@
 #include <cmath>
 
 #include "autograd/ops/elementwise.h"
+#include "core/kernels/vmath.h"
 
 namespace gradus {
 
-inline real exp(real x) { return std::exp(x); }
+inline real exp(real x) { return vmath::exp(x); }
+inline real log(real x) { return vmath::log(x); }
 inline real sin(real x) { return std::sin(x); }
 inline real cos(real x) { return std::cos(x); }
-inline real tanh(real x) { return std::tanh(x); }
-inline real erf(real x) { return std::erf(x); }
-inline real sigmoid(real x) { return 1 / (1 + std::exp(-x)); }
+inline real tanh(real x) { return vmath::tanh(x); }
+inline real erf(real x) { return vmath::erf(x); }
+inline real sigmoid(real x) { return vmath::sigmoid(x); }
 inline real square(real x) { return x * x; }
 inline real reciprocal(real x) { return 1 / x; }
 inline real sign(real x) { return static_cast<real>((x > 0) - (x < 0)); }
 inline real pow(real x, real p) { return std::pow(x, p); }
+
+// Kahan's corrections: whatever rounding 1 + x or exp(x) suffered cancels in the quotient. Branch-free, so
+// the loops vectorise in float.
+inline real log1p(real x) {
+  const real u = 1 + x, d = u - 1;
+  return d == 0 || u > real(1e18) ? (d == 0 ? x : log(u)) : log(u) * (x / d);
+}
+inline real expm1(real x) {
+  const real u = exp(x), d = u - 1, y = d * (x / log(u));
+  return d == 0 ? x : x < -20 || x > 20 ? d : y;
+}
+
 /// 1/x, but 0 at 0; its derivative -1/x^2 is 0 there, too.
 inline real reciprocal_or_zero(real x) { return x == 0 ? 0 : 1 / x; }
-Tensor reciprocal_or_zero(const Tensor& x);
 /// condition > 0 ? a : b.
 inline real if_positive(real condition, real a, real b) { return condition > 0 ? a : b; }
 inline Tensor if_positive(const Tensor& condition, const Tensor& a, const Tensor& b) {
