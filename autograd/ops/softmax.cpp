@@ -1,4 +1,6 @@
 // Softmax, log-softmax and the losses of classification and regression.
+#include "core/kernels/softmax.h"
+
 #include <cmath>
 
 #include "autograd/ops/factories.h"
@@ -14,8 +16,54 @@ Tensor along_last(const Tensor& x, int axis, Tensor (*f)(const Tensor&)) {
   return a == x.rank() - 1 ? f(x) : transpose(f(transpose(x, a, -1)), a, -1);
 }
 
-Tensor softmax_last(const Tensor& x) { return exp(x - logsumexp(x, {-1}, true)); }
-Tensor log_softmax_last(const Tensor& x) { return x - logsumexp(x, {-1}, true); }
+Tensor log_softmax_composite(const Tensor& x) { return x - logsumexp(x, {-1}, true); }
+
+// Fused passes over rows; the composites serve forward mode and higher orders.
+const Primitive kSoftmax{
+    .name = "softmax",
+    .forward = [](const Ctx& c) { return kernels::softmax(c[0]); },
+    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{kernels::softmax_grad(g, c.out())}; },
+    .composite = [](const Ctx& c) { return exp(log_softmax_composite(c[0])); },
+    .saves = kSaveOutput};
+const Primitive kLogSoftmax{
+    .name = "log_softmax",
+    .forward = [](const Ctx& c) { return kernels::log_softmax(c[0]); },
+    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{kernels::log_softmax_grad(g, c.out())}; },
+    .composite = [](const Ctx& c) { return log_softmax_composite(c[0]); },
+    .saves = kSaveOutput};
+
+struct CrossEntropy {
+  IntTensor labels;
+  real smoothing;
+};
+// Losses (N) of logits (N,C).
+const Primitive kCrossEntropy{
+    .name = "cross_entropy",
+    .forward =
+        [](const Ctx& c) {
+          const auto& a = c.attr<CrossEntropy>();
+          Tensor lse;
+          Tensor losses = kernels::cross_entropy_rows(c[0], a.labels, a.smoothing, &lse);
+          c.keep(std::move(lse));
+          return losses;
+        },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const auto& a = c.attr<CrossEntropy>();
+          return Grads{kernels::cross_entropy_rows_grad(g, c[0], a.labels, a.smoothing, c.kept(0))};
+        },
+    .composite =
+        [](const Ctx& c) {
+          const auto& [labels, smoothing] = c.attr<CrossEntropy>();
+          const int64 n = labels.numel();
+          const Tensor log_p = log_softmax_composite(c[0]);
+          const Tensor losses = neg(reshape(gather(log_p, 1, labels.view({n, 1})), Shape{n}));
+          if (smoothing == 0) return losses;
+          return (1 - smoothing) * losses - smoothing * mean(log_p, {1});
+        }};
+
+Tensor softmax_last(const Tensor& x) { return apply(kSoftmax, {x}); }
+Tensor log_softmax_last(const Tensor& x) { return apply(kLogSoftmax, {x}); }
 
 Tensor reduce(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
@@ -45,9 +93,7 @@ Tensor log_softmax(const Tensor& x, int axis) { return along_last(x, axis, log_s
 Tensor cross_entropy(const Tensor& logits, const IntTensor& labels, Reduction reduction, real label_smoothing,
                      const Tensor& sample_weights) {
   check_labels(logits, labels);
-  const Tensor log_p = log_softmax(logits, -1);
-  Tensor losses = neg(reshape(gather(log_p, 1, labels.view({labels.numel(), 1})), Shape{labels.numel()}));
-  if (label_smoothing != 0) losses = (1 - label_smoothing) * losses - label_smoothing * mean(log_p, {1});
+  const Tensor losses = apply(kCrossEntropy, {logits}, Attr::of(CrossEntropy{labels, label_smoothing}));
   if (!sample_weights.defined()) return reduce(losses, reduction);
   if (!(sample_weights.shape() == losses.shape()))
     fail<ShapeError>("cross_entropy: sample weights {} for {} samples", sample_weights.shape().str(),
@@ -74,6 +120,6 @@ Tensor dropout(const Tensor& x, real p, Rng& rng) {
   return x * kernels::map(keep, [scale = 1 / (1 - p)](real k) { return k * scale; });
 }
 
-PrimitiveList softmax_primitives() { return {}; }
+PrimitiveList softmax_primitives() { return {&kSoftmax, &kLogSoftmax, &kCrossEntropy}; }
 
 }  // namespace gradus

@@ -1,0 +1,131 @@
+// The fused fast paths of normalisation, softmax, cross-entropy and attention against their composites: values,
+// gradients, and second derivatives (which come from the composite either way, but must start from the fused
+// forward pass).
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "autograd/grad.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/nn_ops.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
+
+using namespace gradus;
+
+namespace {
+
+using Inputs = std::vector<Tensor>;
+using Function = std::function<Tensor(const Inputs&)>;
+
+// Largest difference, relative to the largest element of b.
+double difference(const Tensor& a, const Tensor& b) {
+  if (!(a.shape() == b.shape())) return INFINITY;
+  double worst = 0, scale = 1e-3;
+  for (int64 i = 0; i < a.numel(); ++i) {
+    const double d = std::fabs(double(a.data()[i]) - double(b.data()[i]));
+    if (!(d <= 1e300)) return INFINITY;
+    worst = std::max(worst, d);
+    scale = std::max(scale, std::fabs(double(b.data()[i])));
+  }
+  return worst / scale;
+}
+
+void check_equal(const Function& fused, const Function& composite, const Inputs& values) {
+  const double tolerance = sizeof(real) == 8 ? 1e-11 : 3e-5;
+  const auto derive = [&](const Function& f) {
+    Inputs in;
+    for (const Tensor& v : values) in.push_back(variable(v));
+    const Tensor y = f(in);
+    const Tensor weights = Rng(11).normal_tensor(y.shape());
+    const std::vector<Tensor> first = grad(sum(y * weights), in, {.retain_graph = true});
+    const std::vector<Tensor> again = grad(sum(y * weights), in, {.create_graph = true});
+    Tensor total = Tensor::zeros({});
+    for (const Tensor& g : again) total = total + sum(g * Rng(12).normal_tensor(g.shape()));
+    std::vector<Tensor> all = grad(total, in, {.allow_unused = true});
+    for (size_t i = 0; i < all.size(); ++i)
+      if (!all[i].defined()) all[i] = Tensor::zeros(values[i].shape());
+    all.insert(all.begin(), first.begin(), first.end());
+    all.insert(all.begin(), y);
+    return all;
+  };
+  const auto a = derive(fused), b = derive(composite);
+  for (size_t i = 0; i < a.size(); ++i) {
+    CAPTURE(i);
+    CHECK(difference(a[i], b[i]) < tolerance);
+  }
+}
+
+Tensor standardized(const Tensor& x, const Axes& axes, real eps) {
+  const Tensor d = x - mean(x, axes, true);
+  return d * rsqrt(mean(square(d), axes, true) + eps);
+}
+
+}  // namespace
+
+TEST_CASE("fused: layer_norm and rms_norm equal their composites to second order") {
+  Rng rng(1);
+  const Inputs in{rng.normal_tensor({6, 9}, 1, 2), rng.normal_tensor({9}), rng.normal_tensor({9})};
+  check_equal([](const Inputs& t) { return layer_norm(t[0], t[1], t[2], real(1e-5)); },
+              [](const Inputs& t) { return standardized(t[0], {-1}, real(1e-5)) * t[1] + t[2]; }, in);
+  check_equal(
+      [](const Inputs& t) { return rms_norm(t[0], t[1], real(1e-5)); },
+      [](const Inputs& t) { return t[0] * rsqrt(mean(square(t[0]), {-1}, true) + real(1e-5)) * t[1]; },
+      {in[0], in[1]});
+}
+
+TEST_CASE("fused: batch_norm, with and without relu, equals its composite to second order") {
+  Rng rng(2);
+  const Inputs in{rng.normal_tensor({5, 3, 4, 2}, 1, 2), rng.normal_tensor({3}, 1, real(0.2)),
+                  rng.normal_tensor({3})};
+  const auto composite = [](const Inputs& t) {
+    return standardized(t[0], {0, 2, 3}, real(1e-5)) * reshape(t[1], Shape{3, 1, 1}) +
+           reshape(t[2], Shape{3, 1, 1});
+  };
+  Tensor batch_mean, batch_var;
+  check_equal(
+      [&](const Inputs& t) { return batch_norm(t[0], t[1], t[2], real(1e-5), &batch_mean, &batch_var); },
+      composite, in);
+  CHECK(difference(batch_mean, mean(in[0], {0, 2, 3})) < 1e-5);
+  CHECK(difference(batch_var, var(in[0], {0, 2, 3}, false, 0)) < 1e-5);
+  check_equal([](const Inputs& t) { return batch_norm_relu(t[0], t[1], t[2], real(1e-5)); },
+              [&](const Inputs& t) { return relu(composite(t)); }, in);
+}
+
+TEST_CASE("fused: softmax, log_softmax and cross_entropy equal their composites to second order") {
+  Rng rng(3);
+  const Inputs in{rng.normal_tensor({4, 7}, 0, 2)};
+  const IntTensor labels = IntTensor::from({4}, {6, 0, 3, 3});
+  const auto log_p = [](const Tensor& x) { return x - logsumexp(x, {-1}, true); };
+  check_equal([](const Inputs& t) { return softmax(t[0]); },
+              [&](const Inputs& t) { return exp(log_p(t[0])); }, in);
+  check_equal([](const Inputs& t) { return log_softmax(t[0]); }, [&](const Inputs& t) { return log_p(t[0]); },
+              in);
+  for (const real s : {real(0), real(0.1)})
+    check_equal([&](const Inputs& t) { return cross_entropy(t[0], labels, Reduction::kNone, s); },
+                [&](const Inputs& t) {
+                  const Tensor l = log_p(t[0]);
+                  const Tensor nll = neg(reshape(gather(l, 1, labels.view({4, 1})), Shape{4}));
+                  return (1 - s) * nll - s * mean(l, {1});
+                },
+                in);
+}
+
+TEST_CASE("fused: attention equals its composite to second order") {
+  Rng rng(4);
+  const Inputs in{rng.normal_tensor({2, 3, 5, 4}), rng.normal_tensor({2, 3, 5, 4}),
+                  rng.normal_tensor({2, 3, 5, 4})};
+  for (const bool causal : {false, true}) {
+    Tensor mask = Tensor::zeros({5, 5});
+    for (int64 i = 0; causal && i < 5; ++i)
+      for (int64 j = i + 1; j < 5; ++j) mask.mutable_data()[i * 5 + j] = -INFINITY;
+    check_equal([&](const Inputs& t) { return attention(t[0], t[1], t[2], causal); },
+                [&](const Inputs& t) {
+                  const Tensor scores = matmul(t[0], t[1], false, true) * real(0.5) + mask;
+                  return matmul(exp(scores - logsumexp(scores, {-1}, true)), t[2]);
+                },
+                in);
+  }
+}
