@@ -23,6 +23,9 @@ class Model : public Module {
   virtual Task task() const = 0;
   /// An input of n samples with the shape the model was built for, zeros (layer tables, checks).
   virtual Input example(int64 n) const = 0;
+  /// Fits what depends on the data and is not trained (whitening filters) to training inputs. Called once,
+  /// before the first step of a new run; most models have nothing to fit.
+  virtual void prepare(const Input& inputs) { static_cast<void>(inputs); }
 
   /// The text that builds this model again, all options written out: "mlp:hidden=256-128,act=relu,dropout=0".
   const std::string& spec() const { return spec_; }
@@ -52,6 +55,22 @@ class ImageModel : public Model {
   DataShape image_;
 };
 
+/// Reads text from left to right on behalf of a language model, remembering what it has read.
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  /// Reads T >= 1 further tokens of each sequence (N,T); returns the logits (N, vocabulary) of what comes
+  /// next.
+  virtual Tensor feed(const IntTensor& ids) = 0;
+};
+
+struct DecodeOptions {
+  bool cache = true;  ///< remember intermediate results; without, everything is computed again (same logits)
+  /// How many of the oldest tokens a model of limited context forgets when its context is full; 0: half of
+  /// it. 1 always looks at as many tokens as it can, at the price of reading them all again for each one.
+  int64 forget = 0;
+};
+
 /// A model on token ids.
 class TokenModel : public Model {
  public:
@@ -59,6 +78,10 @@ class TokenModel : public Model {
   /// vocabulary.
   TokenModel(const DataShape& data, int64 block, const char* where);
   Task task() const override { return Task::kLanguageModel; }
+  /// A reader of `batch` sequences, in evaluation mode. It must not outlive the model.
+  virtual std::unique_ptr<Decoder> decoder(int64 batch, const DecodeOptions& options = {}) = 0;
+  int64 vocabulary() const { return vocabulary_; }
+  int64 block() const { return block_; }
   Input example(int64 n) const override { return IntTensor::full({n, block_}, 0); }
 
  protected:

@@ -44,6 +44,12 @@ Parameters Module::parameters() const {
   return all;
 }
 
+Parameters Module::trainable() const {
+  Parameters all = parameters();
+  std::erase_if(all, [](const ParameterPtr& p) { return p->frozen; });
+  return all;
+}
+
 void Module::initialise(const Rng& rng) {
   std::unordered_set<const Parameter*> seen;
   visit([&](Module& m, const std::string&) {

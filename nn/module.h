@@ -62,6 +62,8 @@ class Module {
 
   /// All parameters of the tree, a shared one once: own first, then the children's, in order of registration.
   Parameters parameters() const;
+  /// Those that are not frozen.
+  Parameters trainable() const;
   /// Draws every parameter's first values with its initialiser from rng.fork(full name).
   void initialise(const Rng& rng);
 

@@ -19,6 +19,9 @@ struct ModelEntry {
   std::vector<OptionInfo> (*options)();
   /// Builds with the options; first values are not drawn yet.
   std::unique_ptr<Model> (*build)(const OptionList& options, const DataShape& data, const std::string& name);
+  /// Options and data of a network small enough for finite differences.
+  const char* tiny;
+  DataShape tiny_data;
 };
 std::span<const ModelEntry> models();
 /// Throws UsageError naming the valid ones and the nearest.

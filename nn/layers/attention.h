@@ -1,7 +1,7 @@
 // Multi-head self-attention.
 //
-// Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv 1706.03762. With q, k, v = x W' + b split into
-// heads of D = dim/heads:  y = concat_h( softmax(q_h k_h' / sqrt(D)) v_h ) W_o' + b_o.
+// Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv 1706.03762. With q, k, v = x W' + b split
+// into heads of D = dim/heads:  y = concat_h( softmax(q_h k_h' / sqrt(D)) v_h ) W_o' + b_o.
 #pragma once
 
 #include "nn/layers/dropout.h"
@@ -26,8 +26,8 @@ struct AttentionOptions {
   const char* proj_name = "proj";
 };
 
-/// x (B,T,dim) -> (B,T,dim). One linear map makes queries, keys and values, stacked in this order (timm's `qkv`,
-/// nanoGPT's `c_attn`). Throws UsageError if heads do not divide dim.
+/// x (B,T,dim) -> (B,T,dim). One linear map makes queries, keys and values, stacked in this order (timm's
+/// `qkv`, nanoGPT's `c_attn`). Throws UsageError if heads do not divide dim.
 class MultiHeadAttention : public Module {
  public:
   explicit MultiHeadAttention(const AttentionOptions& options);
@@ -35,8 +35,8 @@ class MultiHeadAttention : public Module {
   Tensor forward(const Input& x) override;
   /// The output and the attention weights (B,H,T,T) it was made with.
   std::pair<Tensor, Tensor> with_weights(const Tensor& x);
-  /// Continues a causal sequence: appends x's keys and values to the cache (which must have room for them) and
-  /// attends over all of it. Equal to forward on the whole sequence. Throws UsageError if not causal.
+  /// Continues a causal sequence: appends x's keys and values to the cache (which must have room for them)
+  /// and attends over all of it. Equal to forward on the whole sequence. Throws UsageError if not causal.
   Tensor continued(const Tensor& x, KeyValueCache& cache);
   /// An empty cache with room for `capacity` positions of `batch` sequences.
   KeyValueCache make_cache(int64 batch, int64 capacity) const;

@@ -12,6 +12,11 @@ class Sequential : public Module {
   M& push(Args&&... args) {
     return add<M>(std::to_string(size()), std::forward<Args>(args)...);
   }
+  /// Appends a module that was made elsewhere.
+  template <class M>
+  M& push(std::unique_ptr<M> made) {
+    return adopt(std::to_string(size()), std::move(made));
+  }
   int64 size() const { return static_cast<int64>(children().size()); }
   Module& operator[](int64 i) { return *children().at(static_cast<size_t>(i)).module; }
 
@@ -29,16 +34,15 @@ class ModuleList : public Module {
     return *items_.back();
   }
   const std::vector<M*>& items() const { return items_; }
-  auto begin() const { return items_.begin(); }
-  auto end() const { return items_.end(); }
+  size_t size() const { return items_.size(); }
   M& operator[](size_t i) const { return *items_.at(i); }
 
   Tensor forward(const Input&) override { fail<UsageError>("ModuleList: has no function; call its items"); }
-  /// The list's own name belongs into the path of errors: call items through it.
+  /// f(item, index) for each, with the list's name in the path of errors.
   template <class F>
   void for_each(F&& f) {
     const ModuleScope scope(name());
-    for (M* m : items_) f(*m);
+    for (size_t i = 0; i < items_.size(); ++i) f(*items_[i], i);
   }
   std::string describe() const override { return "ModuleList"; }
 

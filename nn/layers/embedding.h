@@ -20,12 +20,12 @@ class Embedding : public Module {
 /// (count, dim); dim even, else UsageError.
 Tensor sinusoidal_positions(int64 count, int64 dim, double base = 10000);
 
-/// The same features of real-valued positions (N) -> (N, dim), sines first, then cosines: the time embedding of
-/// diffusion models. `scale` multiplies the positions.
+/// The same features of real-valued positions (N) -> (N, dim), sines first, then cosines: the time embedding
+/// of diffusion models. `scale` multiplies the positions.
 Tensor sinusoidal_features(const Tensor& positions, int64 dim, double scale = 1000, double base = 10000);
 
-/// Rotary position embedding. Su et al., 2021, arXiv 2104.09864; pairs (i, i + D/2) are rotated (the layout of
-/// GPT-NeoX) by the angle (offset + t) / base^(2i/D). x (...,T,D), D even, else UsageError.
+/// Rotary position embedding. Su et al., 2021, arXiv 2104.09864; pairs (i, i + D/2) are rotated (the layout
+/// of GPT-NeoX) by the angle (offset + t) / base^(2i/D). x (...,T,D), D even, else UsageError.
 Tensor rotary(const Tensor& x, int64 offset = 0, double base = 10000);
 
 }  // namespace gradus

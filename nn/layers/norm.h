@@ -13,11 +13,14 @@ class Norm : public Module {
 };
 
 /// Batch normalisation. Ioffe and Szegedy, ICML 2015, arXiv 1502.03167.
-///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch (biased var_B),
-///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased variance
+///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch (biased
+///   var_B),
+///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased
+///               variance
 ///   evaluation: the same with the running statistics.
-/// x (N,C) or (N,C,H,W); names, defaults and momentum as torch's BatchNorm2d. Running statistics move in training
-/// mode unless RunState::update_statistics is off. Throws ShapeError if a channel has a single value in training.
+/// x (N,C) or (N,C,H,W); names, defaults and momentum as torch's BatchNorm2d. Running statistics move in
+/// training mode unless RunState::update_statistics is off. Throws ShapeError if a channel has a single value
+/// in training.
 class BatchNorm2d : public Norm {
  public:
   explicit BatchNorm2d(int64 channels, double momentum = 0.1, double eps = 1e-5);
@@ -86,7 +89,8 @@ class LayerNorm : public Module {
   double eps_;
 };
 
-/// y = x / sqrt(mean(x^2) + eps) * weight over the last axis. Zhang and Sennrich, NeurIPS 2019, arXiv 1910.07467.
+/// y = x / sqrt(mean(x^2) + eps) * weight over the last axis. Zhang and Sennrich, NeurIPS 2019, arXiv
+/// 1910.07467.
 class RMSNorm : public Module {
  public:
   explicit RMSNorm(int64 dim, double eps = 1e-6);

@@ -5,8 +5,10 @@
 
 namespace gradus {
 
-/// Long short-term memory. Hochreiter and Schmidhuber, Neural Computation 1997; with forget gate (Gers et al. 2000).
-///   (i, f, g, o) = x W_ih' + b_ih + h W_hh' + b_hh;   c = sigmoid(f) c + sigmoid(i) tanh(g);   h = sigmoid(o) tanh(c)
+/// Long short-term memory. Hochreiter and Schmidhuber, Neural Computation 1997; with forget gate (Gers et al.
+/// 2000).
+///   (i, f, g, o) = x W_ih' + b_ih + h W_hh' + b_hh;   c = sigmoid(f) c + sigmoid(i) tanh(g);   h =
+///   sigmoid(o) tanh(c)
 /// `weight_ih` (4H, in), `weight_hh` (4H, H), `bias_ih`, `bias_hh` (4H).
 class LSTMCell : public Module {
  public:
@@ -44,8 +46,8 @@ class GRUCell : public Module {
   int64 in_, hidden_;
 };
 
-/// Layers of LSTMs over a sequence: (N,T,in) -> (N,T,H). Names as torch's LSTM: `weight_ih_l0`, `weight_hh_l0`,
-/// `bias_ih_l0`, `bias_hh_l0`, ..._l1. Dropout between layers.
+/// Layers of LSTMs over a sequence: (N,T,in) -> (N,T,H). Names as torch's LSTM: `weight_ih_l0`,
+/// `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, ..._l1. Dropout between layers.
 class LSTM : public Module {
  public:
   using State = std::vector<LSTMCell::State>;  // one a layer
@@ -54,7 +56,8 @@ class LSTM : public Module {
     State state;
     return run_from(x.values(), state);
   }
-  /// Continues from `state` (empty: zeros), which becomes the last one. Equal to forward on the whole sequence.
+  /// Continues from `state` (empty: zeros), which becomes the last one. Equal to forward on the whole
+  /// sequence.
   Tensor continued(const Tensor& x, State& state) {
     return call(x, [&] { return run_from(x, state); });
   }

@@ -1,0 +1,26 @@
+// Sampling text from a language model.
+#pragma once
+
+#include <functional>
+
+#include "nn/model.h"
+
+namespace gradus {
+
+struct SampleOptions {
+  double temperature = 1;  ///< divides the logits; 0 always takes the most likely token
+  int64 top_k = 0;         ///< only the k most likely tokens; 0: all
+  double top_p = 1;  ///< only the fewest most likely tokens whose probability reaches p (nucleus sampling)
+  DecodeOptions decode;
+};
+
+/// Draws a token from logits (V). Throws UsageError for options out of range, NumericError for NaN logits.
+int64 sample_token(std::span<const real> logits, const SampleOptions& options, Rng& rng);
+
+/// Reads the prompt (at least one token), then draws `count` tokens, each handed to `emit` as soon as it is
+/// drawn; emit returns false to stop. Reproducible: depends on the model, the prompt and the generator's
+/// state only.
+void generate(TokenModel& model, std::span<const int64> prompt, int64 count, const SampleOptions& options,
+              Rng& rng, const std::function<bool(int64)>& emit);
+
+}  // namespace gradus

@@ -1,0 +1,105 @@
+#include "nn/grad_check.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/grad.h"
+#include "nn/modes.h"
+
+namespace gradus {
+namespace {
+
+IntTensor random_ids(const Shape& shape, int64 count, Rng& rng) {
+  IntTensor ids(shape);
+  for (int64 i = 0; i < ids.numel(); ++i) ids.mutable_data()[i] = rng.below(count);
+  return ids;
+}
+
+double dot(const Tensor& a, const Tensor& b) {
+  double s = 0;
+  for (int64 i = 0; i < a.numel(); ++i)
+    s += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
+  return s;
+}
+
+// The parameters' values, put back at the end.
+class SavedValues {
+ public:
+  explicit SavedValues(const Parameters& parameters) : parameters_(parameters) {
+    for (const ParameterPtr& p : parameters) values_.push_back(p->value.clone());
+  }
+  ~SavedValues() {
+    for (size_t i = 0; i < values_.size(); ++i) parameters_[i]->value.copy_from(values_[i]);
+  }
+  SavedValues(const SavedValues&) = delete;
+  SavedValues& operator=(const SavedValues&) = delete;
+
+ private:
+  Parameters parameters_;
+  std::vector<Tensor> values_;
+};
+
+}  // namespace
+
+Batch random_batch(Model& model, int64 n, Rng& rng) {
+  const Input example = model.example(n);
+  const DataShape& data = model.data();
+  if (example.is_tokens())
+    return {random_ids(example.shape(), data.vocabulary, rng),
+            {random_ids(example.shape(), data.vocabulary, rng), {}}};
+  const Tensor x = rng.normal_tensor(example.shape());
+  switch (model.task()) {
+    case Task::kDenoising: {
+      Input clean = x;
+      if (data.classes) clean.classes = random_ids({n}, data.classes, rng);
+      Noised noised = add_noise(clean, rng);
+      return {noised.input, noised.target};
+    }
+    case Task::kRegression:
+      return {x, {{}, rng.normal_tensor({n, data.targets})}};
+    default:
+      return {x, {data.classes ? random_ids({n}, data.classes, rng) : IntTensor(), {}}};
+  }
+}
+
+GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double step, double scale) {
+  const SavedValues saved(model.parameters());
+  const ModeScope training(model, true);
+  Rng draw = rng.fork("values"), direction = rng.fork("directions"), data = rng.fork("data");
+  const Parameters parameters = model.trainable();
+  std::vector<Tensor> leaves;
+  for (const ParameterPtr& p : parameters) {
+    p->value.copy_from(draw.normal_tensor(p->value.shape(), 0, static_cast<real>(scale)));
+    leaves.push_back(p->value);
+  }
+  const Batch batch = random_batch(model, batch_size, data);
+  const Rng::State masks = model.run().rng.state();
+  const auto loss = [&] {
+    const Reevaluation same(model, masks);
+    return task_loss(model.task(), model(batch.input), batch.input, batch.target);
+  };
+  const std::vector<Tensor> gradients = grad(loss(), leaves);
+
+  const Recording off(false);
+  GradCheck worst;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& p = *parameters[i];
+    const Tensor centre = p.value.clone(), u = direction.normal_tensor(centre.shape());
+    const auto at = [&](double distance) {
+      Tensor moved = p.value.detach();
+      real* w = moved.mutable_data();
+      for (int64 j = 0; j < centre.numel(); ++j)
+        w[j] = centre.data()[j] + static_cast<real>(distance) * u.data()[j];
+      return static_cast<double>(loss().item());
+    };
+    const double analytic = dot(gradients[i], u), numeric = (at(step) - at(-step)) / (2 * step);
+    Tensor(p.value.detach()).copy_from(centre);
+    const double size = std::sqrt(dot(gradients[i], gradients[i]) * dot(u, u));
+    const double error =
+        std::abs(analytic - numeric) / std::max({1e-3 * size, std::abs(analytic), std::abs(numeric), 1e-8});
+    if (worst.parameter.empty() || !(error <= worst.error)) worst = {p.name, error, analytic, numeric};
+  }
+  return worst;
+}
+
+}  // namespace gradus

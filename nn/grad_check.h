@@ -1,0 +1,27 @@
+// Are a model's gradients right? Finite differences of its own loss in random directions.
+#pragma once
+
+#include "nn/task_loss.h"
+
+namespace gradus {
+
+/// A random batch of n samples that fits the model (inputs N(0, 1), labels uniform).
+struct Batch {
+  Input input;
+  Target target;
+};
+Batch random_batch(Model& model, int64 n, Rng& rng);
+
+struct GradCheck {
+  std::string parameter;  ///< where the worst error was
+  double error = 0;  ///< |analytic - numeric| / max(1e-3 * |gradient| |direction|, |analytic|, |numeric|)
+  double analytic = 0, numeric = 0;
+};
+/// For each trainable parameter: the derivative of the training loss along a random direction against the
+/// central difference with the given step. All parameters are first set to N(0, scale), so that nothing is
+/// hidden behind zeros, and are put back at the end; dropout masks are held. Meaningful in double (gradus64)
+/// only.
+GradCheck check_gradients(Model& model, const Rng& rng, int64 batch = 3, double step = 1e-5,
+                          double scale = 0.3);
+
+}  // namespace gradus
