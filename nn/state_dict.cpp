@@ -14,6 +14,12 @@ std::string listing(const std::vector<std::string>& names) {
   return text;
 }
 
+// Entries that torch's files carry and that are no weights: batch-norm counters, nanoGPT's causal masks.
+bool is_bookkeeping(const std::string& name) {
+  return name.ends_with("num_batches_tracked") || name.ends_with(".attn.bias") ||
+         name.ends_with(".attn.masked_bias");
+}
+
 }  // namespace
 
 StateDict state_dict(Module& module) {
@@ -31,7 +37,7 @@ void load_state_dict(Module& module, const StateDict& state, const std::string& 
   std::unordered_map<std::string, const Tensor*> given;
   std::vector<std::string> missing, unexpected, misshaped;
   for (const auto& [name, tensor] : state)
-    if (!name.ends_with("num_batches_tracked") && !given.emplace(name, &tensor).second)
+    if (!is_bookkeeping(name) && !given.emplace(name, &tensor).second)
       fail<DataError>("{}: '{}' occurs twice", source, name);
   StateDict own = state_dict(module);
   std::vector<std::pair<Tensor*, const Tensor*>> copies;

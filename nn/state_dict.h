@@ -17,7 +17,8 @@ StateDict state_dict(Module& module);
 
 /// Copies the tensors into the module. Nothing is changed if anything is wrong: throws DataError that lists
 /// every missing, unexpected and mis-shaped name, opened by `source` (a file). With strict = false, missing
-/// and unexpected names are passed over. torch's counters "*.num_batches_tracked" are ignored.
+/// and unexpected names are passed over. What torch keeps beside weights is ignored
+/// ("*.num_batches_tracked", nanoGPT's masks "*.attn.bias").
 void load_state_dict(Module& module, const StateDict& state, const std::string& source = "state dict",
                      bool strict = true);
 
