@@ -5,7 +5,7 @@
 
 #include "nn/state_dict.h"
 
-namespace gradus::test {
+namespace gradus::tests {
 
 /// Number i of a stream, in [-1, 1): a pure function of both.
 inline double hashed(std::uint32_t i, std::uint32_t stream) {
@@ -49,4 +49,4 @@ inline void fill(Module& module, double gain = std::sqrt(3.0)) {
   }
 }
 
-}  // namespace gradus::test
+}  // namespace gradus::tests

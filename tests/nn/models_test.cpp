@@ -16,7 +16,7 @@
 #include "tests/nn/hashed.h"
 
 using namespace gradus;
-using namespace gradus::test;
+using namespace gradus::tests;
 
 namespace {
 

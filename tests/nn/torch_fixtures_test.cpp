@@ -19,9 +19,10 @@
 #include "nn/task_loss.h"
 #include "optim/registry.h"
 #include "tests/nn/hashed.h"
+#include "tests/paths.h"
 
 using namespace gradus;
-using namespace gradus::test;
+using namespace gradus::tests;
 using nlohmann::json;
 
 namespace {
@@ -30,7 +31,7 @@ constexpr bool kDouble = sizeof(real) == 8;
 
 const json& fixtures() {
   static const json all = [] {
-    std::ifstream file(GRADUS_TESTS_DIR "/fixtures/nn/torch.json");
+    std::ifstream file(tests_dir() / "fixtures/nn/torch.json");
     REQUIRE(file.good());
     return json::parse(file);
   }();
