@@ -75,7 +75,8 @@ void Module::check_name(const std::string& name) const {
 
 void Module::attach(const std::string& name, std::unique_ptr<Module> child) {
   check_name(name);
-  for (const ParameterPtr& p : child->parameters()) p->name = name + "." + p->name;
+  const std::string above = path(), prefix = (above.empty() ? name : above + "." + name) + ".";
+  for (const ParameterPtr& p : child->parameters()) p->name = prefix + p->name;
   child->name_ = name;
   child->parent_ = this;
   children_.push_back({name, std::move(child)});
@@ -83,7 +84,9 @@ void Module::attach(const std::string& name, std::unique_ptr<Module> child) {
 
 ParamSlot Module::parameter(const std::string& name, ParamKind kind, const Shape& shape, Init init) {
   check_name(name);
-  ParamSlot slot(make_parameter(name, kind, Tensor::zeros(shape)), std::move(init));
+  const std::string above = path();
+  ParamSlot slot(make_parameter(above.empty() ? name : above + "." + name, kind, Tensor::zeros(shape)),
+                 std::move(init));
   slots_.push_back({name, slot});
   return slot;
 }

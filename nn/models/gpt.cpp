@@ -72,7 +72,11 @@ Tensor GptTrunk::embed(const IntTensor& ids, int64 first) {
                      ids.shape().str(), first, options_.block);
   Tensor h = wte(ids);  // (N,T,dim)
   const int64 end = first + ids.dim(1);
-  if (wpe_) h = h + slice(wpe_->weight, 0, first, end);
+  if (wpe_) {
+    IntTensor positions = IntTensor::arange(ids.dim(1));
+    for (int64 t = 0; t < ids.dim(1); ++t) positions.mutable_data()[t] += first;
+    h = h + (*wpe_)(positions);
+  }
   if (sinusoids_.defined()) h = h + sinusoids_.rows(first, end);
   return drop_(h);
 }

@@ -1,5 +1,6 @@
 #include "nn/models/unet.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "autograd/ops/elementwise.h"
@@ -10,7 +11,11 @@ namespace {
 
 constexpr int64 kEmbeddingFactor = 4;  // size of the time embedding over `channels`
 
-int64 groups_of(int64 channels) { return std::gcd(channels, int64{8}); }
+// Eight groups where each has four channels or more: in a group of one channel the normalisation would take
+// out what the time embedding adds to it.
+int64 groups_of(int64 channels) {
+  return std::gcd(channels, std::gcd(std::max<int64>(1, channels / 4), int64{8}));
+}
 
 ConvOptions same() { return {.pad = 1}; }
 

@@ -57,7 +57,7 @@ std::string message(const auto& f) {
 
 TEST_CASE("models: gradients of every model agree with finite differences" * doctest::skip(!kDouble)) {
   for (const ModelEntry& e : models()) {
-    CAPTURE(e.name);
+    CAPTURE(std::string(e.name));
     auto model = tiny(e);
     const StateDict before = state_dict(*model);
     std::vector<std::vector<real>> values;
@@ -96,7 +96,7 @@ TEST_CASE("models: with dropout, stochastic depth and other options gradients ho
 
 TEST_CASE("models: outputs have the task's shape; the spec builds the model again") {
   for (const ModelEntry& e : models()) {
-    CAPTURE(e.name);
+    CAPTURE(std::string(e.name));
     auto model = tiny(e, 3);
     Rng rng(1);
     const Batch batch = random_batch(*model, 4, rng);
@@ -123,7 +123,7 @@ TEST_CASE("models: outputs have the task's shape; the spec builds the model agai
       CHECK(a[i].first == b[i].first);
       CHECK(a[i].second.values() == b[i].second.values());
     }
-    const ParameterPtr& first = model->parameters()[0];
+    const ParameterPtr first = model->parameters()[0];
     if (!first->frozen && first->kind != ParamKind::kNorm)
       CHECK(tiny(e, 4)->parameters()[0]->value.values() != first->value.values());
     CHECK(model->spec().starts_with(std::string(e.name) + ":"));
@@ -327,7 +327,7 @@ TEST_CASE("layer table: names, shapes, parameters, operations") {
   CHECK(short_number(999) == "999");
   CHECK(short_number(1234567) == "1.23M");
   for (const ModelEntry& e : models()) {
-    CAPTURE(e.name);
+    CAPTURE(std::string(e.name));
     auto small = tiny(e);
     int64 sum = 0;
     for (const LayerRow& r : layer_table(*small).rows) sum += r.parameters;
@@ -415,4 +415,15 @@ TEST_CASE("siren: first values are the paper's") {
   CHECK(largest("net.0.weight") > 0.45);
   CHECK(largest("net.1.weight") <= std::sqrt(6.0 / 64) / 30 * (1 + 1e-6));
   CHECK(largest("net.1.weight") > 0.95 * std::sqrt(6.0 / 64) / 30);
+}
+
+TEST_CASE("models: parameters are called as in the state dict") {
+  for (const ModelEntry& e : models()) {
+    CAPTURE(std::string(e.name));
+    auto model = tiny(e);
+    for (const ParameterPtr& p : model->parameters()) {
+      CAPTURE(p->name);
+      CHECK(model->find_slot(p->name).parameter() == p);
+    }
+  }
 }

@@ -59,6 +59,31 @@ TEST_CASE("module: parameters carry full names in order of registration") {
   CHECK_THROWS_AS(net.find_slot("tail.a"), UsageError);
 }
 
+TEST_CASE("module: names are full whichever of parent and child was attached first") {
+  struct Grows : Module {
+    Grows() { add<Inner>("late"); }
+    void grow() { parameter("own", ParamKind::kBias, {1}, init::zeros()); }
+    Tensor forward(const Input& x) override { return x.values(); }
+  };
+  struct Outer : Module {
+    Grows& first = add<Grows>("first");
+    Outer() { first.grow(); }
+    Tensor forward(const Input& x) override { return x.values(); }
+  };
+  struct Top : Module {
+    Outer& outer = add<Outer>("outer");
+    Tensor forward(const Input& x) override { return x.values(); }
+  };
+  Top net;
+  std::vector<std::string> names, paths;
+  for (const auto& p : net.parameters()) names.push_back(p->name);
+  for (const auto& entry : state_dict(net))
+    if (!entry.first.ends_with("passes")) paths.push_back(entry.first);
+  CHECK(names ==
+        std::vector<std::string>{"outer.first.own", "outer.first.late.a.shift", "outer.first.late.b.shift"});
+  CHECK(paths == names);
+}
+
 TEST_CASE("module: names are one word and unique") {
   struct Bad : Module {
     Bad(const char* first, const char* second) {
