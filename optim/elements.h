@@ -103,6 +103,31 @@ double sum_elements(const Args&... args) {
   (std::make_index_sequence<count>());
 }
 
+/// body(a[i], b[i], ...) for i in 0..n-1 on the calling thread: the inner loop of a pass by rows. The arrays
+/// must not overlap.
+template <class Body, class... P>
+void elements(int64 n, const Body& body, P* __restrict... p) {
+  detail::run_elements(0, n, body, p...);
+}
+/// The sum of body(a[i], ...) for i in 0..n-1 on the calling thread, in the fixed order of sum_elements.
+template <class Body, class... P>
+double sum_of(int64 n, const Body& body, const P* __restrict... p) {
+  double total = 0;
+  for (int64 i = 0; i < n; i += detail::kSumChunk)
+    total += detail::sum_chunk(i, std::min(n, i + detail::kSumChunk), body, p...);
+  return total;
+}
+
+/// Calls body(row) for the rows 0..rows-1 of a matrix with `cols` columns, split over threads when there is
+/// enough work.
+template <class Body>
+void for_each_row(int64 rows, int64 cols, const Body& body) {
+  parallel_for(rows, std::max<int64>(1, kParallelGrain / std::max<int64>(1, cols)),
+               [&](int64 begin, int64 end) {
+                 for (int64 row = begin; row < end; ++row) body(row);
+               });
+}
+
 inline double sum_of_squares(const Tensor& t) {
   return sum_elements(t, [](real x) { return static_cast<double>(x) * static_cast<double>(x); });
 }

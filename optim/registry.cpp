@@ -1,7 +1,5 @@
 #include "optim/registry.h"
 
-#include <cmath>
-
 #include "core/error.h"
 #include "optim/rules/families.h"
 #include "optim/rules/rules.h"
@@ -20,11 +18,12 @@ std::vector<OptimizerEntry> join(const std::vector<std::vector<OptimizerEntry>>&
 const std::vector<OptimizerEntry>& optimizers() {
   static const std::vector<OptimizerEntry> table = join({
       {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()},
-      {rules::adam(), rules::adamw(), rules::amsgrad()},
+      rules::adaptive_rules(),
       rules::layerwise_rules(),
       {rules::clip_norm(), rules::clip_value()},
       rules::clipping_transforms(),
       rules::model_wrappers(),
+      rules::training_wrappers(),
   });
   return table;
 }

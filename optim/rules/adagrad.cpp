@@ -19,7 +19,7 @@ struct Adagrad {
       f("lr_decay", lr_decay, "step t uses lr/(1 + (t-1)*lr_decay)", at_least(0));
       f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
       f("initial_accumulator_value", initial_accumulator_value, "sum of squares to start from", at_least(0));
-      f("eps", eps, "added to the root", at_least(0));
+      f("eps", eps, "added to the root", epsilon());
     }
   };
 

@@ -8,24 +8,11 @@
 //   w <- w - lr * mhat/(sqrt(vhat) + eps),   mhat = m/(1-beta1^t),  vhat = v/(1-beta2^t)  (vmax for v)
 //   cautious: only where m*g > 0, the step times n/(count + 1), n elements of which count take part
 // The cautious factor is the paper's; released code divides by max(count/n, 1e-3) instead.
+#include "optim/rules/adam.h"
+
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
 
 namespace gradus::rules {
-namespace {
-
-struct AdamOptions {
-  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  bool decoupled = false, amsgrad = false, cautious = false;
-  void visit_common(auto&& f) {
-    f("lr", lr, "step size", positive());
-    f("beta1", beta1, "decay of the gradient mean", decay_rate());
-    f("beta2", beta2, "decay of the mean of squared gradients", decay_rate());
-    f("eps", eps, "added to the bias-corrected root", at_least(0));
-    f("weight_decay", weight_decay, "weight decay", at_least(0));
-  }
-};
-
 void adam_update(Param& p, State& s, const AdamOptions& o, const StepInfo& k) {
   const double lr = o.lr * k.lr_scale;
   const Ema first(o.beta1), second(o.beta2);
@@ -64,6 +51,8 @@ void adam_update(Param& p, State& s, const AdamOptions& o, const StepInfo& k) {
       move(w, g, m, v);
     });
 }
+
+namespace {
 
 struct Adam {
   struct Options : AdamOptions {

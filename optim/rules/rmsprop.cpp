@@ -7,57 +7,47 @@
 //   v = beta2*v + (1-beta2)*g^2
 //   centered: a = beta2*a + (1-beta2)*g,  d = sqrt(v - a^2) + eps;  else d = sqrt(v) + eps
 //   w <- w - lr*g/d, or with momentum: u = momentum*u + g/d, w <- w - lr*u
+#include "optim/rules/rmsprop.h"
+
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
 
 namespace gradus::rules {
+void rmsprop_update(Param& p, State& s, const RmsPropOptions& o, const StepInfo& k) {
+  const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), eps = real(o.eps),
+             mu = real(o.momentum);
+  const Ema mean(o.beta2);
+  const auto plain = [=](real g, real& v) {
+    v = mean(v, g * g);
+    return g / (std::sqrt(v) + eps);
+  };
+  const auto centered = [=](real g, real& v, real& a) {
+    v = mean(v, g * g);
+    a = mean(a, g);
+    return g / (std::sqrt(std::max(v - a * a, real(0))) + eps);
+  };
+  if (!o.centered && o.momentum == 0)
+    for_each_element(p.data, p.grad, s("v"),
+                     [=](real& w, real g, real& v) { w -= lr * plain(g + l2 * w, v); });
+  else if (!o.centered)
+    for_each_element(p.data, p.grad, s("v"), s("u"), [=](real& w, real g, real& v, real& u) {
+      u = mu * u + plain(g + l2 * w, v);
+      w -= lr * u;
+    });
+  else if (o.momentum == 0)
+    for_each_element(p.data, p.grad, s("v"), s("a"),
+                     [=](real& w, real g, real& v, real& a) { w -= lr * centered(g + l2 * w, v, a); });
+  else
+    for_each_element(p.data, p.grad, s("v"), s("a"), s("u"), [=](real& w, real g, real& v, real& a, real& u) {
+      u = mu * u + centered(g + l2 * w, v, a);
+      w -= lr * u;
+    });
+}
+
 namespace {
 
 struct RmsProp {
-  struct Options {
-    double lr = 0.01, beta2 = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
-    bool centered = false;
-    void visit(auto&& f) {
-      f("lr", lr, "step size", positive());
-      f("beta2", beta2, "decay of the mean of squared gradients", decay_rate());
-      f("eps", eps, "added to the root", at_least(0));
-      f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
-      f("momentum", momentum, "momentum of the scaled gradient", decay_rate());
-      f("centered", centered, "divide by the standard deviation instead of the root mean square");
-    }
-  };
-
-  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), eps = real(o.eps),
-               mu = real(o.momentum);
-    const Ema mean(o.beta2);
-    const auto plain = [=](real g, real& v) {
-      v = mean(v, g * g);
-      return g / (std::sqrt(v) + eps);
-    };
-    const auto centered = [=](real g, real& v, real& a) {
-      v = mean(v, g * g);
-      a = mean(a, g);
-      return g / (std::sqrt(std::max(v - a * a, real(0))) + eps);
-    };
-    if (!o.centered && o.momentum == 0)
-      for_each_element(p.data, p.grad, s("v"),
-                       [=](real& w, real g, real& v) { w -= lr * plain(g + l2 * w, v); });
-    else if (!o.centered)
-      for_each_element(p.data, p.grad, s("v"), s("u"), [=](real& w, real g, real& v, real& u) {
-        u = mu * u + plain(g + l2 * w, v);
-        w -= lr * u;
-      });
-    else if (o.momentum == 0)
-      for_each_element(p.data, p.grad, s("v"), s("a"),
-                       [=](real& w, real g, real& v, real& a) { w -= lr * centered(g + l2 * w, v, a); });
-    else
-      for_each_element(p.data, p.grad, s("v"), s("a"), s("u"),
-                       [=](real& w, real g, real& v, real& a, real& u) {
-                         u = mu * u + centered(g + l2 * w, v, a);
-                         w -= lr * u;
-                       });
-  }
+  using Options = RmsPropOptions;
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) { rmsprop_update(p, s, o, k); }
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 //   g <- g + weight_decay*w
 //   v = g at the first step, then v = momentum*v + (1-dampening)*g
 //   d = v, or with nesterov d = g + momentum*v          w <- w - lr*d
+#include "optim/rules/sgd.h"
+
 #include "optim/rules/rules.h"
 #include "optim/vocabulary.h"
 
@@ -12,43 +14,34 @@ namespace gradus::rules {
 namespace {
 
 struct Sgd {
-  struct Options {
-    double lr = 0.01, momentum = 0, dampening = 0, weight_decay = 0;
-    bool nesterov = false;
-    void visit(auto&& f) {
-      f("lr", lr, "step size", positive());
-      f("momentum", momentum, "share of the velocity that is kept", decay_rate());
-      f("dampening", dampening, "share of the gradient that does not enter the velocity", between(0, 1));
-      f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
-      f("nesterov", nesterov, "look ahead by one velocity step");
-    }
-  };
-
+  using Options = SgdOptions;
   static void check(const Options& o) {
     if (o.nesterov && (o.momentum == 0 || o.dampening != 0))
       fail<UsageError>("optimizer sgd: nesterov needs momentum > 0 and dampening = 0");
   }
 
-  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), mu = real(o.momentum);
-    const real take = k.t == 1 ? real(1) : real(1 - o.dampening);
-    if (o.momentum == 0)
-      for_each_element(p.data, p.grad, [=](real& w, real g) { w -= lr * (g + l2 * w); });
-    else if (o.nesterov)
-      for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) {
-        g += l2 * w;
-        v = mu * v + g;
-        w -= lr * (g + mu * v);
-      });
-    else
-      for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) {
-        v = mu * v + take * (g + l2 * w);
-        w -= lr * v;
-      });
-  }
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) { sgd_update(p, s, o, k); }
 };
 
 }  // namespace
+
+void sgd_update(Param& p, State& s, const SgdOptions& o, const StepInfo& k) {
+  const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), mu = real(o.momentum);
+  const real take = k.t == 1 ? real(1) : real(1 - o.dampening);
+  if (o.momentum == 0)
+    for_each_element(p.data, p.grad, [=](real& w, real g) { w -= lr * (g + l2 * w); });
+  else if (o.nesterov)
+    for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) {
+      g += l2 * w;
+      v = mu * v + g;
+      w -= lr * (g + mu * v);
+    });
+  else
+    for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) {
+      v = mu * v + take * (g + l2 * w);
+      w -= lr * v;
+    });
+}
 
 OptimizerEntry sgd() {
   return rule_entry<Sgd>({.name = "sgd",

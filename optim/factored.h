@@ -1,0 +1,58 @@
+// Factored second moments: a matrix of squares kept as the means of its rows and of its columns.
+// Shazeer, Stern, "Adafactor", ICML 2018, arXiv 1804.04235, section 3: V_ij = R_i C_j / mean(R).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "optim/elements.h"
+#include "optim/state.h"
+#include "optim/vocabulary.h"
+
+namespace gradus {
+
+/// Means over rows and columns of a (rows, cols) matrix.
+struct Margins {
+  std::vector<double> row, col;  ///< (rows), (cols)
+};
+/// The margins of value(row, i), i the flat index; value is called once an element. Independent of the number
+/// of threads.
+template <class Value>
+Margins margins(int64 rows, int64 cols, const Value& value);
+
+/// 1/sqrt(V) as an outer product: row[i]*col[j] = 1/sqrt(R_i C_j / mean(R)). Taken apart so that products of
+/// small numbers do not underflow.
+struct RootFactors {
+  std::vector<real> row, col;
+};
+/// Moves the slots `r` and `c` of the state towards the margins (r = beta*r + (1-beta)*row) and returns the
+/// root factors of the moved means.
+RootFactors update_factors(State& s, const char* r, const char* c, const Margins& m, double beta);
+
+// ---- template implementation
+
+template <class Value>
+Margins margins(int64 rows, int64 cols, const Value& value) {
+  constexpr int64 kRows = 32;  // rows of a chunk: partial column sums are added chunk after chunk
+  const int64 chunks = (rows + kRows - 1) / kRows;
+  const auto width = static_cast<size_t>(cols);
+  Margins out{std::vector<double>(static_cast<size_t>(rows)), std::vector<double>(width)};
+  std::vector<double> partial(static_cast<size_t>(chunks) * width);
+  for_each_row(chunks, kRows * cols, [&](int64 chunk) {
+    double* col = partial.data() + static_cast<size_t>(chunk) * width;
+    for (int64 i = chunk * kRows; i < std::min(rows, (chunk + 1) * kRows); ++i) {
+      for (int64 j = 0; j < cols; ++j) {
+        const double x = value(i, i * cols + j);
+        out.row[static_cast<size_t>(i)] += x;
+        col[j] += x;
+      }
+    }
+  });
+  for (int64 chunk = 0; chunk < chunks; ++chunk)
+    for (size_t j = 0; j < width; ++j) out.col[j] += partial[static_cast<size_t>(chunk) * width + j];
+  for (double& x : out.row) x /= static_cast<double>(cols);
+  for (double& x : out.col) x /= static_cast<double>(rows);
+  return out;
+}
+
+}  // namespace gradus

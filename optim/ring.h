@@ -1,0 +1,31 @@
+// The last few gradients of a parameter, in its state.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "optim/state.h"
+
+namespace gradus {
+
+/// A ring of `capacity` tensors in the slots ring.0, ring.1, ...; the number ring.pushed counts all that ever
+/// came.
+class Ring {
+ public:
+  Ring(State& s, int64 capacity) : s_(s), capacity_(capacity) {}
+  void push(const Tensor& x) {
+    slot(pushed()).copy_from(x);
+    s_.scalar("ring.pushed") += 1;
+  }
+  bool full() { return pushed() >= capacity_; }
+  /// The i-th of the tensors held, oldest first; the ring must be full.
+  const Tensor& operator[](int64 i) { return slot(pushed() + i); }
+
+ private:
+  int64 pushed() { return static_cast<int64>(s_.scalar("ring.pushed")); }
+  Tensor& slot(int64 i) { return s_(fmt::format("ring.{}", i % capacity_)); }
+
+  State& s_;
+  int64 capacity_;
+};
+
+}  // namespace gradus

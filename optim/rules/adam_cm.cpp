@@ -1,0 +1,84 @@
+// Adam with critical momenta.
+// Paper: Malviya, Mordido, Baratin, Babanezhad Harikandeh, Huang, Lacoste-Julien, Pascanu, Chandar,
+// "Promoting
+//        Exploration in Memory-Augmented Adam using Critical Momenta", TMLR 2024, arXiv 2307.09638,
+//        Algorithm 1.
+//   key = ||g||, synced: the sum of ||g|| over the tensors of the group
+//   w <- w - lr*weight_decay*w
+//   buffer empty: u = 0, the buffer takes (key, g)
+//   else: m = beta1*m + (1-beta1)*g;  u = m + mean of the buffer;  the buffer is offered (key, m)
+//   v = beta2*v + (1-beta2)*u^2                                               amsgrad: max of v
+//   all keys of the buffer <- decay*key
+//   w <- w - lr/(1-beta1^t) * u/( sqrt(v/(1-beta2^t)) + eps )
+// kappa = 0 switches the buffer off: AdamW. (The released class fails then.)
+#include "optim/critical_buffer.h"
+#include "optim/rules/adam.h"
+#include "optim/rules/rules.h"
+
+namespace gradus::rules {
+namespace {
+
+struct AdamCm {
+  struct Options {
+    CriticalOptions critical{.topC = 5};
+    int64 kappa = 1;
+    AdamOptions adam;
+    Options() { adam.decoupled = true; }
+    void visit(auto&& f) {
+      critical.visit(f);
+      f("kappa", kappa, "0 switches the buffer off", between(0, 1));
+      adam.visit_common(f);
+      f("amsgrad", adam.amsgrad, "divide by the largest second moment so far");
+    }
+  };
+
+  static constexpr bool kDecoupled = true;
+  static std::vector<double> prepare(Pass<Options>& all) { return critical_keys(all); }
+
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k,
+                     const std::vector<double>& keys) {
+    if (o.kappa == 0) return adam_update(p, s, o.adam, k);
+    const double lr = o.adam.lr * k.lr_scale, key = keys[p.index];
+    CriticalBuffer buffer(s, o.critical);
+    const bool start = buffer.empty();
+    const real inverse = real(buffer.inverse_count());
+    const real keep = Decay::decoupled(o.adam.weight_decay, lr).keep, eps = real(o.adam.eps);
+    const real step = real(lr / bias_correction(o.adam.beta1, k.t));
+    const real root = real(1 / std::sqrt(bias_correction(o.adam.beta2, k.t)));
+    const Ema first(o.adam.beta1), second(o.adam.beta2);
+    const bool amsgrad = o.adam.amsgrad;
+    const auto move = [=](real& w, real g, real& m, real sum, real& v, real& top) {
+      if (!start) m = first(m, g);
+      const real u = m + inverse * sum;
+      v = second(v, u * u);
+      top = std::max(top, v);
+      w = keep * w - step * u / (std::sqrt(amsgrad ? top : v) * root + eps);
+    };
+    const Tensor& sum = buffer.sum();
+    if (amsgrad)
+      for_each_element(p.data, p.grad, s("m"), sum, s("v"), s("vmax"), move);
+    else
+      for_each_element(p.data, p.grad, s("m"), sum, s("v"),
+                       [=](real& w, real g, real& m, real mean, real& v) {
+                         real top = 0;
+                         move(w, g, m, mean, v, top);
+                       });
+    buffer.insert(key, start ? p.grad : s("m"));
+    buffer.decay();
+  }
+};
+
+}  // namespace
+
+OptimizerEntry adam_cm() {
+  return rule_entry<AdamCm>({"adam-cm", "Adam on momentum plus the mean of past critical momenta",
+                             "Malviya et al., TMLR 2024, arXiv 2307.09638",
+                             "w = w - lr*weight_decay*w\n"
+                             "m = beta1*m + (1-beta1)*g;  u = m + mean(buffer)      (first step: u = 0)\n"
+                             "buffer: the topC momenta with the largest keys (gradient norm, decaying)\n"
+                             "v = beta2*v + (1-beta2)*u^2\n"
+                             "w = w - lr/(1-beta1^t) * u/(sqrt(v/(1-beta2^t)) + eps)",
+                             1});
+}
+
+}  // namespace gradus::rules

@@ -1,0 +1,111 @@
+// CAME.
+// Paper: Luo, Ren, Zheng, Jiang, Jiang, You, "CAME: Confidence-guided Adaptive Memory Efficient
+// Optimization",
+//        ACL 2023, arXiv 2307.02047, Algorithm 2.
+//   matrices: R, C <- beta2*(R, C) + (1-beta2)*(row, column) means of (g^2 + eps1);  V_ij = R_i*C_j/mean(R)
+//   vectors:  V = beta2*V + (1-beta2)*(g^2 + eps1)
+//   u = g/sqrt(V);   u <- u/max(1, RMS(u)/clip_threshold)
+//   m = beta1*m + (1-beta1)*u
+//   matrices: Q, D <- beta3*(Q, D) + (1-beta3)*(row, column) means of ((u - m)^2 + eps2);  S_ij =
+//   Q_i*D_j/mean(Q)
+//             step = m/sqrt(S);     vectors: step = m
+//   w <- w - lr*weight_decay*w - lr*step                        (no bias correction anywhere)
+// Tensors of higher rank are matrices (out, rest); the authors' code factors their last two axes.
+#include <numeric>
+
+#include "optim/factored.h"
+#include "optim/rules/rules.h"
+#include "optim/vocabulary.h"
+
+namespace gradus::rules {
+namespace {
+
+struct Came {
+  struct Options {
+    double lr = 2e-4, beta1 = 0.9, beta2 = 0.999, beta3 = 0.9999, eps1 = 1e-30, eps2 = 1e-16,
+           clip_threshold = 1, weight_decay = 0;
+    void visit(auto&& f) {
+      f("lr", lr, "step size", positive());
+      f("beta1", beta1, "decay of the mean of updates", decay_rate());
+      f("beta2", beta2, "decay of the mean of squared gradients", decay_rate());
+      f("beta3", beta3, "decay of the mean of squared deviations of the update", decay_rate());
+      f("eps1", eps1, "added to squared gradients", epsilon());
+      f("eps2", eps2, "added to squared deviations", epsilon());
+      f("clip_threshold", clip_threshold, "largest root mean square of an update", positive());
+      f("weight_decay", weight_decay, "decoupled weight decay", at_least(0));
+    }
+  };
+
+  static constexpr bool kDecoupled = true;
+  static double clip(double sum, const Param& p, const Options& o) {
+    return 1 / std::max(1.0, std::sqrt(sum / static_cast<double>(p.data.numel())) / o.clip_threshold);
+  }
+
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
+    if (p.data.numel() == 0) return;
+    p.is_matrix() ? matrix(p, s, o, o.lr * k.lr_scale) : vector(p, s, o, o.lr * k.lr_scale);
+  }
+
+  static void matrix(Param& p, State& s, const Options& o, double lr) {
+    const int64 rows = p.rows(), cols = p.cols();
+    const real* g = p.grad.data();
+    const RootFactors v = update_factors(
+        s, "r", "c",
+        margins(rows, cols, [&](int64, int64 i) { return double(g[i]) * double(g[i]) + o.eps1; }), o.beta2);
+    std::vector<double> sums(static_cast<size_t>(rows));
+    for_each_row(rows, cols, [&](int64 i) {
+      const real r = v.row[static_cast<size_t>(i)];
+      sums[static_cast<size_t>(i)] = sum_of(
+          cols, [=](real x, real c) { return double(square(x * r * c)); }, g + i * cols, v.col.data());
+    });
+    const real shrink = real(clip(std::accumulate(sums.begin(), sums.end(), 0.0), p, o));
+    real* m = s("m").mutable_data();
+    const Ema mean(o.beta1);
+    const RootFactors q = update_factors(s, "q", "d",
+                                         margins(rows, cols,
+                                                 [&](int64 row, int64 i) {
+                                                   const real u = shrink * g[i] *
+                                                                  v.row[static_cast<size_t>(row)] *
+                                                                  v.col[static_cast<size_t>(i - row * cols)];
+                                                   m[i] = mean(m[i], u);
+                                                   return double(square(u - m[i])) + o.eps2;
+                                                 }),
+                                         o.beta3);
+    real* w = p.data.mutable_data();
+    const real keep = real(1 - lr * o.weight_decay);
+    for_each_row(rows, cols, [&](int64 i) {
+      const real r = real(lr) * q.row[static_cast<size_t>(i)];
+      elements(
+          cols, [=](real& x, real n, real c) { x = keep * x - n * r * c; }, w + i * cols,
+          std::as_const(m) + i * cols, q.col.data());
+    });
+  }
+
+  static void vector(Param& p, State& s, const Options& o, double lr) {
+    const real eps1 = real(o.eps1), step = real(lr), keep = real(1 - lr * o.weight_decay);
+    const Ema first(o.beta1), second(o.beta2);
+    for_each_element(p.grad, s("v"), [=](real g, real& v) { v = second(v, g * g + eps1); });
+    const double sum =
+        sum_elements(p.grad, s("v"), [](real g, real v) { return double(square(g / std::sqrt(v))); });
+    const real shrink = real(clip(sum, p, o));
+    for_each_element(p.data, p.grad, std::as_const(s("v")), s("m"), [=](real& w, real g, real v, real& m) {
+      m = first(m, shrink * g / std::sqrt(v));
+      w = keep * w - step * m;
+    });
+  }
+};
+
+}  // namespace
+
+OptimizerEntry came() {
+  return rule_entry<Came>(
+      {"came", "Adafactor with momentum, divided by its factored instability",
+       "Luo et al., ACL 2023, arXiv 2307.02047",
+       "R, C = decaying means over rows and columns of g^2 + eps1;  u = g/sqrt(R*C/mean(R))\n"
+       "u = u/max(1, RMS(u)/clip_threshold);  m = beta1*m + (1-beta1)*u\n"
+       "Q, D = decaying means (beta3) over rows and columns of (u - m)^2 + eps2\n"
+       "w = w - lr*weight_decay*w - lr*m/sqrt(Q*D/mean(Q))      (vectors: lr*m)",
+       3});
+}
+
+}  // namespace gradus::rules

@@ -1,0 +1,69 @@
+// What an optimizer costs, found by running it on a quadratic for a few steps.
+#include "core/rng.h"
+#include "optim/registry.h"
+
+namespace gradus {
+namespace {
+
+// loss = 1/2 ||w||^2 with noisy gradients: gives everything an optimizer may ask.
+class Quadratic final : public Objective {
+ public:
+  explicit Quadratic(ParameterPtr p) : parameters_{std::move(p)} {}
+  const Parameters& parameters() const override { return parameters_; }
+  Needs offers() const override { return {true, true, true, true, true, true}; }
+  double loss() override {
+    double sum = 0;
+    for (real w : value().span()) sum += 0.5 * static_cast<double>(w) * static_cast<double>(w);
+    return sum;
+  }
+  double gradient() override {
+    parameters_[0]->grad = noisy(value());
+    return loss();
+  }
+  std::vector<Tensor> hvp(std::span<const Tensor> v) override { return {v[0].clone()}; }
+  std::vector<Tensor> per_sample_gradients() override {
+    std::vector<int64> dims{kSamples};
+    dims.insert(dims.end(), value().shape().begin(), value().shape().end());
+    return {rng_.normal_tensor(Shape(dims))};
+  }
+  GaussNewton gauss_newton() override {
+    return {rng_.normal_tensor({kSamples, value().numel()}), rng_.normal_tensor({kSamples}),
+            Tensor::ones({kSamples, 1, 1})};
+  }
+  Objective& second_batch() override { return *this; }
+
+ private:
+  static constexpr int64 kSamples = 2;
+  const Tensor& value() const { return parameters_[0]->value; }
+  Tensor noisy(const Tensor& w) {
+    Tensor g = rng_.normal_tensor(w.shape());
+    for (int64 i = 0; i < w.numel(); ++i) g.mutable_data()[i] += w.data()[i];
+    return g;
+  }
+
+  Parameters parameters_;
+  Rng rng_{2};
+};
+
+}  // namespace
+
+StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
+  constexpr int kSteps = 12;  // rings and buffers of default length fill
+  const auto p = make_parameter("w", shape.rank() >= 2 ? ParamKind::kWeight : ParamKind::kBias,
+                                Rng(1).normal_tensor(shape));
+  const OptimizerPtr optimizer = entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
+  Quadratic objective(p);
+  for (int step = 0; step < kSteps; ++step) optimizer->step(objective);
+  StateCost cost;
+  const auto n = static_cast<double>(shape.numel());
+  cost.bytes_moved = (3.0 + static_cast<double>(entry.text.extra_reads)) * sizeof(real);
+  for (const auto& [key, tensor] : optimizer->save_state().tensors) {
+    cost.slots.push_back(key.substr(key.rfind('/') + 1));
+    const double bytes = static_cast<double>(tensor.numel()) * sizeof(real) / n;
+    cost.bytes_per_parameter += bytes;
+    cost.bytes_moved += 2 * bytes;
+  }
+  return cost;
+}
+
+}  // namespace gradus
