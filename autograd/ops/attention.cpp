@@ -1,4 +1,4 @@
-// Scaled dot-product attention.
+// Scaled dot-product attention: the fused pass never holds the (T,S) scores; the composite does.
 #include "core/kernels/attention.h"
 
 #include <cmath>
@@ -27,38 +27,69 @@ Tensor attention_composite(const Tensor& q, const Tensor& k, const Tensor& v, bo
   return matmul(softmax(scores, -1), v);
 }
 
-struct Attention {
+struct Heads {
   bool causal;
   real scale;
+  int64 heads = 0;  // self_attention only
 };
-// Blocked over keys: no (T,S) tensor exists, forward or backward.
-const Primitive kAttention{.name = "attention",
-                           .forward =
-                               [](const Ctx& c) {
-                                 const auto& a = c.attr<Attention>();
-                                 Tensor lse;
-                                 Tensor y = kernels::attention(c[0], c[1], c[2], a.causal, a.scale, &lse);
-                                 c.keep(std::move(lse));
-                                 return y;
-                               },
-                           .vjp =
-                               [](const Ctx& c, const Tensor& g) {
-                                 const auto& a = c.attr<Attention>();
-                                 auto d = kernels::attention_grad(g, c[0], c[1], c[2], c.out(), c.kept(0),
-                                                                  a.causal, a.scale);
-                                 return Grads{d.dq, d.dk, d.dv};
-                               },
-                           .composite =
-                               [](const Ctx& c) {
-                                 const auto& a = c.attr<Attention>();
-                                 return attention_composite(c[0], c[1], c[2], a.causal, a.scale);
-                               },
-                           .saves = kSaveInputs | kSaveOutput};
 
-bool equal_leading(const Tensor& q, const Tensor& k) {
-  bool equal = q.rank() == k.rank();
-  for (int axis = 0; equal && axis < q.rank() - 2; ++axis) equal = q.dim(axis) == k.dim(axis);
-  return equal;
+const Primitive kAttention{
+    .name = "attention",
+    .forward =
+        [](const Ctx& c) {
+          const auto& a = c.attr<Heads>();
+          Tensor lse;
+          Tensor y = kernels::attention(c[0], c[1], c[2], a.causal, a.scale, c.recording() ? &lse : nullptr);
+          if (c.recording()) c.keep(lse);
+          return y;
+        },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const auto& a = c.attr<Heads>();
+          const auto d = kernels::attention_grad(g, c[0], c[1], c[2], c.out(), c.kept(0), a.causal, a.scale);
+          return Grads{d.dq, d.dk, d.dv};
+        },
+    .composite =
+        [](const Ctx& c) {
+          return attention_composite(c[0], c[1], c[2], c.attr<Heads>().causal, c.attr<Heads>().scale);
+        },
+    .saves = kSaveInputs | kSaveOutput};
+
+// (B,T,3C) -> q, k, v as (B,heads,T,D) -> attention -> (B,T,C).
+Tensor self_attention_composite(const Ctx& c) {
+  const auto& a = c.attr<Heads>();
+  const int64 b = c[0].dim(0), t = c[0].dim(1), width = c[0].dim(2) / 3;
+  const Tensor parts = permute(reshape(c[0], {b, t, 3, a.heads, width / a.heads}), {2, 0, 3, 1, 4});
+  const auto part = [&](int64 i) {
+    return reshape(slice(parts, 0, i, i + 1), {b, a.heads, t, width / a.heads});
+  };
+  const Tensor y = attention_composite(part(0), part(1), part(2), a.causal, a.scale);
+  return reshape(permute(y, {0, 2, 1, 3}), {b, t, width});
+}
+const Primitive kSelfAttention{
+    .name = "self_attention",
+    .forward =
+        [](const Ctx& c) {
+          const auto& a = c.attr<Heads>();
+          Tensor lse;
+          Tensor y =
+              kernels::self_attention(c[0], a.heads, a.causal, a.scale, c.recording() ? &lse : nullptr);
+          if (c.recording()) c.keep(lse);
+          return y;
+        },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const auto& a = c.attr<Heads>();
+          return Grads{kernels::self_attention_grad(g, c[0], c.out(), c.kept(0), a.heads, a.causal, a.scale)};
+        },
+    .composite = self_attention_composite,
+    .saves = kSaveInputs | kSaveOutput};
+
+// The fused pass wants one stack of heads for all three.
+bool same_stacks(const Tensor& a, const Tensor& b) {
+  bool same = a.rank() == b.rank();
+  for (int i = 0; same && i < a.rank() - 2; ++i) same = a.dim(i) == b.dim(i);
+  return same;
 }
 
 }  // namespace
@@ -69,11 +100,18 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal,
     fail<ShapeError>("attention: q {}, k {}, v {}{}", q.shape().str(), k.shape().str(), v.shape().str(),
                      causal ? ", causal" : "");
   if (scale == 0) scale = 1 / std::sqrt(static_cast<real>(q.dim(-1)));
-  if (equal_leading(q, k) && equal_leading(q, v) && k.dim(-2) > 0)
-    return apply(kAttention, {q, k, v}, Attr::of(Attention{causal, scale}));
-  return attention_composite(q, k, v, causal, scale);
+  if (!same_stacks(q, k) || !same_stacks(q, v) || k.dim(-2) == 0)
+    return attention_composite(q, k, v, causal, scale);
+  return apply(kAttention, {q, k, v}, Attr::of(Heads{causal, scale}));
 }
 
-PrimitiveList attention_primitives() { return {&kAttention}; }
+Tensor self_attention(const Tensor& qkv, int64 heads, bool causal, real scale) {
+  if (qkv.rank() != 3 || heads < 1 || qkv.dim(2) % (3 * heads) != 0)
+    fail<ShapeError>("self_attention: {} heads for qkv {}", heads, qkv.shape().str());
+  if (scale == 0) scale = 1 / std::sqrt(static_cast<real>(qkv.dim(2) / (3 * heads)));
+  return apply(kSelfAttention, {qkv}, Attr::of(Heads{causal, scale, heads}));
+}
+
+PrimitiveList attention_primitives() { return {&kAttention, &kSelfAttention}; }
 
 }  // namespace gradus

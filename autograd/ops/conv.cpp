@@ -14,25 +14,34 @@ struct Conv {
 };
 const ConvSpec& spec(const Ctx& c) { return c.attr<Conv>().spec; }
 
+Grads conv_vjp(const Ctx& c, const Tensor& g) {
+  Grads grads(static_cast<size_t>(c.inputs()));
+  if (c.needs(0)) grads[0] = conv2d_input_grad(g, c[1], c.shape(0), spec(c));
+  if (c.needs(1)) grads[1] = conv2d_weight_grad(g, c[0], c.shape(1), spec(c));
+  if (c.inputs() == 3 && c.needs(2)) grads[2] = sum(g, {0, 2, 3});
+  return grads;
+}
+Tensor conv_jvp(const Ctx& c, int i, const Tensor& t) {
+  if (i == 0) return conv2d(t, c[1], {}, spec(c));
+  if (i == 1) return conv2d(c[0], t, {}, spec(c));
+  return broadcast_to(reshape(t, {t.dim(0), 1, 1}), conv2d_shape(c.shape(0), c.shape(1), spec(c)));
+}
+Tensor bias_of(const Ctx& c) { return c.inputs() == 3 ? c[2] : Tensor(); }
+
 const Primitive kConv2d{
     .name = "conv2d",
-    .forward =
-        [](const Ctx& c) { return kernels::conv2d(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor(), spec(c)); },
-    .vjp =
-        [](const Ctx& c, const Tensor& g) {
-          Grads grads(static_cast<size_t>(c.inputs()));
-          if (c.needs(0)) grads[0] = conv2d_input_grad(g, c[1], c.shape(0), spec(c));
-          if (c.needs(1)) grads[1] = conv2d_weight_grad(g, c[0], c.shape(1), spec(c));
-          if (c.inputs() == 3 && c.needs(2)) grads[2] = sum(g, {0, 2, 3});
-          return grads;
-        },
-    .jvp =
-        [](const Ctx& c, int i, const Tensor& t) {
-          if (i == 0) return conv2d(t, c[1], {}, spec(c));
-          if (i == 1) return conv2d(c[0], t, {}, spec(c));
-          return broadcast_to(reshape(t, {t.dim(0), 1, 1}), conv2d_shape(c.shape(0), c.shape(1), spec(c)));
-        },
+    .forward = [](const Ctx& c) { return kernels::conv2d(c[0], c[1], bias_of(c), spec(c)); },
+    .vjp = conv_vjp,
+    .jvp = conv_jvp,
     .saves = save_input(0) | save_input(1)};
+
+// relu's slope is locally constant: gating by out > 0 is differentiable to any order.
+const Primitive kConv2dRelu{
+    .name = "conv2d_relu",
+    .forward = [](const Ctx& c) { return kernels::conv2d(c[0], c[1], bias_of(c), spec(c), true); },
+    .vjp = [](const Ctx& c, const Tensor& g) { return conv_vjp(c, masked(g, c.out())); },
+    .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(conv_jvp(c, i, t), c.out()); },
+    .saves = save_input(0) | save_input(1) | kSaveOutput};
 
 const Primitive kInputGrad = bilinear(
     "conv2d_input_grad",
@@ -54,14 +63,22 @@ void check_output(const char* op, const Tensor& g, const Shape& x, const Shape& 
                      x.str(), w.str());
 }
 
+Tensor apply_conv(const Primitive& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  const ConvSpec& spec) {
+  conv2d_shape(x.shape(), weight.shape(), spec);
+  if (!bias.defined()) return apply(p, {x, weight}, Attr::of(Conv{spec, {}}));
+  if (!(bias.shape() == Shape{weight.dim(0)}))
+    fail<ShapeError>("{}: bias {} for weight {}", p.name, bias.shape().str(), weight.shape().str());
+  return apply(p, {x, weight, bias}, Attr::of(Conv{spec, {}}));
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvSpec& spec) {
-  conv2d_shape(x.shape(), weight.shape(), spec);
-  if (!bias.defined()) return apply(kConv2d, {x, weight}, Attr::of(Conv{spec, {}}));
-  if (!(bias.shape() == Shape{weight.dim(0)}))
-    fail<ShapeError>("conv2d: bias {} for weight {}", bias.shape().str(), weight.shape().str());
-  return apply(kConv2d, {x, weight, bias}, Attr::of(Conv{spec, {}}));
+  return apply_conv(kConv2d, x, weight, bias, spec);
+}
+Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvSpec& spec) {
+  return apply_conv(kConv2dRelu, x, weight, bias, spec);
 }
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& weight, const Shape& x_shape, const ConvSpec& spec) {
   check_output("conv2d_input_grad", g, x_shape, weight.shape(), spec);
@@ -86,6 +103,6 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
   return bias.defined() ? y + reshape(bias, {bias.numel(), 1, 1}) : y;
 }
 
-PrimitiveList conv_primitives() { return {&kConv2d, &kInputGrad, &kWeightGrad}; }
+PrimitiveList conv_primitives() { return {&kConv2d, &kConv2dRelu, &kInputGrad, &kWeightGrad}; }
 
 }  // namespace gradus

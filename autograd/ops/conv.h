@@ -9,6 +9,8 @@ namespace gradus {
 
 /// x (N,C,H,W), weight (O, C/groups, KH, KW), bias (O) or undefined -> (N,O,OH,OW).
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvSpec& spec = {});
+/// relu(conv2d(...)) in one pass.
+Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvSpec& spec = {});
 /// Gradient of conv2d with respect to its input (the transposed convolution), itself differentiable.
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& weight, const Shape& x_shape, const ConvSpec& spec);
 /// Gradient of conv2d with respect to its weight, itself differentiable.

@@ -40,6 +40,10 @@ Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, c
 /// softmax(q k' * scale) v on (...,T,D); causal: position t sees s <= t. scale 0 means 1/sqrt(D).
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, bool causal = false, real scale = 0);
 
+/// attention of `heads` heads on one projection: qkv (B,T,3C) holds q, k and v of C columns each, head by head;
+/// -> (B,T,C). scale 0 means 1/sqrt(C/heads).
+Tensor self_attention(const Tensor& qkv, int64 heads, bool causal = false, real scale = 0);
+
 /// Zeroes each element with probability p and scales the rest by 1/(1-p); draws from rng.
 Tensor dropout(const Tensor& x, real p, Rng& rng);
 

@@ -1,4 +1,4 @@
-// Normalisations: composites of primitives, and fused passes for the usual case that weight and bias are given.
+// Normalisations. Each fused forward and backward pass is backed by the same function made of primitives.
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "autograd/ops/nn_ops.h"
@@ -22,27 +22,39 @@ Tensor per_channel(const Tensor& v, int rank) {
   return reshape(v, Shape(dims));
 }
 // (x - mean) / sqrt(var + eps) over the given axes, biased variance.
-Tensor standardize(const Tensor& x, const Axes& axes, real eps, Tensor* mean_out = nullptr,
-                   Tensor* var_out = nullptr) {
-  const Tensor m = mean(x, axes, true), d = x - m, v = mean(square(d), axes, true);
-  if (mean_out) *mean_out = m.detach();
-  if (var_out) *var_out = v.detach();
-  return d * rsqrt(v + eps);
+Tensor standardize(const Tensor& x, const Axes& axes, real eps) {
+  const Tensor d = x - mean(x, axes, true);
+  return d * rsqrt(mean(square(d), axes, true) + eps);
 }
-Tensor layer_norm_composite(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps) {
-  return affine(standardize(x, {-1}, eps), weight, bias);
+void check_gain(const char* op, const Tensor& x, const Tensor& p, int64 size) {
+  if (p.defined() && !(p.shape() == Shape{size}))
+    fail<ShapeError>("{}: weight or bias {} for x {}", op, p.shape().str(), x.shape().str());
 }
-Tensor rms_norm_composite(const Tensor& x, const Tensor& weight, real eps) {
-  return affine(x * rsqrt(mean(square(x), {-1}, true) + eps), weight, {});
+
+// Gain and offset are optional inputs after x.
+struct Norm {
+  real eps;
+  bool weight, bias, relu = false;
+  std::shared_ptr<kernels::BatchStats> stats = nullptr;  // batch norm: filled by the forward pass
+};
+Tensor weight_of(const Ctx& c) { return c.attr<Norm>().weight ? c[1] : Tensor(); }
+Tensor bias_of(const Ctx& c) { return c.attr<Norm>().bias ? c[c.inputs() - 1] : Tensor(); }
+Grads pack(const Ctx& c, const kernels::NormGrads& d) {
+  Grads grads{d.dx};
+  if (c.attr<Norm>().weight) grads.push_back(d.dw);
+  if (c.attr<Norm>().bias) grads.push_back(d.db);
+  return grads;
 }
-Tensor batch_norm_composite(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps,
-                            Tensor* batch_mean, Tensor* batch_var) {
-  Axes axes{0};
-  for (int i = 2; i < x.rank(); ++i) axes.push_back(i);
-  const Tensor y = standardize(x, axes, eps, batch_mean, batch_var);
-  if (batch_mean) *batch_mean = batch_mean->view({x.dim(1)});
-  if (batch_var) *batch_var = batch_var->view({x.dim(1)});
-  return affine(y, per_channel(weight, x.rank()), per_channel(bias, x.rank()));
+bool wants_parameters(const Ctx& c) {
+  return (c.inputs() > 1 && c.needs(1)) || (c.inputs() > 2 && c.needs(2));
+}
+Tensor apply_norm(const Primitive& p, const Tensor& x, const Tensor& weight, const Tensor& bias, Norm attr) {
+  std::vector<Tensor> inputs{x};
+  attr.weight = weight.defined();
+  attr.bias = bias.defined();
+  if (attr.weight) inputs.push_back(weight);
+  if (attr.bias) inputs.push_back(bias);
+  return apply(p, inputs, Attr::of(std::move(attr)));
 }
 
 const Primitive kLayerNorm{
@@ -50,66 +62,99 @@ const Primitive kLayerNorm{
     .forward =
         [](const Ctx& c) {
           Tensor mean, rstd;
-          Tensor y = kernels::layer_norm(c[0], c[1], c[2], c.attr<real>(), &mean, &rstd);
-          c.keep(std::move(mean));
-          c.keep(std::move(rstd));
+          const bool keep = c.recording();
+          Tensor y = kernels::layer_norm(c[0], weight_of(c), bias_of(c), c.attr<Norm>().eps,
+                                         keep ? &mean : nullptr, keep ? &rstd : nullptr);
+          if (keep) c.keep(mean), c.keep(rstd);
           return y;
         },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
-          auto d = kernels::layer_norm_grad(g, c[0], c[1], c.kept(0), c.kept(1), c.needs(1) || c.needs(2));
-          return Grads{d.dx, d.dw, d.db};
+          return pack(
+              c, kernels::layer_norm_grad(g, c[0], weight_of(c), c.kept(0), c.kept(1), wants_parameters(c)));
         },
-    .composite = [](const Ctx& c) { return layer_norm_composite(c[0], c[1], c[2], c.attr<real>()); }};
+    .composite =
+        [](const Ctx& c) {
+          return affine(standardize(c[0], {-1}, c.attr<Norm>().eps), weight_of(c), bias_of(c));
+        }};
 
 const Primitive kRmsNorm{
     .name = "rms_norm",
     .forward =
         [](const Ctx& c) {
           Tensor rstd;
-          Tensor y = kernels::rms_norm(c[0], c[1], c.attr<real>(), &rstd);
-          c.keep(std::move(rstd));
+          Tensor y =
+              kernels::rms_norm(c[0], weight_of(c), c.attr<Norm>().eps, c.recording() ? &rstd : nullptr);
+          if (c.recording()) c.keep(rstd);
           return y;
         },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
-          auto d = kernels::rms_norm_grad(g, c[0], c[1], c.kept(0), c.needs(1));
-          return Grads{d.dx, d.dw};
+          return pack(c, kernels::rms_norm_grad(g, c[0], weight_of(c), c.kept(0), wants_parameters(c)));
         },
-    .composite = [](const Ctx& c) { return rms_norm_composite(c[0], c[1], c.attr<real>()); }};
+    .composite =
+        [](const Ctx& c) {
+          return affine(c[0] * rsqrt(mean(square(c[0]), {-1}, true) + c.attr<Norm>().eps), weight_of(c), {});
+        }};
 
-struct BatchNorm {
-  real eps;
-  bool relu;
-  std::shared_ptr<kernels::BatchStats> stats;  // handed to the caller by forward
-};
 const Primitive kBatchNorm{
     .name = "batch_norm",
     .forward =
         [](const Ctx& c) {
-          const auto& a = c.attr<BatchNorm>();
-          Tensor y = kernels::batch_norm(c[0], c[1], c[2], a.eps, a.relu, *a.stats);
-          c.keep(a.stats->mean);
-          c.keep(a.stats->var);
-          c.keep(a.stats->rstd);
-          return y;
+          const auto& a = c.attr<Norm>();
+          return kernels::batch_norm(c[0], weight_of(c), bias_of(c), a.eps, a.relu, *a.stats);
         },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
-          auto d = kernels::batch_norm_grad(g, c[0], c[1], c[2], {c.kept(0), c.kept(1), c.kept(2)},
-                                            c.attr<BatchNorm>().relu);
-          return Grads{d.dx, d.dw, d.db};
+          const auto& a = c.attr<Norm>();
+          return pack(c, kernels::batch_norm_grad(g, c[0], weight_of(c), bias_of(c), *a.stats, a.relu));
         },
     .composite =
         [](const Ctx& c) {
-          const auto& a = c.attr<BatchNorm>();
-          const Tensor y = batch_norm_composite(c[0], c[1], c[2], a.eps, nullptr, nullptr);
+          const auto& a = c.attr<Norm>();
+          const int rank = c[0].rank();
+          Axes axes{0};
+          for (int i = 2; i < rank; ++i) axes.push_back(i);
+          const Tensor y = affine(standardize(c[0], axes, a.eps), per_channel(weight_of(c), rank),
+                                  per_channel(bias_of(c), rank));
           return a.relu ? relu(y) : y;
         }};
 
-void check_gain(const char* op, const Tensor& x, const Tensor& p, int64 size) {
-  if (p.defined() && !(p.shape() == Shape{size}))
-    fail<ShapeError>("{}: weight or bias {} for x {}", op, p.shape().str(), x.shape().str());
+// y = x * gain + offset, one gain and offset a channel.
+const Primitive kChannelAffine{
+    .name = "channel_affine",
+    .forward = [](const Ctx& c) { return kernels::channel_affine(c[0], c[1], c[2], false); },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const int rank = c.shape(0).rank();
+          Grads grads(3);
+          const auto total = [&](const Tensor& t) {
+            return reshape(sum_to(t, per_channel(c[1], rank).shape()), c[1].shape());
+          };
+          if (c.needs(0)) grads[0] = g * per_channel(c[1], rank);
+          if (c.needs(1)) grads[1] = total(g * c[0]);
+          if (c.needs(2)) grads[2] = total(g);
+          return grads;
+        },
+    .jvp =
+        [](const Ctx& c, int i, const Tensor& t) {
+          const int rank = c.shape(0).rank();
+          if (i == 0) return t * per_channel(c[1], rank);
+          if (i == 1) return c[0] * per_channel(t, rank);
+          return broadcast_to(per_channel(t, rank), c.shape(0));
+        },
+    .saves = save_input(0) | save_input(1)};
+
+Tensor batch_norm_with(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
+                       Tensor* batch_mean, Tensor* batch_var) {
+  if (x.rank() < 2) fail<ShapeError>("batch_norm: x {} has no channels on axis 1", x.shape().str());
+  check_gain("batch_norm", x, weight, x.dim(1));
+  check_gain("batch_norm", x, bias, x.dim(1));
+  const auto stats = std::make_shared<kernels::BatchStats>();
+  const Tensor y = apply_norm(kBatchNorm, x, weight, bias, {eps, true, true, relu, stats});
+  if (batch_mean) *batch_mean = stats->mean;
+  if (batch_var) *batch_var = stats->var;
+  return y;
 }
 
 }  // namespace
@@ -118,15 +163,13 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
   if (x.rank() < 1) fail<ShapeError>("layer_norm: a scalar has no last axis");
   check_gain("layer_norm", x, weight, x.dim(-1));
   check_gain("layer_norm", x, bias, x.dim(-1));
-  if (weight.defined() && bias.defined()) return apply(kLayerNorm, {x, weight, bias}, Attr::of(eps));
-  return layer_norm_composite(x, weight, bias, eps);
+  return apply_norm(kLayerNorm, x, weight, bias, {eps, true, true});
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, real eps) {
   if (x.rank() < 1) fail<ShapeError>("rms_norm: a scalar has no last axis");
   check_gain("rms_norm", x, weight, x.dim(-1));
-  if (weight.defined()) return apply(kRmsNorm, {x, weight}, Attr::of(eps));
-  return rms_norm_composite(x, weight, eps);
+  return apply_norm(kRmsNorm, x, weight, {}, {eps, true, false});
 }
 
 Tensor group_norm(const Tensor& x, int64 groups, const Tensor& weight, const Tensor& bias, real eps) {
@@ -135,36 +178,18 @@ Tensor group_norm(const Tensor& x, int64 groups, const Tensor& weight, const Ten
   check_gain("group_norm", x, weight, x.dim(1));
   check_gain("group_norm", x, bias, x.dim(1));
   const Tensor rows = reshape(x, Shape{x.dim(0), groups, x.dim(0) ? x.numel() / (x.dim(0) * groups) : 0});
-  return affine(reshape(standardize(rows, {-1}, eps), x.shape()), per_channel(weight, x.rank()),
+  return affine(reshape(layer_norm(rows, {}, {}, eps), x.shape()), per_channel(weight, x.rank()),
                 per_channel(bias, x.rank()));
 }
 
-namespace {
-Tensor batch_norm_of(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool with_relu,
-                     Tensor* batch_mean, Tensor* batch_var) {
-  if (x.rank() < 2) fail<ShapeError>("batch_norm: x {} has no channels on axis 1", x.shape().str());
-  check_gain("batch_norm", x, weight, x.dim(1));
-  check_gain("batch_norm", x, bias, x.dim(1));
-  if (weight.defined() && bias.defined()) {
-    auto stats = std::make_shared<kernels::BatchStats>();
-    const Tensor y = apply(kBatchNorm, {x, weight, bias}, Attr::of(BatchNorm{eps, with_relu, stats}));
-    if (batch_mean) *batch_mean = stats->mean;
-    if (batch_var) *batch_var = stats->var;
-    return y;
-  }
-  const Tensor y = batch_norm_composite(x, weight, bias, eps, batch_mean, batch_var);
-  return with_relu ? relu(y) : y;
-}
-}  // namespace
-
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, Tensor* batch_mean,
                   Tensor* batch_var) {
-  return batch_norm_of(x, weight, bias, eps, false, batch_mean, batch_var);
+  return batch_norm_with(x, weight, bias, eps, false, batch_mean, batch_var);
 }
 
 Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps,
                        Tensor* batch_mean, Tensor* batch_var) {
-  return batch_norm_of(x, weight, bias, eps, true, batch_mean, batch_var);
+  return batch_norm_with(x, weight, bias, eps, true, batch_mean, batch_var);
 }
 
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
@@ -177,9 +202,9 @@ Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, c
   if (weight.defined()) gain = gain * weight;
   Tensor offset = neg(mean * gain);
   if (bias.defined()) offset = offset + bias;
-  return x * per_channel(gain, x.rank()) + per_channel(offset, x.rank());
+  return apply(kChannelAffine, {x, gain, offset});
 }
 
-PrimitiveList norm_primitives() { return {&kLayerNorm, &kRmsNorm, &kBatchNorm}; }
+PrimitiveList norm_primitives() { return {&kLayerNorm, &kRmsNorm, &kBatchNorm, &kChannelAffine}; }
 
 }  // namespace gradus

@@ -6,64 +6,69 @@
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "autograd/ops/nn_ops.h"
-#include "core/kernels/elementwise.h"
 
 namespace gradus {
 namespace {
 
 Tensor along_last(const Tensor& x, int axis, Tensor (*f)(const Tensor&)) {
   const int a = x.shape().axis(axis);
+  if (x.dim(a) == 0) fail<ShapeError>("softmax: no elements along axis {} of {}", a, x.shape().str());
   return a == x.rank() - 1 ? f(x) : transpose(f(transpose(x, a, -1)), a, -1);
 }
 
-Tensor log_softmax_composite(const Tensor& x) { return x - logsumexp(x, {-1}, true); }
+// p = softmax(x): the Jacobian diag(p) - p p' is symmetric, so one product serves vjp and jvp.
+Tensor softmax_product(const Ctx& c, const Tensor& t) {
+  const Tensor& p = c.out();
+  if (!differentiated(t) && !differentiated(p)) return kernels::softmax_grad(t, p);
+  return p * (t - sum(t * p, {-1}, true));
+}
+const Primitive kSoftmax{.name = "softmax",
+                         .forward = [](const Ctx& c) { return kernels::softmax(c[0]); },
+                         .vjp = [](const Ctx& c, const Tensor& g) { return Grads{softmax_product(c, g)}; },
+                         .jvp = [](const Ctx& c, int, const Tensor& t) { return softmax_product(c, t); },
+                         .saves = kSaveOutput};
 
-// Fused passes over rows; the composites serve forward mode and higher orders.
-const Primitive kSoftmax{
-    .name = "softmax",
-    .forward = [](const Ctx& c) { return kernels::softmax(c[0]); },
-    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{kernels::softmax_grad(g, c.out())}; },
-    .composite = [](const Ctx& c) { return exp(log_softmax_composite(c[0])); },
-    .saves = kSaveOutput};
+// y = x - lse, so dy = t - sum(p t) and dx = g - p sum(g) with p = exp(y).
 const Primitive kLogSoftmax{
     .name = "log_softmax",
     .forward = [](const Ctx& c) { return kernels::log_softmax(c[0]); },
-    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{kernels::log_softmax_grad(g, c.out())}; },
-    .composite = [](const Ctx& c) { return log_softmax_composite(c[0]); },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const Tensor& y = c.out();
+          if (!differentiated(g) && !differentiated(y)) return Grads{kernels::log_softmax_grad(g, y)};
+          return Grads{g - exp(y) * sum(g, {-1}, true)};
+        },
+    .jvp = [](const Ctx& c, int, const Tensor& t) { return t - sum(exp(c.out()) * t, {-1}, true); },
     .saves = kSaveOutput};
 
-struct CrossEntropy {
+// One loss a row of logits: -log p[label], mixed with the mean over classes by label smoothing.
+struct Labelled {
   IntTensor labels;
   real smoothing;
 };
-// Losses (N) of logits (N,C).
+Tensor cross_entropy_composite(const Ctx& c) {
+  const auto& [labels, smoothing] = c.attr<Labelled>();
+  const Tensor log_p = log_softmax(c[0], -1);
+  const Tensor hit = reshape(gather(log_p, 1, labels.view({labels.numel(), 1})), {labels.numel()});
+  return smoothing == 0 ? neg(hit) : (smoothing - 1) * hit - smoothing * mean(log_p, {1});
+}
 const Primitive kCrossEntropy{
     .name = "cross_entropy",
     .forward =
         [](const Ctx& c) {
-          const auto& a = c.attr<CrossEntropy>();
+          const auto& a = c.attr<Labelled>();
           Tensor lse;
-          Tensor losses = kernels::cross_entropy_rows(c[0], a.labels, a.smoothing, &lse);
-          c.keep(std::move(lse));
-          return losses;
+          Tensor y = kernels::cross_entropy_rows(c[0], a.labels, a.smoothing, c.recording() ? &lse : nullptr);
+          if (c.recording()) c.keep(lse);
+          return y;
         },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
-          const auto& a = c.attr<CrossEntropy>();
+          const auto& a = c.attr<Labelled>();
           return Grads{kernels::cross_entropy_rows_grad(g, c[0], a.labels, a.smoothing, c.kept(0))};
         },
-    .composite =
-        [](const Ctx& c) {
-          const auto& [labels, smoothing] = c.attr<CrossEntropy>();
-          const int64 n = labels.numel();
-          const Tensor log_p = log_softmax_composite(c[0]);
-          const Tensor losses = neg(reshape(gather(log_p, 1, labels.view({n, 1})), Shape{n}));
-          if (smoothing == 0) return losses;
-          return (1 - smoothing) * losses - smoothing * mean(log_p, {1});
-        }};
-
-Tensor softmax_last(const Tensor& x) { return apply(kSoftmax, {x}); }
-Tensor log_softmax_last(const Tensor& x) { return apply(kLogSoftmax, {x}); }
+    .composite = cross_entropy_composite,
+    .saves = save_input(0)};
 
 Tensor reduce(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
@@ -87,13 +92,17 @@ void check_labels(const Tensor& logits, const IntTensor& labels) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int axis) { return along_last(x, axis, softmax_last); }
-Tensor log_softmax(const Tensor& x, int axis) { return along_last(x, axis, log_softmax_last); }
+Tensor softmax(const Tensor& x, int axis) {
+  return along_last(x, axis, [](const Tensor& t) { return apply(kSoftmax, {t}); });
+}
+Tensor log_softmax(const Tensor& x, int axis) {
+  return along_last(x, axis, [](const Tensor& t) { return apply(kLogSoftmax, {t}); });
+}
 
 Tensor cross_entropy(const Tensor& logits, const IntTensor& labels, Reduction reduction, real label_smoothing,
                      const Tensor& sample_weights) {
   check_labels(logits, labels);
-  const Tensor losses = apply(kCrossEntropy, {logits}, Attr::of(CrossEntropy{labels, label_smoothing}));
+  const Tensor losses = apply(kCrossEntropy, {logits}, Attr::of(Labelled{labels, label_smoothing}));
   if (!sample_weights.defined()) return reduce(losses, reduction);
   if (!(sample_weights.shape() == losses.shape()))
     fail<ShapeError>("cross_entropy: sample weights {} for {} samples", sample_weights.shape().str(),

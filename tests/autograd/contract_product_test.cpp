@@ -1,16 +1,11 @@
-// Samples of matrix products, convolution, pooling, Fourier transforms and linear algebra.
+// Samples of matrix products, convolution and pooling.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "autograd/ops/conv.h"
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/fft.h"
-#include "autograd/ops/linalg.h"
 #include "autograd/ops/matmul.h"
-#include "autograd/ops/shape_ops.h"
 #include "tests/autograd/contract.h"
 
 using namespace contract;
@@ -157,6 +152,15 @@ Samples conv_samples() {
         {"conv2d", {x, w}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], {}, p); }, forward, {}});
     s.push_back(
         {"conv2d", {x, w, b}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], v[2], p); }, forward, {}});
+    s.push_back({"conv2d_relu",
+                 {grid(c.x, ++seed, 4, 0), grid(c.w, ++seed, 4, 0), grid({c.w[0]}, ++seed, 16, 0.5)},
+                 [=](const Tensors& v) { return g::conv2d_relu(v[0], v[1], v[2], p); },
+                 [=](const Grids& in) {
+                   std::vector<double> y = forward(in);
+                   for (double& v : y) v = std::max(v, 0.0);
+                   return y;
+                 },
+                 {}});
     s.push_back({"conv2d_input_grad",
                  {gy, w},
                  [=](const Tensors& v) { return g::conv2d_input_grad(v[0], v[1], c.x, p); },
@@ -260,215 +264,8 @@ Samples pool_samples() {
   return s;
 }
 
-Samples fft_samples() {
-  Samples s;
-  std::uint64_t seed = 80;
-  for (const Shape& shape :
-       {Shape{2, 8}, Shape{3, 7}, Shape{1}, Shape{2}, Shape{2, 3, 12}, Shape{0, 6}, Shape{40, 101}}) {
-    const int64 n = shape[-1], half = n / 2 + 1;
-    std::vector<int64> dims(shape.begin(), shape.end());
-    dims.back() = half;
-    dims.push_back(2);
-    const Shape spectrum(dims);
-    const auto angle = [n](int64 k, int64 t) { return 2 * std::numbers::pi * double(k * t % n) / double(n); };
-    s.push_back({"rfft",
-                 {normal(shape, ++seed)},
-                 [](const Tensors& x) { return g::rfft(x[0]); },
-                 [=](const Grids& x) {
-                   return fill(spectrum, [&](const Index& i) {
-                     double total = 0;
-                     Index j(i.begin(), i.end() - 1);
-                     const int64 k = j.back();
-                     for (int64 t = 0; t < n; ++t) {
-                       j.back() = t;
-                       total += x[0](j) * (i.back() == 0 ? std::cos(angle(k, t)) : -std::sin(angle(k, t)));
-                     }
-                     return total;
-                   });
-                 },
-                 {}});
-    s.push_back({"irfft",
-                 {normal(spectrum, ++seed)},
-                 [n](const Tensors& x) { return g::irfft(x[0], n); },
-                 [=](const Grids& x) {
-                   return fill(shape, [&](const Index& i) {
-                     double total = 0;
-                     for (int64 k = 0; k < half; ++k) {
-                       Index j = i;
-                       j.back() = k;
-                       j.push_back(0);
-                       const double re = x[0](j);
-                       j.back() = 1;
-                       const double m = k == 0 || 2 * k == n ? 1 : 2;
-                       total +=
-                           m * (re * std::cos(angle(k, i.back())) - x[0](j) * std::sin(angle(k, i.back())));
-                     }
-                     return total / double(n);
-                   });
-                 },
-                 {}});
-  }
-  return s;
-}
-
-Tensor regular(int64 n, std::uint64_t seed) {  // well conditioned: n on the diagonal
-  Tensor a = normal({n, n}, seed);
-  for (int64 i = 0; i < n; ++i) a.mutable_data()[i * n + i] += static_cast<real>(2 * n + 4);
-  return a;
-}
-// Gauss elimination with pivoting, in double.
-std::vector<double> naive_solve(std::vector<double> a, std::vector<double> b, int64 n, int64 k) {
-  const auto at = [](int64 i) { return size_t(i); };
-  for (int64 c = 0; c < n; ++c) {
-    int64 p = c;
-    for (int64 r = c; r < n; ++r)
-      if (std::abs(a[at(r * n + c)]) > std::abs(a[at(p * n + c)])) p = r;
-    for (int64 j = 0; j < n; ++j) std::swap(a[at(p * n + j)], a[at(c * n + j)]);
-    for (int64 j = 0; j < k; ++j) std::swap(b[at(p * k + j)], b[at(c * k + j)]);
-    for (int64 r = 0; r < n; ++r) {
-      if (r == c) continue;
-      const double f = a[at(r * n + c)] / a[at(c * n + c)];
-      for (int64 j = 0; j < n; ++j) a[at(r * n + j)] -= f * a[at(c * n + j)];
-      for (int64 j = 0; j < k; ++j) b[at(r * k + j)] -= f * b[at(c * k + j)];
-    }
-  }
-  for (int64 r = 0; r < n; ++r)
-    for (int64 j = 0; j < k; ++j) b[at(r * k + j)] /= a[at(r * n + r)];
-  return b;
-}
-Grid symmetric(const Grid& a) {
-  return {a.shape, fill(a.shape, [&](const Index& i) { return (a(i) + a({i[1], i[0]})) / 2; })};
-}
-
-Samples linalg_samples() {
-  Samples s;
-  for (const int64 n : {int64{1}, int64{4}, int64{9}}) {
-    const std::uint64_t seed = std::uint64_t(n) * 10;
-    s.push_back({"solve",
-                 {regular(n, seed), normal({n, 3}, seed + 1)},
-                 [](const Tensors& x) { return g::solve(x[0], x[1]); },
-                 [=](const Grids& x) { return naive_solve(x[0].v, x[1].v, n, 3); },
-                 {}});
-    s.push_back({"solve",
-                 {regular(n, seed), normal({n}, seed + 1)},
-                 [](const Tensors& x) { return g::solve(x[0], x[1]); },
-                 [=](const Grids& x) { return naive_solve(x[0].v, x[1].v, n, 1); },
-                 {}});
-    for (const bool upper : {false, true})
-      for (const bool transposed : {false, true})
-        s.push_back({"solve_triangular",
-                     {regular(n, seed), normal({n, 2}, seed + 1)},
-                     [=](const Tensors& x) { return g::solve_triangular(x[0], x[1], upper, transposed); },
-                     [=](const Grids& x) {
-                       const auto t = fill({n, n}, [&](const Index& i) {
-                         const Index j = transposed ? Index{i[1], i[0]} : i;
-                         return (upper ? j[0] <= j[1] : j[0] >= j[1]) ? x[0](j) : 0.0;
-                       });
-                       return naive_solve(t, x[1].v, n, 2);
-                     },
-                     {}});
-    s.push_back(
-        {"inverse",
-         {regular(n, seed)},
-         [](const Tensors& x) { return g::inverse(x[0]); },
-         [=](const Grids& x) {
-           return naive_solve(x[0].v, fill({n, n}, [](const Index& i) { return i[0] == i[1]; }), n, n);
-         },
-         {}});
-    s.push_back({"cholesky",
-                 {regular(n, seed)},
-                 [](const Tensors& x) { return g::cholesky(x[0]); },
-                 [=](const Grids& x) {
-                   const Grid a = symmetric(x[0]);
-                   std::vector<double> l(size_t(n * n), 0);
-                   for (int64 i = 0; i < n; ++i)
-                     for (int64 j = 0; j <= i; ++j) {
-                       double v = a({i, j});
-                       for (int64 k = 0; k < j; ++k) v -= l[size_t(i * n + k)] * l[size_t(j * n + k)];
-                       l[size_t(i * n + j)] = i == j ? std::sqrt(v) : v / l[size_t(j * n + j)];
-                     }
-                   return l;
-                 },
-                 {}});
-    // Distinct eigenvalues: a spread diagonal and small entries beside it. By Jacobi rotations.
-    Tensor a = normal({n, n}, seed + 5);
-    for (int64 i = 0; i < n * n; ++i)
-      a.mutable_data()[i] = a.data()[i] / 4 + static_cast<real>(i % (n + 1) == 0 ? 2 * (i / n) : 0);
-    s.push_back({"eigh",
-                 {a},
-                 [](const Tensors& x) {
-                   const auto [values, vectors] = g::eigh(x[0]);
-                   const Tensor parts[] = {vectors, g::reshape(values, {1, values.numel()})};
-                   return g::concat(parts, 0);
-                 },
-                 [=](const Grids& x) {
-                   std::vector<double> m = symmetric(x[0]).v,
-                                       v = fill({n, n}, [](const Index&i) { return i[0] == i[1]; });
-                   const auto e = [n](std::vector<double>& q, int64 i, int64 j) -> double& {
-                     return q[size_t(i * n + j)];
-                   };
-                   for (int sweep = 0; sweep < 30; ++sweep)
-                     for (int64 p = 0; p < n; ++p)
-                       for (int64 q = p + 1; q < n; ++q) {
-                         const double angle = 0.5 * std::atan2(2 * e(m, p, q), e(m, q, q) - e(m, p, p));
-                         const double c = std::cos(angle), d = std::sin(angle);
-                         for (auto* rotated : {&m, &v})
-                           for (int64 i = 0; i < n; ++i) {
-                             const double y = e(*rotated, i, p), z = e(*rotated, i, q);
-                             e(*rotated, i, p) = c * y - d * z, e(*rotated, i, q) = d * y + c * z;
-                           }
-                         for (int64 i = 0; i < n; ++i) {
-                           const double y = e(m, p, i), z = e(m, q, i);
-                           e(m, p, i) = c * y - d * z, e(m, q, i) = d * y + c * z;
-                         }
-                       }
-                   std::vector<int64> order;
-                   for (int64 j = 0; j < n; ++j) order.push_back(j);
-                   std::sort(order.begin(), order.end(),
-                             [&](int64 i, int64 j) { return e(m, i, i) < e(m, j, j); });
-                   return fill({n + 1, n}, [&](const Index& i) {
-                     const int64 from = order[size_t(i[1])];
-                     if (i[0] == n) return e(m, from, from);
-                     int64 top = 0;
-                     for (int64 r = 1; r < n; ++r)
-                       if (std::abs(e(v, r, from)) > std::abs(e(v, top, from))) top = r;
-                     return e(v, i[0], from) * (e(v, top, from) < 0 ? -1 : 1);
-                   });
-                 },
-                 {}});
-  }
-  return s;
-}
-
-// A = Q R resp. A = U s V' put together again: forward values up to what identifies them.
-Samples forward_only_samples() {
-  Samples s;
-  s.push_back({"svd",
-               {normal({5, 3}, 1)},
-               [](const Tensors& x) {
-                 const auto [u, d, v] = g::svd(x[0]);
-                 return g::matmul(u * d, v, false, true);
-               },
-               [](const Grids& x) { return x[0].v; },
-               {}});
-  s.push_back({"qr",
-               {normal({5, 3}, 2)},
-               [](const Tensors& x) {
-                 const auto [q, r] = g::qr(x[0]);
-                 return g::matmul(q, r);
-               },
-               [](const Grids& x) { return x[0].v; },
-               {}});
-  return s;
-}
-
 }  // namespace
 
 TEST_CASE("contract: matrix products") { check_family("matrix product", matmul_samples()); }
 TEST_CASE("contract: convolution") { check_family("convolution", conv_samples()); }
 TEST_CASE("contract: pooling") { check_family("pooling", pool_samples()); }
-TEST_CASE("contract: Fourier transforms") { check_family("Fourier transform", fft_samples()); }
-TEST_CASE("contract: linear algebra") { check_family("linear algebra", linalg_samples()); }
-TEST_CASE("contract: linear algebra without derivatives") {
-  check_family("linear algebra, forward only", forward_only_samples());
-}
