@@ -5,6 +5,7 @@
 // after the first, frozen batch statistics, so that they are values of one function.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,12 +27,23 @@ struct Needs {
 /// Throws UsageError naming the optimizer and the first need that `offers` lacks.
 void require(const Needs& needs, const Needs& offers, const std::string& optimizer);
 
-/// The pieces of a Gauss-Newton model of the batch, n examples with c outputs each; d parameters,
-/// concatenated in the order of Objective::parameters() (the trained ones).
+/// The pieces of a Gauss-Newton model of the batch, n examples with c outputs each; d parameters, concatenated
+/// in the order of Objective::parameters() (the trained ones). Read through optim/gauss_newton.h.
 struct GaussNewton {
-  Tensor jacobian;   ///< (n*c, d) of the outputs
+  Tensor jacobian;   ///< (n*c, d) of the outputs; may be undefined where the three functions below are given
   Tensor residual;   ///< (n*c) derivative of each example's loss in its outputs
   Tensor curvature;  ///< (n, c, c) second derivative of each example's loss in its outputs
+  /// For models whose Jacobian is too large to hold: J J' (n*c, n*c), J' x (d) of x (n*c), J p (n*c) of p (d).
+  std::function<Tensor()> gram = nullptr;
+  std::function<Tensor(const Tensor&)> transposed_times = nullptr, times = nullptr;
+};
+
+/// Random vectors that a recorded run prescribes, one tensor per parameter, in the order of parameters() (undefined
+/// where it has none).
+struct PrescribedDraws {
+  std::vector<Tensor> probe;                ///< of this step; empty: none
+  std::vector<std::vector<Tensor>> warmup;  ///< of a start that takes several
+  bool balance = false;                     ///< what else a method does at random times is due in this step
 };
 
 class Objective {
@@ -56,6 +68,8 @@ class Objective {
   virtual GaussNewton gauss_newton();
   /// An objective of an independent batch of the same size, over the same parameters.
   virtual Objective& second_batch();
+  /// What a replay prescribes in place of random draws; null: methods draw their own.
+  virtual const PrescribedDraws* prescribed_draws() const { return nullptr; }
 
  protected:
   /// Throws UsageError: "this objective has no ...".

@@ -87,6 +87,38 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
   return make_optimizer(spec, parameters, groups);
 }
 
+std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step) {
+  const Json& problem = golden.json.at("problem");
+  if (!problem.contains("probes")) return std::nullopt;
+  // A list holds all parameters one after the other, an object each by name.
+  const auto read = [&](const Json& vectors) {
+    std::vector<Tensor> parts;
+    size_t offset = 0;
+    for (const auto& p : parameters) {
+      const auto n = static_cast<size_t>(p->value.numel());
+      if (vectors.is_object() && !vectors.contains(p->name)) {
+        parts.emplace_back();
+        continue;
+      }
+      const auto data = (vectors.is_object() ? vectors.at(p->name) : vectors).get<std::vector<double>>();
+      const size_t from = vectors.is_object() ? 0 : offset;
+      if (data.size() < from + n) fail<DataError>("probes: too few numbers for '{}'", p->name);
+      std::vector<real> values;
+      for (size_t i = from; i < from + n; ++i) values.push_back(static_cast<real>(data[i]));
+      parts.push_back(Tensor::from(p->value.shape(), values));
+      offset += n;
+    }
+    return parts;
+  };
+  PrescribedDraws draws;
+  draws.probe = read(problem.at("probes").at(static_cast<size_t>(step - 1)));
+  for (const Json& vectors : problem.value("warmup_probes", Json::array()))
+    draws.warmup.push_back(read(vectors));
+  for (const Json& due : problem.value("balance_steps", Json::array()))
+    draws.balance |= due.get<int64>() == step;
+  return draws;
+}
+
 double relative_error(const Tensor& a, const std::vector<double>& b) {
   if (a.numel() != static_cast<int64>(b.size()))
     fail<DataError>("expected values: {} numbers for a tensor of shape {}", b.size(), a.shape().str());

@@ -11,10 +11,12 @@ namespace {
 
 class RecordedGradients final : public Objective {
  public:
-  RecordedGradients(const Parameters& parameters, const Json& step) : parameters_(parameters), step_(step) {
+  RecordedGradients(const Parameters& parameters, const Json& step, std::optional<PrescribedDraws> draws = {})
+      : parameters_(parameters), step_(step), draws_(std::move(draws)) {
     if (step.contains("second")) second_ = std::make_unique<RecordedGradients>(parameters, step.at("second"));
   }
   const Parameters& parameters() const override { return parameters_; }
+  const PrescribedDraws* prescribed_draws() const override { return draws_ ? &*draws_ : nullptr; }
   Needs offers() const override {
     return {.loss = step_.contains("loss"), .second_batch = second_ != nullptr};
   }
@@ -34,6 +36,7 @@ class RecordedGradients final : public Objective {
  private:
   const Parameters& parameters_;
   const Json& step_;
+  std::optional<PrescribedDraws> draws_;
   std::unique_ptr<RecordedGradients> second_;
 };
 
@@ -49,7 +52,8 @@ void run_recorded_gradients(const Golden& golden, ReplayReport& report) {
   run_trajectory(
       golden, parameters, static_cast<int64>(steps.size()),
       [&](int64 step) -> Objective& {
-        return objective.emplace(parameters, steps.at(static_cast<size_t>(step - 1)));
+        return objective.emplace(parameters, steps.at(static_cast<size_t>(step - 1)),
+                                 draws_of(golden, parameters, step));
       },
       report);
 }

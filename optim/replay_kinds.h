@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "optim/objective.h"
 #include "optim/registry.h"
@@ -32,6 +33,8 @@ OptionList options_of(const Json& object);
 Parameters parameters_of(const Golden& golden);
 /// The optimizer it names, with base and groups, over these parameters.
 OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters);
+/// The random draws that problem.probes, warmup_probes and balance_steps prescribe for a step, if they are there.
+std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step);
 /// max |a - b| / max |b|; absolute where b is zero.
 double relative_error(const Tensor& a, const std::vector<double>& b);
 

@@ -28,10 +28,12 @@ struct LinearModel {
 
 class LinearObjective final : public Objective {
  public:
-  LinearObjective(const LinearModel& model, const Parameters& parameters, std::vector<size_t> rows)
-      : model_(model), parameters_(parameters), rows_(std::move(rows)) {}
+  LinearObjective(const LinearModel& model, const Parameters& parameters, std::vector<size_t> rows,
+                  std::optional<PrescribedDraws> draws)
+      : model_(model), parameters_(parameters), rows_(std::move(rows)), draws_(std::move(draws)) {}
 
   const Parameters& parameters() const override { return parameters_; }
+  const PrescribedDraws* prescribed_draws() const override { return draws_ ? &*draws_ : nullptr; }
   Needs offers() const override {
     return {.loss = true, .re_evaluation = true, .hvp = true, .per_sample = true, .gauss_newton = true};
   }
@@ -130,6 +132,7 @@ class LinearObjective final : public Objective {
   const LinearModel& model_;
   const Parameters& parameters_;
   std::vector<size_t> rows_;
+  std::optional<PrescribedDraws> draws_;
 };
 
 }  // namespace
@@ -149,7 +152,8 @@ void run_linear_model(const Golden& golden, ReplayReport& report) {
   run_trajectory(
       golden, parameters, static_cast<int64>(batches.size()),
       [&](int64 step) -> Objective& {
-        return objective.emplace(model, parameters, batches[static_cast<size_t>(step - 1)]);
+        return objective.emplace(model, parameters, batches[static_cast<size_t>(step - 1)],
+                                 draws_of(golden, parameters, step));
       },
       report);
 }

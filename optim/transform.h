@@ -71,6 +71,7 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
     std::vector<Tensor> per_sample_gradients() override { return objective_.per_sample_gradients(); }
     GaussNewton gauss_newton() override { return objective_.gauss_newton(); }
     Objective& second_batch() override { return objective_.second_batch(); }
+    const PrescribedDraws* prescribed_draws() const override { return objective_.prescribed_draws(); }
 
    private:
     TransformWrapper& wrapper_;

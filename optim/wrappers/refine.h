@@ -78,6 +78,7 @@ class RefineWrapper final : public Wrapper<typename R::Options> {
       return {.loss = all.loss, .re_evaluation = all.re_evaluation};
     }
     double loss() override { return objective_.loss(); }
+    const PrescribedDraws* prescribed_draws() const override { return objective_.prescribed_draws(); }
     double gradient() override {
       const double value = objective_.gradient();
       wrapper_.refine(objective_);

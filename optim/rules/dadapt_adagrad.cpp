@@ -1,0 +1,80 @@
+// D-Adapted AdaGrad.
+// Paper: Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023, arXiv 2301.07733. Details as
+//        facebookresearch/dadaptation dadapt_adagrad.py.
+//   dlr = d*lr;   g <- g + weight_decay*w;   a = a + g^2 (1e-6 at first);   A = sqrt(a) + eps
+//   gsq = gsq + dlr^2 * sum g^2/A;   s = s + dlr*g
+//   d = max(d, min((sum s^2/A - gsq)/||s||_1, d*growth_rate))
+//   w <- momentum*w + (1-momentum)*(w0 - s/A)
+#include <cmath>
+
+#include "optim/rules/dadapt.h"
+#include "optim/rules/families.h"
+#include "optim/rules/whole.h"
+
+namespace gradus::rules {
+namespace {
+
+struct DadaptAdagrad {
+  struct Options {
+    double lr = 1, momentum = 0, weight_decay = 0, eps = 1e-6, d0 = 1e-6;
+    std::optional<double> growth_rate;
+    void visit(auto&& f) {
+      f("lr", lr, "factor on the step size found; 1, and 0 in a group that is frozen", at_least(0));
+      f("momentum", momentum, "share of the weights that is kept", decay_rate());
+      f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
+      f("eps", eps, "added to the root", at_least(0));
+      f("d0", d0, "first estimate of the distance", positive());
+      f("growth_rate", growth_rate, "largest factor on d in a step; none: no limit", at_least(1));
+    }
+  };
+
+  static void step(Pass<Options>& pass) {
+    check_common_lr(pass, "dadapt-adagrad");
+    State& shared = pass.shared;
+    double &d = shared.scalar("d", pass.options.d0), &gsq = shared.scalar("gsq");
+    const double lr = pass.options.lr * pass.info.lr_scale, dlr = d * lr;
+    double energy = 0, sizes = 0;
+    for (auto& item : pass.items) {
+      if (item.o.lr == 0) continue;
+      const double eps = item.o.eps;
+      const Tensor g = decayed_gradient(item.p, item.o.weight_decay);
+      item.s.starting_at("w0", item.p.data);
+      Tensor &a = item.s.starting_at("a", Tensor::full(item.p.data.shape(), real(1e-6))), &s = item.s("s");
+      for_each_element(g, a, s, [c = real(dlr)](real x, real& square, real& sum) {
+        square += x * x;
+        sum += c * x;
+      });
+      const auto weighted = [=](real x, real square) {
+        const double y = static_cast<double>(x);
+        return y * y / (std::sqrt(static_cast<double>(square)) + eps);
+      };
+      gsq += dlr * dlr * sum_elements(g, a, weighted);
+      energy += sum_elements(s, a, weighted);
+      sizes += sum_of_sizes(s);
+    }
+    if (sizes == 0) return;
+    if (lr > 0) grow(d, (energy - gsq) / sizes, pass.options.growth_rate);
+    for (auto& item : pass.items) {
+      if (item.o.lr == 0) continue;
+      const real mu = real(item.o.momentum), eps = real(item.o.eps);
+      const Tensor &start = item.s("w0"), &s = item.s("s"), &a = item.s("a");
+      for_each_element(item.p.data, start, s, a, [=](real& w, real from, real sum, real square) {
+        w = mu * w + (1 - mu) * (from - sum / (std::sqrt(square) + eps));
+      });
+    }
+  }
+};
+
+}  // namespace
+
+OptimizerEntry dadapt_adagrad() {
+  return rule_entry<DadaptAdagrad>(
+      {"dadapt-adagrad", "AdaGrad (dual averaging) with a step size found on the way",
+       "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733",
+       "a = a + g^2;  A = sqrt(a) + eps;  s = s + d*lr*g\n"
+       "gsq = gsq + (d*lr)^2 * sum g^2/A;  d = max(d, (sum s^2/A - gsq)/||s||_1)\n"
+       "w = momentum*w + (1-momentum)*(w0 - s/A)",
+       4});
+}
+
+}  // namespace gradus::rules

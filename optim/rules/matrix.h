@@ -1,0 +1,79 @@
+// Words shared by the rules that take matrices: who is one, Adam as the companion for all else, and two-sided
+// statistics of a gradient.
+#pragma once
+
+#include <cmath>
+#include <string>
+
+#include "core/linalg.h"
+#include "optim/rules/layer.h"
+#include "optim/vocabulary.h"
+
+namespace gradus::rules {
+
+/// Weight matrices and kernels, as (out, rest). Embeddings, heads, biases and norm gains go to the companion; so a
+/// model of vectors alone is trained by the companion alone.
+inline bool takes_matrix(const Param& p) {
+  return p.data.rank() >= 2 && p.kind == ParamKind::kWeight && p.data.numel() > 0;
+}
+
+/// Adam with decoupled decay for what a matrix rule does not take.
+struct CompanionOptions {
+  double adam_lr = 0.01, adam_beta1 = 0.9, adam_beta2 = 0.99, adam_eps = 1e-8, adam_weight_decay = 1e-3;
+  void visit_companion(auto&& f) {
+    f("adam_lr", adam_lr, "companion Adam: step size for vectors, embeddings and heads", positive());
+    f("adam_beta1", adam_beta1, "companion Adam: decay of the gradient mean", decay_rate());
+    f("adam_beta2", adam_beta2, "companion Adam: decay of the mean of squared gradients", decay_rate());
+    f("adam_eps", adam_eps, "companion Adam: added to the root", at_least(0));
+    f("adam_weight_decay", adam_weight_decay, "companion Adam: decoupled decay", at_least(0));
+  }
+};
+/// w <- w - lr*(mhat/(sqrt(vhat) + eps) + weight_decay*w); slots "m" and "v".
+void adam_step(Param& p, State& s, double lr, double beta1, double beta2, double eps, double weight_decay,
+               int64 t);
+inline void companion_step(Param& p, State& s, const CompanionOptions& o, const StepInfo& k) {
+  adam_step(p, s, o.adam_lr * k.lr_scale, o.adam_beta1, o.adam_beta2, o.adam_eps, o.adam_weight_decay, k.t);
+}
+
+/// m = beta*m + (1-beta)*g in slot "m", as a matrix that shares its storage.
+Tensor momentum_matrix(const Param& p, State& s, double beta);
+/// (1-lookahead)*m + lookahead*g, times `scale`, as a matrix of its own.
+Tensor looked_ahead(const Param& p, const Tensor& m, double lookahead, double scale);
+/// w <- w - lr*(u + weight_decay*w).
+void descend(Param& p, const Tensor& u, double lr, double weight_decay);
+
+/// The Newton-Schulz coefficients of that name: "classic" (with `iterations`) or "per-iteration".
+std::vector<linalg::NewtonSchulzStep> newton_schulz_named(const std::string& name, int iterations = 5);
+
+/// A factor of the second moment estimate V = r c'/mean(r) of a matrix: r, c running means of the row and column means
+/// of squares (slots "r", "c"). Divides u by sqrt(V/correction) + eps.
+void divide_by_rank1(Tensor& u, const Tensor& squared, State& s, double beta2, double correction, double eps);
+
+/// Running covariances of a gradient's rows and columns and the bases in which they are diagonal:
+/// L = beta*L + (1-beta)*G G'/left_divisor, R likewise of G' G. Slots "L", "R". A side longer than max_dim has none:
+/// it keeps the identity.
+struct TwoSided {
+  State& s;
+  int64 rows, cols;
+  bool left, right;  ///< which sides have statistics
+
+  TwoSided(State& state, int64 m, int64 n, int64 max_dim)
+      : s(state), rows(m), cols(n), left(m <= max_dim), right(n <= max_dim) {}
+  Tensor& l() { return s("L", {rows, rows}); }
+  Tensor& r() { return s("R", {cols, cols}); }
+  Tensor& ql() { return s.starting_at("QL", left_identity()); }
+  Tensor& qr() { return s.starting_at("QR", right_identity()); }
+  void accumulate(const Tensor& g, double beta, double left_divisor = 1, double right_divisor = 1);
+  /// Sets QL, QR to the eigenvectors of L and R, eigenvalues ascending or descending.
+  void diagonalise(bool descending = false);
+  /// QL' x QR.
+  Tensor rotate(const Tensor& x);
+  /// QL x QR'.
+  Tensor rotate_back(const Tensor& x);
+
+ private:
+  Tensor left_identity() const { return s.has("QL") ? Tensor() : linalg::identity(rows); }
+  Tensor right_identity() const { return s.has("QR") ? Tensor() : linalg::identity(cols); }
+};
+
+}  // namespace gradus::rules
