@@ -147,6 +147,8 @@ ByteSourcePtr open_file(const std::string& path) {
   return file;
 }
 
+ByteSourcePtr open_raw_file(const std::string& path) { return std::make_unique<FileSource>(path); }
+
 ByteSourcePtr memory_source(std::span<const std::uint8_t> bytes, std::string name) {
   const bool packed = bytes.size() >= 2 && is_gzip(bytes.data());
   auto source = std::make_unique<MemorySource>(bytes, std::move(name));

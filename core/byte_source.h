@@ -73,6 +73,8 @@ using ByteSourcePtr = std::unique_ptr<ByteSource>;
 /// A file, unpacked on the way if its contents are gzip (known by the first two bytes, not by the name).
 /// Throws DataError if it cannot be opened or is a directory.
 ByteSourcePtr open_file(const std::string& path);
+/// A file as it lies there, packed or not.
+ByteSourcePtr open_raw_file(const std::string& path);
 /// Bytes in memory, which must outlive the source; unpacked likewise if they are gzip.
 ByteSourcePtr memory_source(std::span<const std::uint8_t> bytes, std::string name);
 /// The whole contents of a file as text. Throws DataError.

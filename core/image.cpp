@@ -59,12 +59,38 @@ void check_png(std::span<const std::uint8_t> bytes, const std::string& name) {
   }
 }
 
-// The decoder pads what is missing with grey, so the end-of-image marker is looked for here.
+// Walks the markers of a JPEG. Two things the decoder lets pass are refused here: a file without the end-of-image marker
+// (it pads what is missing with grey) and a Huffman table of more than 256 codes (it would write beyond its own).
 void check_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
-  for (std::size_t i = bytes.size(); i-- > 3;)
-    if (bytes[i - 1] == 0xff && bytes[i] == 0xd9) return;
-  fail<DataError>("{}: at offset {}: expected the JPEG end-of-image marker, but the file ends (truncated)",
-                  name, bytes.size());
+  constexpr int kEndOfImage = 0xd9, kHuffmanTables = 0xc4;
+  const auto truncated = [&] {
+    fail<DataError>("{}: at offset {}: expected the JPEG end-of-image marker, but the file ends (truncated)",
+                    name, bytes.size());
+  };
+  for (std::size_t at = 2;;) {
+    // The next marker: 0xff and a byte that is no stuffing (0), no filling (0xff), no restart (0xd0 to 0xd7).
+    const auto stops = [&](std::size_t i) {
+      return bytes[i] == 0xff && bytes[i + 1] && bytes[i + 1] != 0xff && (bytes[i + 1] & 0xf8) != 0xd0;
+    };
+    while (at + 1 < bytes.size() && !stops(at)) ++at;
+    if (at + 1 >= bytes.size()) truncated();
+    const int marker = bytes[at + 1];
+    if (marker == kEndOfImage) return;
+    if (at + 4 > bytes.size()) truncated();
+    const std::size_t length = std::size_t{bytes[at + 2]} << 8 | bytes[at + 3], end = at + 2 + length;
+    if (length < 2 || end > bytes.size())
+      fail<DataError>("{}: at offset {}: expected the length of a JPEG segment, found {}", name, at + 2,
+                      length);
+    for (std::size_t table = at + 4; marker == kHuffmanTables && table != end;) {
+      std::size_t codes = 0;
+      for (std::size_t i = 1; i <= 16 && table + i < end; ++i) codes += bytes[table + i];
+      if (codes > 256 || table + 17 + codes > end)
+        fail<DataError>("{}: at offset {}: expected a Huffman table of at most 256 codes, found {}", name,
+                        table, codes);
+      table += 17 + codes;
+    }
+    at = end;
+  }
 }
 
 // How many pixels a file of this size can describe at most: deflate packs 1032 : 1 and a PNG pixel has at

@@ -67,5 +67,5 @@ TEST_CASE("image: truncated, damaged and foreign files are refused") {
   std::string damaged = bytes;
   damaged[bytes.size() / 2] ^= 4;
   refused(damaged, "checksum");
-  refused(std::string("\xff\xd8\xff\xe0 and so on"), "JPEG end-of-image");
+  refused(std::string("\xff\xd8\xff\xe0 and so on"), "JPEG segment");
 }
