@@ -1,0 +1,98 @@
+#include "apps/bench/workload.h"
+
+#include <memory>
+
+#include "autograd/grad.h"
+#include "autograd/ops/nn_ops.h"
+#include "autograd/ops/shape_ops.h"
+#include "nn/registry.h"
+#include "optim/registry.h"
+
+namespace gradus {
+namespace {
+
+// Multiply-adds of one sample, in thousands of millions.
+constexpr double conv(double in, double out, double taps, double pixels) {
+  return in * out * taps * pixels * 1e-9;
+}
+
+constexpr double kMlp = conv(784, 256, 1, 1) + conv(256, 128, 1, 1) + conv(128, 10, 1, 1);
+constexpr double kLenet =
+    conv(1, 32, 9, 676) + conv(32, 64, 9, 576) + conv(9216, 128, 1, 1) + conv(128, 10, 1, 1);
+constexpr double kResnet20 = conv(3, 16, 9, 1024) + 6 * conv(16, 16, 9, 1024) +  //
+                             conv(16, 32, 9 + 1, 256) + 5 * conv(32, 32, 9, 256) + conv(32, 64, 9 + 1, 64) +
+                             5 * conv(64, 64, 9, 64) + conv(64, 10, 1, 1);
+// Per block: qkv, projection and the perceptron, 12 d^2 a token; attention, twice T*d a token.
+constexpr double transformer(double tokens, double d, double blocks) {
+  return blocks * (conv(d, d, 12, tokens) + conv(tokens, d, 2, tokens));
+}
+constexpr double kVit = conv(48, 128, 1, 64) + transformer(64, 128, 6) + conv(128, 10, 1, 1);
+constexpr double kGpt = transformer(64, 128, 4) + conv(128, 65, 1, 64);
+constexpr double kAirbench = conv(3, 24, 4, 961) + conv(24, 64, 9, 961) + conv(64, 64, 9, 225) +
+                             conv(64, 256, 9, 225) + 2 * conv(256, 256, 9, 49) + conv(256, 256, 9, 9) +
+                             conv(256, 10, 1, 1);
+// Two operations a multiply-add; forward, input gradient and weight gradient.
+constexpr double step_gflop(double batch, double sample) { return 6 * batch * sample; }
+
+Tensor loss_of(const Model& model, const Tensor& output, const IntTensor& labels) {
+  if (model.task() != Task::kLanguageModel) return cross_entropy(output, labels);
+  return cross_entropy(reshape(output, Shape{labels.numel(), output.dim(-1)}), labels.view({labels.numel()}));
+}
+
+}  // namespace
+
+const std::vector<Workload>& training_workloads() {
+  static const DataShape digits{.channels = 1, .height = 28, .width = 28, .classes = 10};
+  static const DataShape cifar{.channels = 3, .height = 32, .width = 32, .classes = 10};
+  static const std::vector<Workload> table{
+      {"mlp", "mlp:hidden=256-128", "adam", 128, digits, step_gflop(128, kMlp)},
+      {"lenet", "lenet", "adam", 64, digits, step_gflop(64, kLenet)},
+      {"resnet20", "resnet20", "sgd:lr=0.01,momentum=0.9,weight_decay=5e-4", 128, cifar,
+       step_gflop(128, kResnet20)},
+      {"vit", "vit:patch=4,dim=128,depth=6,heads=4", "adamw", 128, cifar, step_gflop(128, kVit)},
+      {"gpt", "gpt:block=64,dim=128,layers=4,heads=4", "adamw", 12, {.vocabulary = 65}, step_gflop(12, kGpt)},
+      {"airbench", "airbench", "sgd:lr=0.01,momentum=0.9,nesterov=true", 128, cifar,
+       step_gflop(128, kAirbench)},
+  };
+  return table;
+}
+
+Step training_step(const Workload& w) {
+  Rng rng(1);
+  const std::shared_ptr<Model> model = make_model(w.model, w.data, rng);
+  model->set_training(true);
+  const Parameters parameters = model->parameters();
+  const std::shared_ptr<Optimizer> optimizer = make_optimizer(w.optimizer, parameters);
+  const Shape shape = model->example(w.batch).shape();
+  const bool tokens = w.data.vocabulary > 0;
+  const auto draw = [&](const Shape& s, int64 n) {
+    IntTensor t(s);
+    for (int64 i = 0; i < t.numel(); ++i) t.mutable_data()[i] = rng.below(n);
+    return t;
+  };
+  const Input input = tokens ? Input(draw(shape, w.data.vocabulary)) : Input(rng.normal_tensor(shape));
+  const IntTensor labels = tokens ? draw(shape, w.data.vocabulary) : draw({w.batch}, w.data.classes);
+  Step step;
+  for (const ParameterPtr& p : parameters) step.parameters += p->value.numel();
+  step.run = [=] {
+    std::vector<Tensor> values;
+    for (const ParameterPtr& p : parameters) values.push_back(p->value);
+    const Tensor loss = loss_of(*model, (*model)(input), labels);
+    std::vector<Tensor> grads = grad(loss, values);
+    for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i]->grad = std::move(grads[i]);
+    optimizer->step(1, static_cast<double>(loss.item()));
+  };
+  return step;
+}
+
+Step optimizer_step(const std::string& spec) {
+  Rng rng(2);
+  const Shape shape{2500, 4000};
+  const ParameterPtr parameter = make_parameter("weight", ParamKind::kWeight, rng.normal_tensor(shape));
+  parameter->grad = rng.normal_tensor(shape);
+  const Parameters parameters{parameter};
+  const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, parameters);
+  return {[=] { optimizer->step(); }, shape.numel()};
+}
+
+}  // namespace gradus
