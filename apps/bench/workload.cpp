@@ -61,7 +61,9 @@ Step training_step(const Workload& w) {
   Rng rng(1);
   const std::shared_ptr<Model> model = make_model(w.model, w.data, rng);
   model->set_training(true);
-  const Parameters parameters = model->parameters();
+  Parameters parameters;  // those that are trained
+  for (const ParameterPtr& p : model->parameters())
+    if (!p->frozen) parameters.push_back(p);
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(w.optimizer, parameters);
   const Shape shape = model->example(w.batch).shape();
   const bool tokens = w.data.vocabulary > 0;
