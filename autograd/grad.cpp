@@ -108,11 +108,12 @@ class Backward {
     Grads grads = GraphAccess::vjp(n, g, needs);
     if (grads.size() != inputs.size())
       fail<GraphError>("{}: its vjp gave {} gradients for {} inputs", n.name(), grads.size(), inputs.size());
+    if (GraphAccess::trace_non_finite()) GraphAccess::check_finite_gradients(n, grads);
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (!needs[i] || !grads[i].defined()) continue;
-      if (!(grads[i].shape() == GraphAccess::input_shape(n, i)))
+      if (!(grads[i].shape() == n.input_shape(i)))
         fail<GraphError>("{}: its vjp gave shape {} for input {} of shape {}", n.name(),
-                         grads[i].shape().str(), i, GraphAccess::input_shape(n, i).str());
+                         grads[i].shape().str(), i, n.input_shape(i).str());
       accumulate(cotangents_[inputs[i].node.get()], std::move(grads[i]));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include "autograd/graph_access.h"
 
@@ -174,6 +175,7 @@ Ref<Node> GraphAccess::new_node(const Primitive& p, const Attr& attr) {
 
 void GraphAccess::save(Node& node, const Primitive& p, std::span<const Tensor> inputs, const Tensor& y,
                        const Ctx& forward) {
+  if (trace_non_finite()) node.module_ = module_path();
   // A saved output whose tangent was itself recorded would close a cycle (output -> tangent -> ... ->
   // output); such an output is computed again when the vjp asks for it.
   const auto* meta = static_cast<const GradMeta*>(y.meta().get());
@@ -233,6 +235,17 @@ Grads GraphAccess::vjp(const Node& node, const Tensor& g, std::vector<bool> need
     return composite_vjp(p, c, node.attr_, g, wanted);
   if (!p.vjp) fail<GraphError>("{}: has no reverse-mode derivative", p.name);
   return p.vjp(c, g);
+}
+
+void GraphAccess::check_finite_gradients(const Node& node, const Grads& grads) {
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) continue;
+    for (real v : grads[i].span())
+      if (!std::isfinite(v))
+        fail<NumericError>("{}: first non-finite gradient ({}), for input {} of shape {}{}{}", node.name(), v,
+                           i, grads[i].shape().str(), node.module_.empty() ? "" : ", recorded in ",
+                           node.module_);
+  }
 }
 
 void GraphAccess::free(Node& node) {

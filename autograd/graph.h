@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,10 @@ class Node : public RefCounted {
   const char* name() const { return primitive_ ? primitive_->name : "leaf"; }
   std::uint64_t id() const { return id_; }  ///< grows with creation: inputs always have smaller ids
   const std::vector<Input>& inputs() const { return inputs_; }
+  /// Shape of input i, whether its value was saved or not.
+  const Shape& input_shape(size_t i) const { return shapes_[i]; }
+  /// The module path the call was made in; known only if a TraceNonFinite was alive then.
+  const std::string& module() const { return module_; }
 
  private:
   friend struct GraphAccess;
@@ -35,6 +40,7 @@ class Node : public RefCounted {
   std::uint64_t id_;
   std::vector<Input> inputs_;
   std::vector<Shape> shapes_;
+  std::string module_;
   Tensor output_;  // without its node (that would be a cycle); undefined unless saved
   std::uint32_t output_version_ = 0;
   bool recompute_output_ = false;
@@ -80,8 +86,8 @@ class Recording {
   bool before_;
 };
 
-/// While alive, every primitive's output is checked and the first NaN or infinity throws a NumericError that
-/// names the primitive and the module path.
+/// While alive, every primitive's output, and in a backward pass every gradient it hands on, is checked; the
+/// first NaN or infinity throws a NumericError that names the primitive and the module path.
 class TraceNonFinite {
  public:
   TraceNonFinite();

@@ -15,10 +15,11 @@ struct GraphAccess {
   /// Gradients of the node's inputs for cotangent g; needs[i] tells which are wanted. Checks versions and
   /// shapes.
   static Grads vjp(const Node& node, const Tensor& g, std::vector<bool> needs);
+  /// Throws a NumericError naming the node if a gradient it hands on is NaN or infinite.
+  static void check_finite_gradients(const Node& node, const Grads& grads);
   /// Drops saved values and edges.
   static void free(Node& node);
   static bool freed(const Node& node) { return node.freed_; }
-  static const Shape& input_shape(const Node& node, size_t i) { return node.shapes_[i]; }
 
   static Tensor tangent(const Tensor& t, int level);
   static bool level_is_open(int level);
