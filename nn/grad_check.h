@@ -14,13 +14,14 @@ Batch random_batch(Model& model, int64 n, Rng& rng);
 
 struct GradCheck {
   std::string parameter;  ///< where the worst error was
-  double error = 0;  ///< |analytic - numeric| / max(1e-3 * |gradient| |direction|, |analytic|, |numeric|)
+  double error = 0;  ///< |analytic - numeric| / max(|analytic|, |numeric|, 1e-3 |gradient| |direction|, 1e-4)
   double analytic = 0, numeric = 0;
 };
 /// For each trainable parameter: the derivative of the training loss along a random direction against the
-/// central difference with the given step. All parameters are first set to N(0, scale), so that nothing is
-/// hidden behind zeros, and are put back at the end; dropout masks are held. Meaningful in double (gradus64)
-/// only.
+/// central difference with the given step, or a tenth or a hundredth of it where that agrees better (a larger
+/// step may reach over a kink of ReLU; a wrong gradient is wrong at every step). Returns the worst. All
+/// parameters are first set to N(0, scale), so that nothing is hidden behind zeros, and are put back at the end;
+/// dropout masks are held. Meaningful in double (gradus64) only.
 GradCheck check_gradients(Model& model, const Rng& rng, int64 batch = 3, double step = 1e-5,
                           double scale = 0.3);
 
