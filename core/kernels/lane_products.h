@@ -60,6 +60,31 @@ inline void spread_row(const real* w, const std::int32_t* offset, int64 k, const
   while (p < pixels) next(std::integral_constant<int, 1>{});
 }
 
+/// sums[r][c] += sum over i < k of a[r*a_row + i] * b[i + c*b_plane], r < kOutBlock, c < kColumns: a numbers; b and
+/// sums vectors, row r of sums `row` elements after r-1.
+template <int kColumns>
+inline void outer_product(const real* a, int64 a_row, const real* b, int64 b_plane, int64 k, real* sums,
+                          int64 row) {
+  Lanes sum[kOutBlock][kColumns];
+#pragma GCC unroll 8
+  for (int r = 0; r < kOutBlock; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) sum[r][c] = load(sums + r * row + c * kLanes);
+  for (int64 i = 0; i < k; ++i) {
+    Lanes v[kColumns];
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) v[c] = load(b + (c * b_plane + i) * kLanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < kOutBlock; ++r)
+#pragma GCC unroll 8
+      for (int c = 0; c < kColumns; ++c) sum[r][c] += v[c] * a[r * a_row + i];
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kOutBlock; ++r)
+#pragma GCC unroll 8
+    for (int c = 0; c < kColumns; ++c) store(sums + r * row + c * kLanes, sum[r][c]);
+}
+
 /// A tile of inner products, kDotRows x kDotColumns = kLanes of them, so that their lane sums fill one vector.
 inline constexpr int kDotRows = kLanes >= 16 ? 4 : kLanes >= 4 ? 2 : 1;
 inline constexpr int kDotColumns = kLanes / kDotRows;
