@@ -1,5 +1,5 @@
-// MD5 (Rivest, RFC 1321): the checksum by which the sources of data sets announce their files. It finds damage, it does
-// not keep out an attacker.
+// MD5 (Rivest, RFC 1321): the checksum by which the sources of data sets announce their files. It finds
+// damage, it does not keep out an attacker.
 #pragma once
 
 #include <array>

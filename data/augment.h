@@ -52,8 +52,8 @@ struct TransformEntry {
 
 /// All transforms, in the order of the help.
 const std::vector<TransformEntry>& transforms();
-/// "pad-crop,flip,cutout(size=8)" as a chain, applied from left to right; "" and "none" are the empty chain. Throws
-/// UsageError for an unknown transform, option or value.
+/// "pad-crop,flip,cutout(size=8)" as a chain, applied from left to right; "" and "none" are the empty chain.
+/// Throws UsageError for an unknown transform, option or value.
 Augmentation parse_augmentation(const std::string& text);
 
 }  // namespace gradus

@@ -1,6 +1,6 @@
-// CIFAR-10 and CIFAR-100, binary version: records of one label byte (CIFAR-100: coarse, then fine) and 3072 pixels,
-// the red, the green and the blue plane of 32x32. Krizhevsky, "Learning Multiple Layers of Features from Tiny
-// Images", 2009.
+// CIFAR-10 and CIFAR-100, binary version: records of one label byte (CIFAR-100: coarse, then fine) and 3072
+// pixels, the red, the green and the blue plane of 32x32. Krizhevsky, "Learning Multiple Layers of Features
+// from Tiny Images", 2009.
 #pragma once
 
 #include "core/byte_source.h"
@@ -13,8 +13,8 @@ struct CifarFile {
   ByteBuffer bytes;
   int64 records = 0;
 };
-/// Throws DataError naming file and offset if the file is empty, ends inside of a record, or if the label byte number
-/// `label_byte` of a record is not below `classes`.
+/// Throws DataError naming file and offset if the file is empty, ends inside of a record, or if the label
+/// byte number `label_byte` of a record is not below `classes`.
 CifarFile read_cifar(ByteSource& source, int64 label_bytes, int64 label_byte, int64 classes);
 
 struct Cifar100Options {

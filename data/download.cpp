@@ -54,7 +54,8 @@ int run(const std::vector<std::string>& arguments, std::string& message) {
 }  // namespace
 
 bool DownloadResult::broken_off() const {
-  // curl: transferred a part, time out, connection lost while sending or receiving, HTTP/2 stream cut; killed.
+  // curl: transferred a part, time out, connection lost while sending or receiving, HTTP/2 stream cut;
+  // killed.
   constexpr int kBroken[] = {18, 28, 52, 55, 56, 92};
   return code > 128 || std::find(std::begin(kBroken), std::end(kBroken), code) != std::end(kBroken);
 }
@@ -72,7 +73,8 @@ DownloadResult download(const std::string& url, const std::string& path) {
   const bool resumed = std::filesystem::exists(path, ignored);
   DownloadResult result = once();
   if (result.code != 0 && resumed && !result.broken_off()) {
-    // The source may not serve parts, or the part may be no part of what is there now: once more from the start.
+    // The source may not serve parts, or the part may be no part of what is there now: once more from the
+    // start.
     std::filesystem::remove(path, ignored);
     result = once();
   }

@@ -12,8 +12,8 @@ struct DownloadResult {
   bool broken_off() const;
 };
 
-/// Downloads `url` (http, https or file) to `path`, going on where an earlier download stopped. Throws DataError if curl
-/// cannot be run.
+/// Downloads `url` (http, https or file) to `path`, going on where an earlier download stopped. Throws
+/// DataError if curl cannot be run.
 DownloadResult download(const std::string& url, const std::string& path);
 
 }  // namespace gradus

@@ -113,7 +113,8 @@ bool all_there(const FetchFile& file, const fs::path& folder) {
   });
 }
 
-// Removes everything but parts of broken-off downloads and finished files beside them, which the next call uses.
+// Removes everything but parts of broken-off downloads and finished files beside them, which the next call
+// uses.
 void clean_up(const fs::path& staging, const fs::path& root, bool root_is_new) {
   std::error_code ignored;
   bool resumable = false;

@@ -1,5 +1,5 @@
-// Fetching data sets: downloads with curl, checks the sum, unpacks, and puts the files in place only when all of them
-// are right.
+// Fetching data sets: downloads with curl, checks the sum, unpacks, and puts the files in place only when all
+// of them are right.
 #pragma once
 
 #include <functional>
@@ -42,9 +42,10 @@ struct FetchOptions {
   std::function<void(const std::string&)> log = [](const std::string&) {};  ///< one line a step
 };
 
-/// Fetches a set and returns its folder; one that is complete is left alone. Until everything is in place, files live in
-/// ROOT/NAME.fetching. A broken connection leaves the part downloaded there and the next call goes on from it; after any
-/// other failure (no such file, wrong sum, damaged archive, full disk) nothing is left. Throws DataError.
+/// Fetches a set and returns its folder; one that is complete is left alone. Until everything is in place,
+/// files live in ROOT/NAME.fetching. A broken connection leaves the part downloaded there and the next call
+/// goes on from it; after any other failure (no such file, wrong sum, damaged archive, full disk) nothing is
+/// left. Throws DataError.
 std::string fetch(const FetchRecipe& recipe, const FetchOptions& options);
 
 }  // namespace gradus

@@ -21,10 +21,10 @@ struct FolderOptions {
   }
 };
 
-/// Classes are the directories in the order of their names; pixels are normalised by the mean and deviation of the
-/// training images. Files that end in neither .png, .jpg nor .jpeg are passed over. `path` is looked for as given,
-/// then where data sets are. Throws DataError for a missing folder, no or one class, a class without images, a file
-/// that is no image.
+/// Classes are the directories in the order of their names; pixels are normalised by the mean and deviation
+/// of the training images. Files that end in neither .png, .jpg nor .jpeg are passed over. `path` is looked
+/// for as given, then where data sets are. Throws DataError for a missing folder, no or one class, a class
+/// without images, a file that is no image.
 Data open_folder(const FolderOptions& options, const DataPlaces& places);
 
 }  // namespace gradus

@@ -11,8 +11,9 @@ namespace gradus {
 
 class ImageSet : public Dataset {
  public:
-  /// `images[i]` points to the info.example.numel() pixels of example i, inside of one of the buffers of `storage`.
-  /// Throws DataError if there are no examples, counts differ or a label is outside of 0..classes-1.
+  /// `images[i]` points to the info.example.numel() pixels of example i, inside of one of the buffers of
+  /// `storage`. Throws DataError if there are no examples, counts differ or a label is outside of
+  /// 0..classes-1.
   ImageSet(DatasetInfo info, std::vector<ByteBuffer> storage, std::vector<const std::uint8_t*> images,
            std::vector<std::uint8_t> labels);
   /// Images one after the other in one buffer.

@@ -21,8 +21,8 @@ struct NpyOptions {
   }
 };
 
-/// 8-bit images are normalised by the mean and deviation of the training images, numbers are taken as they are.
-/// Throws UsageError for missing options, DataError for arrays that do not fit each other.
+/// 8-bit images are normalised by the mean and deviation of the training images, numbers are taken as they
+/// are. Throws UsageError for missing options, DataError for arrays that do not fit each other.
 Data open_npy(const NpyOptions& options);
 
 }  // namespace gradus

@@ -12,8 +12,8 @@ namespace gradus {
 
 using PixelMap = std::function<void(std::uint8_t* pixels, const Shape& chw)>;
 
-/// Turns images of shape `chw` by `degrees` counter-clockwise about their centre, bilinear, black from outside.
-/// Quarter turns of square images are exact.
+/// Turns images of shape `chw` by `degrees` counter-clockwise about their centre, bilinear, black from
+/// outside. Quarter turns of square images are exact.
 PixelMap rotation_map(double degrees, const Shape& chw);
 /// Permutes the pixels of each channel alike, in the random order that `seed` gives ("permuted MNIST").
 PixelMap permutation_map(int64 seed, const Shape& chw);

@@ -31,8 +31,8 @@ struct TextFileOptions : TextOptions {
   }
 };
 
-/// Training set: the first floor((1 - val) n) of n tokens; test set: the rest. Throws DataError if the file is
-/// missing, not UTF-8 at character level, or too short for one window in each.
+/// Training set: the first floor((1 - val) n) of n tokens; test set: the rest. Throws DataError if the file
+/// is missing, not UTF-8 at character level, or too short for one window in each.
 Data open_text(const std::string& name, const std::string& path, const TextOptions& options,
                const DataPlaces& places);
 
@@ -50,8 +50,8 @@ class Vocabulary {
   std::size_t longest_ = 1;
 };
 
-/// The characters (code points) of a UTF-8 text. Throws DataError naming `name` and the offset of a byte that is not
-/// UTF-8.
+/// The characters (code points) of a UTF-8 text. Throws DataError naming `name` and the offset of a byte that
+/// is not UTF-8.
 std::vector<char32_t> decode_utf8(std::string_view text, const std::string& name);
 
 }  // namespace gradus

@@ -84,8 +84,9 @@ class Flip : public Transform {
   Options o_;
 };
 
-// Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv 2404.00498, section 3.6: a coin decides for each
-// image in the first epoch, from then on every image alternates, so that two epochs in a row always show both sides.
+// Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv 2404.00498, section 3.6: a coin
+// decides for each image in the first epoch, from then on every image alternates, so that two epochs in a row
+// always show both sides.
 class AlternatingFlip : public Transform {
  public:
   struct Options {
@@ -98,8 +99,9 @@ class AlternatingFlip : public Transform {
   }
 };
 
-// DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017, arXiv 1708.04552: a square
-// whose centre may lie anywhere in the image is set to the mean, which is 0 after normalisation.
+// DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017, arXiv
+// 1708.04552: a square whose centre may lie anywhere in the image is set to the mean, which is 0 after
+// normalisation.
 class Cutout : public Transform {
  public:
   struct Options {
@@ -152,10 +154,11 @@ class Rotation : public Transform {
   Options o_;
 };
 
-// --- transforms that mix the examples of a batch ------------------------------------------------------------------
+// --- transforms that mix the examples of a batch
+// ------------------------------------------------------------------
 
-// Gamma(shape, 1) by Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", 2000; below 1 through
-// Gamma(shape + 1) U^(1/shape).
+// Gamma(shape, 1) by Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables", 2000; below 1
+// through Gamma(shape + 1) U^(1/shape).
 double gamma_draw(double shape, Rng& rng) {
   if (shape < 1) return gamma_draw(shape + 1, rng) * std::pow(1 - rng.uniform(), 1 / shape);
   const double d = shape - 1.0 / 3, c = 1 / std::sqrt(9 * d);
@@ -170,8 +173,8 @@ double beta_draw(double alpha, Rng& rng) {
   return a + b > 0 ? a / (a + b) : 0.5;
 }
 
-// targets <- lambda targets + (1 - lambda) targets[partner], from the labels where there are no distributions yet; and y
-// becomes the label that weighs most.
+// targets <- lambda targets + (1 - lambda) targets[partner], from the labels where there are no distributions
+// yet; and y becomes the label that weighs most.
 void mix_targets(Batch& batch, const std::vector<int64>& partner, real lambda, int64 classes) {
   const int64 n = batch.size();
   if (!batch.targets.defined()) {
@@ -199,8 +202,8 @@ struct MixOptions {
   }
 };
 
-// Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, arXiv 1710.09412, with one
-// lambda a batch and a random partner in the batch, as in the authors' code.
+// Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018, arXiv 1710.09412,
+// with one lambda a batch and a random partner in the batch, as in the authors' code.
 class Mixup : public Transform {
  public:
   struct Options : MixOptions {
@@ -224,8 +227,9 @@ class Mixup : public Transform {
   Options o_;
 };
 
-// Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV 2019, arXiv
-// 1905.04899: a rectangle of area 1 - lambda comes from the partner; the targets follow the area that fits in the image.
+// Yun et al., "CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features", ICCV
+// 2019, arXiv 1905.04899: a rectangle of area 1 - lambda comes from the partner; the targets follow the area
+// that fits in the image.
 class Cutmix : public Transform {
  public:
   struct Options : MixOptions {
@@ -258,7 +262,8 @@ class Cutmix : public Transform {
   Options o_;
 };
 
-// --- the table ----------------------------------------------------------------------------------------------------
+// --- the table
+// ----------------------------------------------------------------------------------------------------
 
 constexpr const char* kWhere = "transform ";
 

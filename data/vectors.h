@@ -1,4 +1,5 @@
-// VectorSet: examples that are real numbers, with class labels or real targets; what CSV and .npy readers produce.
+// VectorSet: examples that are real numbers, with class labels or real targets; what CSV and .npy readers
+// produce.
 #pragma once
 
 #include <vector>
@@ -26,8 +27,8 @@ class VectorSet : public Dataset {
   IntTensor labels_;
 };
 
-/// Splits 0..n-1 at random, the same way for the same seed: round(fraction * n) of them, at least one and not all,
-/// are the test part; each part in ascending order. Throws DataError for n < 2.
+/// Splits 0..n-1 at random, the same way for the same seed: round(fraction * n) of them, at least one and not
+/// all, are the test part; each part in ascending order. Throws DataError for n < 2.
 struct SplitIndices {
   std::vector<int64> train, test;
 };

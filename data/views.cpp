@@ -128,7 +128,8 @@ DatasetPtr keep_classes(const DatasetPtr& base, const std::vector<int64>& keep) 
   return relabelled(subset(base, indices), labels, static_cast<int64>(keep.size()), names);
 }
 
-// Part `fold` of `folds` of a random order is the test set, the rest the training set; both in ascending order.
+// Part `fold` of `folds` of a random order is the test set, the rest the training set; both in ascending
+// order.
 Data cross_validation(const DatasetPtr& train, int64 folds, int64 fold, int64 seed) {
   const int64 n = train->size();
   if (folds > n || fold >= folds)
@@ -148,7 +149,8 @@ DatasetPtr first(const DatasetPtr& base, std::optional<int64> n) {
   return n && *n < base->size() ? subset(base, range(0, *n)) : base;
 }
 
-// Exponential long tail (Cui, Jia, Lin, Song, Belongie, CVPR 2019): class c of C keeps n_c * imbalance^(-c / (C-1)).
+// Exponential long tail (Cui, Jia, Lin, Song, Belongie, CVPR 2019): class c of C keeps n_c * imbalance^(-c /
+// (C-1)).
 DatasetPtr long_tail(const DatasetPtr& base, double imbalance) {
   const int64 classes = base->info().classes;
   const std::vector<int64> labels = labels_of(*base);

@@ -8,8 +8,8 @@
 
 namespace gradus {
 
-/// The examples `indices` of `base`, in that order (repeats allowed). Throws UsageError for an index out of range
-/// or none at all.
+/// The examples `indices` of `base`, in that order (repeats allowed). Throws UsageError for an index out of
+/// range or none at all.
 DatasetPtr subset(DatasetPtr base, std::vector<int64> indices);
 /// The same examples with other labels, one an example. `class_names` as long as there are classes, or empty.
 DatasetPtr relabelled(DatasetPtr base, std::vector<int64> labels, int64 classes,
@@ -17,8 +17,8 @@ DatasetPtr relabelled(DatasetPtr base, std::vector<int64> labels, int64 classes,
 /// Images whose pixels `change` rewrites in place whenever they are read.
 DatasetPtr with_pixels(DatasetPtr base, std::function<void(std::uint8_t* pixels, const Shape& chw)> change);
 
-/// What every labelled set offers behind its own options. They apply in the order listed; those of the training set
-/// leave the test set alone.
+/// What every labelled set offers behind its own options. They apply in the order listed; those of the
+/// training set leave the test set alone.
 struct ViewOptions {
   std::string classes = "all";
   int64 folds = 1, fold = 0, holdout = 0;
@@ -52,8 +52,8 @@ struct ViewOptions {
 /// Throws UsageError for a request the set cannot meet.
 Data apply_views(Data data, const ViewOptions& options);
 
-/// The labels with floor(noise * n + 1/2) of them, drawn at random, made wrong: another class drawn uniformly, or (y+1)
-/// modulo classes. Convention: a noisy label is never the true one.
+/// The labels with floor(noise * n + 1/2) of them, drawn at random, made wrong: another class drawn
+/// uniformly, or (y+1) modulo classes. Convention: a noisy label is never the true one.
 std::vector<int64> noisy_labels(const std::vector<int64>& labels, int64 classes, double noise, bool symmetric,
                                 int64 seed);
 

@@ -123,7 +123,8 @@ TEST_CASE("augment: mixup blends images and labels by the same share") {
       const real* t = b.targets.data() + i * 3;
       CHECK(t[0] + t[1] + t[2] == doctest::Approx(1));
       CHECK(*std::max_element(t, t + 3) == doctest::Approx(t[b.y[i]]));
-      // x = share (i+1) + (1-share) (partner+1): where the partner has another label, its share shows in the targets.
+      // x = share (i+1) + (1-share) (partner+1): where the partner has another label, its share shows in the
+      // targets.
       const double share = static_cast<double>(t[i % 3]), x = static_cast<double>(b.x.data()[i * 4]);
       if (share < 0.999) {
         const double partner = (x - share * static_cast<double>(i + 1)) / (1 - share) - 1;

@@ -69,8 +69,8 @@ struct Mirror {
   std::string run() const { return fetch(recipe, {.root = root(), .mirror = url()}); }
 };
 
-// A server on the loopback that answers each GET with `body`, from the offset a Range header names; the first answer
-// breaks off after `first` bytes.
+// A server on the loopback that answers each GET with `body`, from the offset a Range header names; the first
+// answer breaks off after `first` bytes.
 class Server {
  public:
   Server(std::string body, std::size_t first) : body_(std::move(body)), first_(first) {

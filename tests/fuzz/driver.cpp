@@ -1,4 +1,5 @@
-// A fuzzing loop for compilers without libFuzzer: mutates the valid files of one reader for a number of seconds.
+// A fuzzing loop for compilers without libFuzzer: mutates the valid files of one reader for a number of
+// seconds.
 //   fuzz_idx [SECONDS=60] [FIRST_NUMBER=0]
 // A crash, a sanitizer report or an exception that is no DataError ends the program with an error.
 #include <chrono>

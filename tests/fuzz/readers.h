@@ -1,5 +1,5 @@
-// The file readers under fuzzing: for each, valid files to start from and a call that may only return or throw
-// DataError. The fuzz programs and the fast mutation test share this table.
+// The file readers under fuzzing: for each, valid files to start from and a call that may only return or
+// throw DataError. The fuzz programs and the fast mutation test share this table.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct Reader {
 const std::vector<Reader>& readers();
 const Reader& find_reader(const std::string& name);
 
-/// Reads `bytes`. True if they were valid, false if they were refused with DataError; anything else that the reader
-/// throws passes through.
+/// Reads `bytes`. True if they were valid, false if they were refused with DataError; anything else that the
+/// reader throws passes through.
 bool accepts(const Reader& reader, std::span<const std::uint8_t> bytes);
 
-/// A copy of `valid` with a few random changes: bits flipped, bytes set to telling values, runs removed, repeated,
-/// overwritten or inserted, the end cut off. A pure function of its arguments.
+/// A copy of `valid` with a few random changes: bits flipped, bytes set to telling values, runs removed,
+/// repeated, overwritten or inserted, the end cut off. A pure function of its arguments.
 Bytes mutate(const Bytes& valid, std::uint64_t number);
 
 }  // namespace gradus::fuzz
