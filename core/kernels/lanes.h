@@ -56,6 +56,14 @@ template <int... I>
 inline Lanes zip_high(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(a, b, (I % 2 * kLanes + I / 2 + kLanes / 2)...);
 }
+template <int... I>
+inline Lanes every_second(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I)...);
+}
+template <int... I>
+inline Lanes every_other(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + 1)...);
+}
 using LaneNumbers = std::make_integer_sequence<int, kLanes>;
 }  // namespace detail
 
@@ -64,6 +72,12 @@ inline Lanes zip_low(const Lanes& a, const Lanes& b) { return detail::zip_low(a,
 inline Lanes zip_high(const Lanes& a, const Lanes& b) {
   return detail::zip_high(a, b, detail::LaneNumbers{});
 }
+
+/// Of the 2*kLanes numbers a then b: those at even places, and those at odd ones.
+inline Lanes evens(const Lanes& a, const Lanes& b) {
+  return detail::every_second(a, b, detail::LaneNumbers{});
+}
+inline Lanes odds(const Lanes& a, const Lanes& b) { return detail::every_other(a, b, detail::LaneNumbers{}); }
 
 /// Transposes kLanes vectors in place: lane j of v[i] changes places with lane i of v[j]. Each of the log2
 /// rounds zips vector i with vector i + kLanes/2, which moves one bit of the row number into the lane number.

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
+#include <type_traits>
 
 #include "core/error.h"
+#include "core/kernels/lanes.h"
 #include "core/threads.h"
 
 namespace gradus {
@@ -59,31 +60,33 @@ void max_plane(const real* x, int64 h, int64 w, const PoolSpec& s, int64 oh, int
   }
 }
 
-// The same for 2x2 windows side by side without padding, free of branches: which of four random numbers is largest
-// cannot be predicted.
-template <bool kIndex>
-void max_plane_2x2(const real* x, int64 w, int64 oh, int64 ow, real* __restrict y, int64* __restrict index) {
-  // Does b win over a, which came first?
-  const auto wins = [](real b, real a) { return (b > a) | ((b != b) & (a == a)); };
-  const auto second_row = static_cast<std::int32_t>(w);
+// The same for 2x2 windows side by side without padding, kLanes windows at a time; `index` may be null. Which of
+// four numbers is largest cannot be predicted, so branches would cost more than all the rest.
+void max_plane_2x2(const real* x, int64 w, int64 oh, int64 ow, real* y, int64* index) {
+  using Numbers = decltype(Lanes{} > Lanes{});  // integers as wide as real
   for (int64 r = 0; r < oh; ++r, y += ow) {
     const real *top = x + 2 * r * w, *bottom = top + w;
-    const int64 row = 2 * r * w;
-    for (int64 q = 0; q < ow; ++q) {
-      real best = top[2 * q];
-      std::int32_t at = 0;
-      const real right = top[2 * q + 1], low = bottom[2 * q], last = bottom[2 * q + 1];
-      const bool first_swap = wins(right, best);
-      best = first_swap ? right : best;
-      at = first_swap ? 1 : at;
-      const bool second_swap = wins(low, best);
-      best = second_swap ? low : best;
-      at = second_swap ? second_row : at;
-      const bool third_swap = wins(last, best);
-      best = third_swap ? last : best;
-      at = third_swap ? second_row + 1 : at;
-      y[q] = best;
-      if constexpr (kIndex) index[r * ow + q] = row + 2 * q + at;
+    for (int64 q = 0; q < ow; q += kLanes) {
+      const int64 n = std::min<int64>(kLanes, ow - q);
+      real upper[2 * kLanes] = {}, lower[2 * kLanes] = {}, largest[kLanes];
+      std::copy_n(top + 2 * q, 2 * n, upper);
+      std::copy_n(bottom + 2 * q, 2 * n, lower);
+      const Lanes up0 = load(upper), up1 = load(upper + kLanes), low0 = load(lower),
+                  low1 = load(lower + kLanes);
+      Lanes best = evens(up0, up1);
+      Numbers at{};
+      // `next` wins over what came before if it is larger, or NaN where that is not.
+      const auto offer = [&](const Lanes& next, int64 place) {
+        const Numbers wins = (next > best) | ((next != next) & (best == best));
+        best = wins ? next : best;
+        at = wins ? Numbers{} + static_cast<std::remove_reference_t<decltype(at[0])>>(place) : at;
+      };
+      offer(odds(up0, up1), 1);
+      offer(evens(low0, low1), w);
+      offer(odds(low0, low1), w + 1);
+      store(largest, best);
+      std::copy_n(largest, n, y + q);
+      for (int64 i = 0; index && i < n; ++i) index[r * ow + q + i] = (2 * r * w + 2 * (q + i)) + at[i];
     }
   }
 }
@@ -101,8 +104,7 @@ Tensor max_pool2d(const Tensor& x, const PoolSpec& spec, IntTensor* index) {
   parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
     if (spec == pool_spec(2)) {
       for (int64 p = begin; p < end; ++p)
-        pi ? max_plane_2x2<true>(px + p * h * w, w, oh, ow, py + p * oh * ow, pi + p * oh * ow)
-           : max_plane_2x2<false>(px + p * h * w, w, oh, ow, py + p * oh * ow, nullptr);
+        max_plane_2x2(px + p * h * w, w, oh, ow, py + p * oh * ow, pi ? pi + p * oh * ow : nullptr);
       return;
     }
     for (int64 p = begin; p < end; ++p)
