@@ -15,9 +15,13 @@ const Tensor& Ctx::operator[](int i) const {
 }
 
 const Tensor& Ctx::out() const {
-  if (!out_.defined())
+  if (!out_ || !out_->defined())
     fail<GraphError>("{}: its rule reads the output, which it does not save", primitive_->name);
-  return out_;
+  return *out_;
+}
+
+const Shape& Ctx::shape(int i) const {
+  return node_ ? node_->inputs()[static_cast<size_t>(i)].shape : (*this)[i].shape();
 }
 
 Tensor Ctx::again(std::initializer_list<Tensor> inputs) const { return apply(*primitive_, inputs, *attr_); }
@@ -56,7 +60,7 @@ std::vector<int> levels_of(const Primitive& p, std::span<const Tensor> inputs) {
 // levels and the recording of reverse mode come along.
 Tensor tangent_on(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr, const Tensor& y,
                   const Ctx& forward, int level) {
-  const Recording mode(recording() && GraphAccess::record_tangents());
+  const Recording mode(recording() && GraphAccess::level_is_recorded(level));
   std::vector<Tensor> values;
   for (const Tensor& t : inputs) values.push_back(below_level(t, level));
   if (!p.jvp) {
@@ -66,7 +70,8 @@ Tensor tangent_on(const Primitive& p, std::span<const Tensor> inputs, const Attr
     const Tensor out = p.composite(Ctx(p, duals, attr));
     return GraphAccess::tangent(out, level);
   }
-  const Ctx c = CtxAccess::for_jvp(p, values, attr, below_level(y, level), forward);
+  const Tensor out = below_level(y, level);
+  const Ctx c = CtxAccess::for_jvp(p, values, attr, out, forward);
   Tensor sum;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor t = GraphAccess::tangent(inputs[i], level);
@@ -103,10 +108,10 @@ Tensor apply(const Primitive& p, std::span<const Tensor> inputs, Attr attr) {
   const bool record = any_node && recording();
   const Ctx c = CtxAccess::for_forward(p, inputs, attr, record || any_tangent);
   Tensor y = p.forward(c);
+  if (y.meta()) y = y.detach();  // a forward may hand an input through
   if (GraphAccess::trace_non_finite()) check_finite(p, y);
   if (!record && !any_tangent) return y;
 
-  y = y.detach();
   Ref<GradMeta> meta(new GradMeta);
   if (record) meta->node = GraphAccess::new_node(p, attr);
   y.set_meta(meta);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "autograd/grad.h"
 #include "autograd/graph_access.h"
 
 namespace gradus {
@@ -12,14 +13,23 @@ namespace {
 std::atomic<int64> nodes_alive{0};
 std::atomic<std::uint64_t> next_id{1};
 
+struct Level {
+  int id;
+  Tangents mode;
+};
 struct ThreadModes {
   bool recording = true;
-  bool record_tangents = true;
   bool trace_non_finite = false;
-  std::vector<int> jvp_levels;  // ids of the open scopes, ascending; an id is never used twice
+  std::vector<Level> jvp_levels;  // the open scopes, ids ascending; an id is never used twice
 };
 thread_local ThreadModes modes;
-thread_local int last_level = 0;
+std::atomic<int> last_level{0};
+
+const Level* open_level(int id) {
+  for (const Level& level : modes.jvp_levels)
+    if (level.id == id) return &level;
+  return nullptr;
+}
 
 // A node's inputs hold the nodes before it, so freeing the last one of a long chain would recurse once a
 // link. Dead nodes are queued instead and freed one after the other.
@@ -58,8 +68,7 @@ void check_version(const Node& node, const Tensor& saved, std::uint32_t version,
 }
 
 // J' g through the composite form, differentiable to any order.
-Grads composite_vjp(const Primitive& p, const Ctx& c, const Attr& attr, const Tensor& g,
-                    const std::vector<bool>& needs) {
+Grads composite_vjp(const Primitive& p, const Ctx& c, const Attr& attr, const Tensor& g) {
   const bool create_graph = recording();
   std::vector<Tensor> inputs, targets;
   Tensor y;
@@ -67,19 +76,17 @@ Grads composite_vjp(const Primitive& p, const Ctx& c, const Attr& attr, const Te
     const Recording on(true);
     for (int i = 0; i < c.inputs(); ++i) {
       const Tensor& x = c.all()[static_cast<size_t>(i)];
-      if (needs[static_cast<size_t>(i)]) {
-        inputs.push_back(node_of(x) ? apply(kAlias, {x}) : variable(x));
-        targets.push_back(inputs.back());
-      } else {
-        inputs.push_back(x);
-      }
+      inputs.push_back(c.needs(i) ? fresh_argument(x, create_graph) : x);
+      if (c.needs(i)) targets.push_back(inputs.back());
     }
     y = p.composite(Ctx(p, inputs, attr));
   }
-  const std::vector<Tensor> found = grad_down_to(y, targets, g, create_graph);
-  Grads grads(needs.size());
-  for (size_t i = 0, k = 0; i < needs.size(); ++i)
-    if (needs[i]) grads[i] = found[k++];
+  std::vector<Tensor> found =
+      grad({&y, 1}, targets, {&g, 1}, {.create_graph = create_graph, .allow_unused = true});
+  Grads grads(inputs.size());
+  size_t k = 0;
+  for (int i = 0; i < c.inputs(); ++i)
+    if (c.needs(i)) grads[static_cast<size_t>(i)] = std::move(found[k++]);
   return grads;
 }
 
@@ -110,6 +117,10 @@ Node* node_of(const Tensor& t) {
   return meta ? meta->node.get() : nullptr;
 }
 
+Tensor fresh_argument(const Tensor& x, bool connected) {
+  return connected && node_of(x) ? apply(kAlias, {x}) : variable(x);
+}
+
 Tensor variable(const Tensor& value) {
   Ref<GradMeta> meta(new GradMeta);
   meta->node = Ref<Node>(new Node(nullptr, {}));
@@ -130,7 +141,7 @@ Recording::~Recording() { modes.recording = before_; }
 TraceNonFinite::TraceNonFinite() : before_(modes.trace_non_finite) { modes.trace_non_finite = true; }
 TraceNonFinite::~TraceNonFinite() { modes.trace_non_finite = before_; }
 
-JvpScope::JvpScope() : level_(++last_level) { modes.jvp_levels.push_back(level_); }
+JvpScope::JvpScope(Tangents mode) : level_(++last_level) { modes.jvp_levels.push_back({level_, mode}); }
 JvpScope::~JvpScope() { modes.jvp_levels.pop_back(); }
 
 Tensor JvpScope::dual(const Tensor& x, const Tensor& t) const {
@@ -169,8 +180,8 @@ Tensor JvpScope::primal(const Tensor& y) const {
   return out;
 }
 
-Ref<Node> GraphAccess::new_node(const Primitive& p, const Attr& attr) {
-  return Ref<Node>(new Node(&p, attr));
+Ref<Node> GraphAccess::new_node(const Primitive& p, Attr attr) {
+  return Ref<Node>(new Node(&p, std::move(attr)));
 }
 
 void GraphAccess::save(Node& node, const Primitive& p, std::span<const Tensor> inputs, const Tensor& y,
@@ -184,14 +195,16 @@ void GraphAccess::save(Node& node, const Primitive& p, std::span<const Tensor> i
       save_out && std::any_of(meta->tangents.begin(), meta->tangents.end(),
                               [](const auto& entry) { return node_of(entry.second) != nullptr; });
   const bool save_all = node.recompute_output_ || p.composite;
+  const auto saves = [&](size_t i) {  // the bits of inputs beyond the 31st: all or none
+    return save_all || (i < 31 ? (p.saves & Saves{1} << i) != 0 : (p.saves & kSaveInputs) != 0);
+  };
   node.inputs_.reserve(inputs.size());
-  node.shapes_.reserve(inputs.size());
+  node.values_.reserve(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = inputs[i];
-    const bool save =
-        save_all || (p.saves & kSaveInputs & (i < 31 ? Saves{1} << i : (p.saves & kSaveInputs)));
-    node.inputs_.push_back({save ? x : Tensor(), Ref<Node>(node_of(x)), save ? x.storage()->version() : 0});
-    node.shapes_.push_back(x.shape());
+    node.inputs_.push_back({Ref<Node>(node_of(x)), x.shape(), x.storage()->version()});
+    node.values_.push_back(saves(i) ? x : Tensor());
+    node.any_tangent_ |= has_tangents(node.values_.back());
   }
   if (save_out && !node.recompute_output_) {
     node.output_ = y.detach();
@@ -200,39 +213,39 @@ void GraphAccess::save(Node& node, const Primitive& p, std::span<const Tensor> i
       Ref<GradMeta> tangents(new GradMeta);
       tangents->tangents = meta->tangents;
       node.output_.set_meta(tangents);
+      node.any_tangent_ = true;
     }
   }
-  node.kept_ = CtxAccess::kept(forward);
-  node.kept_ints_ = CtxAccess::kept_ints(forward);
+  node.kept_ = CtxAccess::take_kept(forward);
 }
 
-Grads GraphAccess::vjp(const Node& node, const Tensor& g, std::vector<bool> needs) {
+Grads GraphAccess::vjp(const Node& node, const Tensor& g, std::span<const std::uint8_t> needs) {
   const Primitive& p = *node.primitive_;
-  std::vector<Tensor> inputs;
-  inputs.reserve(node.inputs_.size());
+  std::span<const Tensor> inputs = node.values_;
+  std::vector<Tensor> unpacked;
   bool any_tangent = has_tangents(g);
-  for (const auto& in : node.inputs_) {
-    if (in.value.defined()) {
-      check_version(node, in.value, in.version, "input");
-      inputs.push_back(has_tangents(in.value) ? unpack(in.value, in.node) : in.value);
-      any_tangent |= has_tangents(inputs.back());
-    } else {
-      inputs.emplace_back();
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].defined()) check_version(node, inputs[i], node.inputs_[i].version, "input");
+  if (node.any_tangent_) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Tensor& x = inputs[i];
+      unpacked.push_back(has_tangents(x) ? unpack(x, node.inputs_[i].node) : x);
+      any_tangent |= has_tangents(unpacked.back());
     }
+    inputs = unpacked;
   }
   Tensor out;
   if (node.recompute_output_) {
     out = apply(p, inputs, node.attr_);
   } else if (node.output_.defined()) {
     check_version(node, node.output_, node.output_version_, "output");
-    out = unpack(node.output_, Ref<Node>(const_cast<Node*>(&node)));
+    out = recording() || has_tangents(node.output_)
+              ? unpack(node.output_, Ref<Node>(const_cast<Node*>(&node)))
+              : node.output_;
     any_tangent |= has_tangents(out);
   }
-  const std::vector<bool> wanted = needs;
-  const Ctx c = CtxAccess::for_vjp(p, inputs, node.attr_, node.shapes_, out, std::move(needs), node.kept_,
-                                   node.kept_ints_);
-  if (p.composite && (recording() || any_tangent || !p.vjp))
-    return composite_vjp(p, c, node.attr_, g, wanted);
+  const Ctx c = CtxAccess::for_vjp(node, inputs, out, needs);
+  if (p.composite && (recording() || any_tangent || !p.vjp)) return composite_vjp(p, c, node.attr_, g);
   if (!p.vjp) fail<GraphError>("{}: has no reverse-mode derivative", p.name);
   return p.vjp(c, g);
 }
@@ -251,9 +264,9 @@ void GraphAccess::check_finite_gradients(const Node& node, const Grads& grads) {
 void GraphAccess::free(Node& node) {
   node.freed_ = true;
   node.inputs_.clear();
+  node.values_.clear();
   node.output_ = Tensor();
-  node.kept_.clear();
-  node.kept_ints_.clear();
+  node.kept_ = {};
 }
 
 Tensor GraphAccess::tangent(const Tensor& t, int level) {
@@ -263,11 +276,11 @@ Tensor GraphAccess::tangent(const Tensor& t, int level) {
   return {};
 }
 
-bool GraphAccess::level_is_open(int level) {
-  return std::binary_search(modes.jvp_levels.begin(), modes.jvp_levels.end(), level);
+bool GraphAccess::level_is_open(int level) { return open_level(level) != nullptr; }
+bool GraphAccess::level_is_recorded(int level) {
+  const Level* open = open_level(level);
+  return open && open->mode == Tangents::kRecorded;
 }
-bool GraphAccess::record_tangents() { return modes.record_tangents; }
-void GraphAccess::set_record_tangents(bool on) { modes.record_tangents = on; }
 bool GraphAccess::trace_non_finite() { return modes.trace_non_finite; }
 
 Ctx CtxAccess::for_forward(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
@@ -277,24 +290,29 @@ Ctx CtxAccess::for_forward(const Primitive& p, std::span<const Tensor> inputs, c
   return c;
 }
 
-Ctx CtxAccess::for_jvp(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr, Tensor out,
-                       const Ctx& forward) {
+Ctx CtxAccess::for_jvp(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
+                       const Tensor& out, const Ctx& forward) {
   Ctx c(p, inputs, attr);
-  c.out_ = std::move(out);
-  c.kept_ = forward.kept_;
-  c.kept_ints_ = forward.kept_ints_;
+  c.out_ = &out;
+  c.kept_ = &forward.own_;
   return c;
 }
 
-Ctx CtxAccess::for_vjp(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
-                       std::span<const Shape> shapes, Tensor out, std::vector<bool> needs,
-                       const std::vector<Tensor>& kept, const std::vector<IntTensor>& ints) {
+Ctx CtxAccess::for_vjp(const Node& node, std::span<const Tensor> inputs, const Tensor& out,
+                       std::span<const std::uint8_t> needs) {
+  Ctx c(*node.primitive(), inputs, node.attr());
+  c.node_ = &node;
+  c.out_ = &out;
+  c.needs_ = needs;
+  c.kept_ = &GraphAccess::kept(node);
+  return c;
+}
+
+Ctx CtxAccess::for_vjp_at(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
+                          const Tensor& out, std::span<const std::uint8_t> needs) {
   Ctx c(p, inputs, attr);
-  c.shapes_ = shapes;
-  c.out_ = std::move(out);
-  c.needs_ = std::move(needs);
-  c.kept_ = kept;
-  c.kept_ints_ = ints;
+  c.out_ = &out;
+  c.needs_ = needs;
   return c;
 }
 

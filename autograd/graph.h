@@ -14,9 +14,9 @@ namespace gradus {
 class Node : public RefCounted {
  public:
   struct Input {
-    Tensor value;           ///< saved value; undefined where the primitive does not need it
-    Ref<Node> node;         ///< where the input came from; null for constants
-    std::uint32_t version;  ///< of the storage when it was saved
+    Ref<Node> node;  ///< where the input came from; null for constants
+    Shape shape;
+    std::uint32_t version;  ///< of the storage when its value was saved
   };
 
   Node(const Primitive* primitive, Attr attr);
@@ -24,12 +24,15 @@ class Node : public RefCounted {
 
   const Primitive* primitive() const { return primitive_; }
   const char* name() const { return primitive_ ? primitive_->name : "leaf"; }
+  const Attr& attr() const { return attr_; }
   std::uint64_t id() const { return id_; }  ///< grows with creation: inputs always have smaller ids
   const std::vector<Input>& inputs() const { return inputs_; }
   /// Shape of input i, whether its value was saved or not.
-  const Shape& input_shape(size_t i) const { return shapes_[i]; }
+  const Shape& input_shape(size_t i) const { return inputs_[i].shape; }
   /// The module path the call was made in; known only if a TraceNonFinite was alive then.
   const std::string& module() const { return module_; }
+  /// Saved value of each input; undefined where the primitive's vjp does not read it.
+  const std::vector<Tensor>& saved() const { return values_; }
 
  private:
   friend struct GraphAccess;
@@ -39,14 +42,14 @@ class Node : public RefCounted {
   Attr attr_;
   std::uint64_t id_;
   std::vector<Input> inputs_;
-  std::vector<Shape> shapes_;
   std::string module_;
+  std::vector<Tensor> values_;
   Tensor output_;  // without its node (that would be a cycle); undefined unless saved
   std::uint32_t output_version_ = 0;
   bool recompute_output_ = false;
+  bool any_tangent_ = false;  // some saved value carries a tangent
   bool freed_ = false;
-  std::vector<Tensor> kept_;
-  std::vector<IntTensor> kept_ints_;
+  Kept kept_;
 };
 
 /// Derivative information of a tensor: its node (reverse mode) and its tangents (forward mode), one a jvp
@@ -97,16 +100,21 @@ class TraceNonFinite {
   bool before_;
 };
 
+/// Whether tangents are themselves recorded for reverse mode. Unrecorded ones are cheaper; nothing can then
+/// be differentiated in reverse through them.
+enum class Tangents { kRecorded, kUnrecorded };
+
 /// One level of forward mode. Tangents set inside die with the scope; using them later throws GraphError.
 /// Scopes may nest: an inner tangent may carry an outer one.
 class JvpScope {
  public:
-  JvpScope();
+  explicit JvpScope(Tangents mode = Tangents::kRecorded);
   ~JvpScope();
   JvpScope(const JvpScope&) = delete;
   JvpScope& operator=(const JvpScope&) = delete;
   int level() const { return level_; }
-  /// x with tangent t on this level (same shape, else ShapeError). A node of x is kept.
+  /// x with tangent t on this level (same shape, else ShapeError). A node of x is kept. Throws GraphError if
+  /// x has a tangent on this level already.
   Tensor dual(const Tensor& x, const Tensor& t) const;
   /// The tangent of y on this level (zeros if y does not depend on any dual), and y without it.
   Tensor tangent(const Tensor& y) const;

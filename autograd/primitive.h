@@ -45,6 +45,13 @@ class Attr {
 
 using Grads = std::vector<Tensor>;
 struct Primitive;
+class Node;
+
+/// What a forward kernel keeps for the first-order vjp: values without derivatives.
+struct Kept {
+  std::vector<Tensor> tensors;
+  std::vector<IntTensor> ints;
+};
 
 /// What a primitive's rules see of one call.
 class Ctx {
@@ -56,13 +63,12 @@ class Ctx {
   const Tensor& operator[](int i) const;
   /// The output. In vjp only if the primitive saves it.
   const Tensor& out() const;
-  const Shape& shape(int i) const {
-    return shapes_.empty() ? (*this)[i].shape() : shapes_[static_cast<size_t>(i)];
-  }
+  /// Shape of input i, saved or not.
+  const Shape& shape(int i) const;
   int inputs() const { return static_cast<int>(inputs_.size()); }
   std::span<const Tensor> all() const { return inputs_; }
   /// In vjp: is the gradient of input i wanted? Skip the work where not.
-  bool needs(int i) const { return needs_.empty() || needs_[static_cast<size_t>(i)]; }
+  bool needs(int i) const { return needs_.empty() || needs_[static_cast<size_t>(i)] != 0; }
   template <class T>
   const T& attr() const {
     return attr_->as<T>();
@@ -70,10 +76,10 @@ class Ctx {
 
   /// forward may keep what a first-order vjp wants to reuse (argmax indices, row statistics): values without
   /// derivatives.
-  void keep(Tensor t) const { kept_.push_back(std::move(t)); }
-  void keep(IntTensor t) const { kept_ints_.push_back(std::move(t)); }
-  const Tensor& kept(int k) const { return kept_.at(static_cast<size_t>(k)); }
-  const IntTensor& kept_ints(int k) const { return kept_ints_.at(static_cast<size_t>(k)); }
+  void keep(Tensor t) const { own_.tensors.push_back(std::move(t)); }
+  void keep(IntTensor t) const { own_.ints.push_back(std::move(t)); }
+  const Tensor& kept(int k) const { return (kept_ ? kept_ : &own_)->tensors.at(static_cast<size_t>(k)); }
+  const IntTensor& kept_ints(int k) const { return (kept_ ? kept_ : &own_)->ints.at(static_cast<size_t>(k)); }
   /// Whether anything will be differentiated; forward need not keep anything otherwise.
   bool recording() const { return recording_; }
   /// The same call, attributes and all, on other inputs: the jvp of a linear map is the map itself.
@@ -84,12 +90,12 @@ class Ctx {
   const Primitive* primitive_;
   std::span<const Tensor> inputs_;
   const Attr* attr_;
-  std::span<const Shape> shapes_;
-  std::vector<bool> needs_;
-  Tensor out_;
+  const Node* node_ = nullptr;           // whose vjp this is, if it is one
+  std::span<const std::uint8_t> needs_;  // empty: all
+  const Tensor* out_ = nullptr;          // undefined or null: not saved
+  const Kept* kept_ = nullptr;           // of an earlier forward; null: own_
   bool recording_ = false;
-  mutable std::vector<Tensor> kept_;
-  mutable std::vector<IntTensor> kept_ints_;
+  mutable Kept own_;
 };
 
 /// Which values the vjp reads; everything else is freed after the forward pass.
