@@ -121,6 +121,16 @@ Tensor fresh_argument(const Tensor& x, bool connected) {
   return connected && node_of(x) ? apply(kAlias, {x}) : variable(x);
 }
 
+Tensor without_node(const Tensor& x) {
+  Tensor t = x.detach();
+  if (has_tangents(x)) {
+    Ref<GradMeta> meta(new GradMeta);
+    meta->tangents = static_cast<const GradMeta*>(x.meta().get())->tangents;
+    t.set_meta(meta);
+  }
+  return t;
+}
+
 Tensor variable(const Tensor& value) {
   Ref<GradMeta> meta(new GradMeta);
   meta->node = Ref<Node>(new Node(nullptr, {}));

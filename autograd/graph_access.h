@@ -43,5 +43,7 @@ struct CtxAccess {
 /// x under a new identity, so that a derivative with respect to it sees its uses as this argument only.
 /// Connected: derivatives flow on to x where x carries a graph; else the result is a leaf. Tangents stay.
 Tensor fresh_argument(const Tensor& x, bool connected);
+/// x cut off from its graph, tangents kept.
+Tensor without_node(const Tensor& x);
 
 }  // namespace gradus
