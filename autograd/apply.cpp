@@ -21,7 +21,8 @@ const Tensor& Ctx::out() const {
 }
 
 const Shape& Ctx::shape(int i) const {
-  return node_ ? node_->inputs()[static_cast<size_t>(i)].shape : (*this)[i].shape();
+  const auto at = static_cast<size_t>(i);
+  return node_ ? node_->inputs()[at].shape : !shapes_.empty() ? shapes_[at] : (*this)[i].shape();
 }
 
 Tensor Ctx::again(std::initializer_list<Tensor> inputs) const { return apply(*primitive_, inputs, *attr_); }

@@ -271,6 +271,17 @@ void GraphAccess::check_finite_gradients(const Node& node, const Grads& grads) {
   }
 }
 
+Grads GraphAccess::vjp_at(const Node& node, std::span<const Tensor> inputs, std::span<const Shape> shapes,
+                          const Tensor& out, const Tensor& g, std::span<const std::uint8_t> needs) {
+  const Recording off(false);
+  const Primitive& p = *node.primitive_;
+  const Ctx c = CtxAccess::for_vjp_at(node, inputs, shapes, out, needs);
+  // What a fused forward kept belongs to the whole call, so its composite form serves.
+  if (p.composite) return composite_vjp(p, c, node.attr_, g);
+  if (!p.vjp) fail<GraphError>("{}: has no reverse-mode derivative", p.name);
+  return p.vjp(c, g);
+}
+
 void GraphAccess::free(Node& node) {
   node.freed_ = true;
   node.inputs_.clear();
@@ -318,9 +329,10 @@ Ctx CtxAccess::for_vjp(const Node& node, std::span<const Tensor> inputs, const T
   return c;
 }
 
-Ctx CtxAccess::for_vjp_at(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
+Ctx CtxAccess::for_vjp_at(const Node& node, std::span<const Tensor> inputs, std::span<const Shape> shapes,
                           const Tensor& out, std::span<const std::uint8_t> needs) {
-  Ctx c(p, inputs, attr);
+  Ctx c(*node.primitive(), inputs, node.attr());
+  c.shapes_ = shapes;
   c.out_ = &out;
   c.needs_ = needs;
   return c;

@@ -14,6 +14,12 @@ struct GraphAccess {
   static Grads vjp(const Node& node, const Tensor& g, std::span<const std::uint8_t> needs);
   /// Throws a NumericError naming the node if a gradient it hands on is NaN or infinite.
   static void check_finite_gradients(const Node& node, const Grads& grads);
+  /// The vjp rule of the node's call at other values (some samples of a batch): inputs not saved are undefined and
+  /// known by their shapes. First order only, and not for rules that read attributes tied to the saved shapes.
+  static Grads vjp_at(const Node& node, std::span<const Tensor> inputs, std::span<const Shape> shapes,
+                      const Tensor& out, const Tensor& g, std::span<const std::uint8_t> needs);
+  /// The saved output; undefined if not saved.
+  static const Tensor& output(const Node& node) { return node.output_; }
   /// Drops saved values and edges.
   static void free(Node& node);
   static bool freed(const Node& node) { return node.freed_; }
@@ -34,8 +40,7 @@ struct CtxAccess {
                      const Ctx& forward);
   static Ctx for_vjp(const Node& node, std::span<const Tensor> inputs, const Tensor& out,
                      std::span<const std::uint8_t> needs);
-  /// The same, with other input values than the node saved (per-sample rules).
-  static Ctx for_vjp_at(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr,
+  static Ctx for_vjp_at(const Node& node, std::span<const Tensor> inputs, std::span<const Shape> shapes,
                         const Tensor& out, std::span<const std::uint8_t> needs);
   static Kept take_kept(const Ctx& c) { return std::move(c.own_); }
 };

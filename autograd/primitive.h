@@ -91,6 +91,7 @@ class Ctx {
   std::span<const Tensor> inputs_;
   const Attr* attr_;
   const Node* node_ = nullptr;           // whose vjp this is, if it is one
+  std::span<const Shape> shapes_;        // of the inputs, where neither node_ nor the inputs tell
   std::span<const std::uint8_t> needs_;  // empty: all
   const Tensor* out_ = nullptr;          // undefined or null: not saved
   const Kept* kept_ = nullptr;           // of an earlier forward; null: own_

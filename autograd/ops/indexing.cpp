@@ -1,4 +1,5 @@
 // Picking elements by index: linear maps in adjoint pairs. Indices are checked before any kernel runs.
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "core/kernels/shape.h"
@@ -6,12 +7,6 @@
 namespace gradus {
 namespace {
 
-struct Pick {
-  IntTensor index;
-  int axis = 0;
-  int64 size = 0;  // extent of the axis on the picked-from side
-  Shape whole;     // take, put_add: shape of the picked-from side
-};
 Attr attr_of(const Ctx& c) { return Attr::of(c.attr<Pick>()); }
 
 void check_index(const char* op, const IntTensor& index, int64 size) {

@@ -1,16 +1,13 @@
 // Products of matrices. y = op(a) op(b) closes on itself: its gradients are products of the same kind.
 #include "autograd/ops/matmul.h"
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "core/kernels/matmul.h"
 
 namespace gradus {
 namespace {
-
-struct Transposed {
-  bool a, b;
-};
 
 // With A = op(a), B = op(b): dA = G B', dB = A' G, and a transposed input gets the transpose of that.
 // When b is one matrix and a is a stack, the stack is folded into rows first, so that no stack of

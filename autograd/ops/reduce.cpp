@@ -6,17 +6,12 @@
 #include <limits>
 #include <numeric>
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 
 namespace gradus {
 namespace {
-
-struct Reduce {
-  AxisMask axes;
-  Shape out;       // of the result
-  bool largest{};  // extremum: max or min
-};
 
 AxisMask mask_of(const Tensor& x, const Axes& axes) {
   if (axes.empty()) return (AxisMask{1} << x.rank()) - 1;
@@ -72,10 +67,6 @@ const Primitive kLogSumExp{
         },
     .saves = save_input(0) | kSaveOutput};
 
-struct Running {
-  int axis;
-  bool reverse;
-};
 Tensor cumsum(const Tensor& x, int axis, bool reverse);
 const Primitive kCumsum = linear_map(
     "cumsum",

@@ -121,8 +121,8 @@ TEST_CASE("functional: vjp and jvp are adjoint and agree with the Jacobian") {
     const Tensors j = jacobian(f, xs, mode);
     REQUIRE(j[0].shape() == Shape{3, 3, 3, 3});
     REQUIRE(j[1].shape() == Shape{3, 3, 3});
-    const Tensor by_matrix = linear(ts[0].view({1, 9}), j[0].view({9, 9})) +
-                             linear(ts[1].view({1, 3}), j[1].view({9, 3}));
+    const Tensor by_matrix =
+        linear(ts[0].view({1, 9}), j[0].view({9, 9})) + linear(ts[1].view({1, 3}), j[1].view({9, 3}));
     CHECK(distance(by_matrix.view({3, 3}), jt) < kTight);
   }
 }
@@ -152,12 +152,14 @@ TEST_CASE("functional: hvp agrees with reverse over reverse and with the explici
   CHECK(distance(forward.products[0], over_forward.grads[0]) < 10 * kTight);
 
   // forward over forward: v' H v
-  const Tensor vhv = jvp([&](std::span<const Tensor> at) { return jvp(smooth, at, vs).tangent; }, xs, vs).tangent;
+  const Tensor vhv =
+      jvp([&](std::span<const Tensor> at) { return jvp(smooth, at, vs).tangent; }, xs, vs).tangent;
   CHECK(vhv.item() == doctest::Approx(inner(vs, forward.products)).epsilon(10 * kTight));
 
   const Tensor h = hessian(smooth, xs);
   REQUIRE(h.shape() == Shape{12, 12});
-  CHECK(distance(linear(flatten_all(vs).view({1, 12}), h).view({12}), flatten_all(forward.products)) < 10 * kTight);
+  CHECK(distance(linear(flatten_all(vs).view({1, 12}), h).view({12}), flatten_all(forward.products)) <
+        10 * kTight);
   CHECK(distance(h, transpose(h)) < 10 * kTight);
 }
 
@@ -170,14 +172,14 @@ TEST_CASE("functional: an unrecorded level inside does not cut derivatives of ot
     return square(jvp(smooth, at, vs, {.create_graph = true}).tangent);
   };
   const Tensor by_hvp = flatten_all(hvp(energy, xs, vs).products);
-  const Tensor by_reverse = flatten_all(
-      value_and_grad(
-          [&](std::span<const Tensor> at) {
-            const auto g = value_and_grad(energy, at, {.create_graph = true}).grads;
-            return sum(g[0] * vs[0]) + sum(g[1] * vs[1]);
-          },
-          xs)
-          .grads);
+  const Tensor by_reverse = flatten_all(value_and_grad(
+                                            [&](std::span<const Tensor> at) {
+                                              const auto g =
+                                                  value_and_grad(energy, at, {.create_graph = true}).grads;
+                                              return sum(g[0] * vs[0]) + sum(g[1] * vs[1]);
+                                            },
+                                            xs)
+                                            .grads);
   CHECK(distance(by_hvp, by_reverse) < (kDouble ? 1e-9 : 5e-3));
 }
 
@@ -233,7 +235,8 @@ TEST_CASE("functional: jvp stores nothing, whatever the depth") {
   CHECK(distance(warm.tangent, again.tangent) == 0);
   const double h = kDouble ? 1e-6 : 1e-2;
   const Tensor up[] = {xs[0] + static_cast<real>(h) * ts[0]}, down[] = {xs[0] - static_cast<real>(h) * ts[0]};
-  CHECK(distance((net(up) - net(down)) * static_cast<real>(0.5 / h), again.tangent) < (kDouble ? 1e-8 : 2e-3));
+  CHECK(distance((net(up) - net(down)) * static_cast<real>(0.5 / h), again.tangent) <
+        (kDouble ? 1e-8 : 2e-3));
 }
 
 TEST_CASE("functional: Gauss-Newton product is J' H J v") {

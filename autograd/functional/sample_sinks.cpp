@@ -1,0 +1,133 @@
+// Closed forms: one sample's part of a gradient, and its norm.
+#include <algorithm>
+#include <string_view>
+
+#include "autograd/functional/sample_graph.h"
+#include "autograd/graph_access.h"
+#include "autograd/ops/attrs.h"
+#include "core/blas.h"
+
+namespace gradus {
+namespace {
+
+bool is(const Sink& s, std::string_view name) { return s.node->name() == name; }
+bool is_linear_weight(const Sink& s) { return (is(s, "linear") || is(s, "linear_relu")) && s.input == 1; }
+
+Tensor rows_of(const Tensor& t, int64 n, int64 samples) {
+  const int64 r = t.dim(0) / samples;
+  return t.rows(n * r, (n + 1) * r);
+}
+
+// x and g of one sample as matrices (r, in) and (r, out); linear_relu passes g where its output is positive.
+struct LinearRows {
+  int64 r, in, out;
+  const real *x, *g;
+  std::vector<real> gated;
+};
+LinearRows linear_rows(const Sink& s, int64 n, int64 samples) {
+  const Tensor& x = s.node->saved()[0];
+  LinearRows m{0, x.dim(-1), s.g.dim(-1), nullptr, nullptr, {}};
+  m.r = s.g.numel() / samples / m.out;
+  m.x = x.data() + n * m.r * m.in;
+  m.g = s.g.data() + n * m.r * m.out;
+  if (is(s, "linear_relu")) {
+    const real* y = GraphAccess::output(*s.node).data() + n * m.r * m.out;
+    m.gated.resize(static_cast<size_t>(m.r * m.out));
+    for (size_t i = 0; i < m.gated.size(); ++i) m.gated[i] = y[i] > 0 ? m.g[i] : 0;
+    m.g = m.gated.data();
+  }
+  return m;
+}
+
+// block (out, in) = or += g' x
+void add_linear(const LinearRows& m, real* block, bool first) {
+  if (m.r != 1) {
+    gemm(true, false, m.out, m.in, m.r, 1, m.g, m.out, m.x, m.in, first ? 0 : 1, block, m.in);
+    return;
+  }
+  for (int64 o = 0; o < m.out; ++o) {
+    const real g = m.g[o];
+    real* row = block + o * m.in;
+    if (first) {
+      for (int64 i = 0; i < m.in; ++i) row[i] = g * m.x[i];
+    } else {
+      for (int64 i = 0; i < m.in; ++i) row[i] += g * m.x[i];
+    }
+  }
+}
+
+void add_embedding(const Sink& s, int64 n, int64 samples, real* block, bool first) {
+  const Shape& table = s.node->inputs()[0].shape;
+  const IntTensor& ids = s.node->attr().as<Pick>().index;
+  const int64 r = ids.numel() / samples, d = table.stride(0);
+  if (first) std::fill_n(block, table.numel(), real{0});
+  for (int64 j = n * r; j < (n + 1) * r; ++j) {
+    real* row = block + ids[j] * d;
+    const real* g = s.g.data() + j * d;
+    for (int64 i = 0; i < d; ++i) row[i] += g[i];
+  }
+}
+
+// Any other call: its own rule on the rows of the sample.
+void add_by_rule(const Sink& s, int64 n, int64 samples, real* block, bool first) {
+  std::vector<Tensor> inputs;
+  std::vector<Shape> shapes;
+  std::vector<std::uint8_t> needs(s.node->inputs().size(), false);
+  needs[s.input] = true;
+  for (size_t i = 0; i < needs.size(); ++i) {
+    const Tensor& x = s.node->saved()[i];
+    std::vector<int64> dims(s.node->inputs()[i].shape.begin(), s.node->inputs()[i].shape.end());
+    if (s.plan.by_rows[i]) dims[0] /= samples;
+    shapes.emplace_back(dims);
+    inputs.push_back(!x.defined() ? Tensor() : s.plan.by_rows[i] ? rows_of(x, n, samples) : x.detach());
+  }
+  const Tensor& y = GraphAccess::output(*s.node);
+  const Grads grads = GraphAccess::vjp_at(*s.node, inputs, shapes, y.defined() ? rows_of(y, n, samples) : y,
+                                          rows_of(s.g, n, samples), needs);
+  const Tensor& part = grads[s.input];
+  const int64 size = shapes[s.input].numel();
+  if (!part.defined()) {
+    if (first) std::fill_n(block, size, real{0});
+  } else if (first) {
+    std::copy_n(part.data(), size, block);
+  } else {
+    for (int64 i = 0; i < size; ++i) block[i] += part.data()[i];
+  }
+}
+
+double dot(const real* a, const real* b, int64 n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64 i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+}  // namespace
+
+void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool first) {
+  if (is_linear_weight(sink)) {
+    add_linear(linear_rows(sink, n, samples), block, first);
+  } else if (is(sink, "index_select")) {
+    add_embedding(sink, n, samples, block, first);
+  } else {
+    add_by_rule(sink, n, samples, block, first);
+  }
+}
+
+// Gram matrices take r^2 (in + out) operations, the gradient r in out.
+bool has_norm_form(const Sink& sink, int64 samples) {
+  if (!is_linear_weight(sink)) return false;
+  const int64 in = sink.node->saved()[0].dim(-1), out = sink.g.dim(-1), r = sink.g.numel() / samples / out;
+  return r * (in + out) <= in * out;
+}
+
+double squared_norm(const Sink& sink, int64 n, int64 samples) {
+  const LinearRows m = linear_rows(sink, n, samples);
+  if (m.r == 1) return dot(m.x, m.x, m.in) * dot(m.g, m.g, m.out);
+  std::vector<real> xx(static_cast<size_t>(m.r * m.r)), gg(xx.size());
+  gemm(false, true, m.r, m.r, m.in, 1, m.x, m.in, m.x, m.in, 0, xx.data(), m.r);
+  gemm(false, true, m.r, m.r, m.out, 1, m.g, m.out, m.g, m.out, 0, gg.data(), m.r);
+  return dot(xx.data(), gg.data(), m.r * m.r);
+}
+
+}  // namespace gradus
