@@ -118,6 +118,26 @@ TEST_CASE("functional: per-sample gradients of an MLP and of a convolutional net
   }
 }
 
+TEST_CASE("functional: per-sample gradients of a transposed convolution, norms of groups and pieces") {
+  Rng rng(8);
+  const int64 n = 4;
+  const Tensor x = rng.normal_tensor({n, 3, 4, 4});
+  const auto p = variables(rng, {{3, 2, 3, 3}, {4}, {4}, {2}, {2}, {1}, {12}});
+  const Tensor mean_of = rng.normal_tensor({2}), var_of = rng.uniform_tensor({2}, real(0.5), 2);
+  check_against_loop(
+      [&](int64 b, int64 e) {
+        Tensor h = conv_transpose2d(x.rows(b, e), p[0], {}, {.stride_h = 2, .stride_w = 2, .groups = 1}, 1);
+        h = batch_norm_eval(h, mean_of, var_of, p[3], p[4], real(1e-5));
+        const Tensor parts[] = {h, flip(h, 1)};
+        h = group_norm(concat(parts, 1), 2, p[1], p[2]);
+        h = where(greater(h, Tensor::scalar(0)), h, h * p[5]);
+        h = max(slice(pad(h, {0, 0, 1, 0}, {0, 0, 0, 1}), 2, 1, 9), {2});
+        const Tensor lse = logsumexp(cumsum(h, 2), {1});
+        return sum(lse / exp(slice(p[6], 0, 1, 1 + lse.dim(1))), {1});
+      },
+      p, n);
+}
+
 TEST_CASE("functional: per-sample gradients of a transformer block with tied embedding") {
   Rng rng(2);
   const int64 n = 3, t = 5, d = 8, vocabulary = 7;

@@ -1,0 +1,132 @@
+#include "apps/bench/autodiff.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+
+#include "autograd/functional/functional.h"
+#include "autograd/functional/per_sample.h"
+#include "autograd/grad.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/nn_ops.h"
+#include "autograd/ops/reduce.h"
+#include "nn/modes.h"
+#include "nn/registry.h"
+
+namespace gradus::bench {
+namespace {
+
+double seconds_of(const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Medians of several bodies, run in turns after one warm-up each.
+std::vector<double> medians(int repeats, const std::vector<std::function<void()>>& bodies) {
+  std::vector<std::vector<double>> times(bodies.size());
+  for (int r = -1; r < repeats; ++r)
+    for (size_t i = 0; i < bodies.size(); ++i) {
+      const double t = seconds_of(bodies[i]);
+      if (r >= 0) times[i].push_back(t);
+    }
+  std::vector<double> result;
+  for (auto& t : times) {
+    std::nth_element(t.begin(), t.begin() + static_cast<std::ptrdiff_t>(t.size() / 2), t.end());
+    result.push_back(t[t.size() / 2]);
+  }
+  return result;
+}
+
+struct Setup {
+  std::unique_ptr<Model> model;
+  Tensor x;
+  IntTensor labels;
+  Tensors params;
+
+  Setup(const std::string& spec, int64 batch) {
+    Rng rng(1);
+    model = make_model(spec, {.channels = 1, .height = 28, .width = 28, .classes = 10}, rng);
+    x = rng.normal_tensor({batch, 1, 28, 28});
+    labels = IntTensor({batch});
+    for (int64 i = 0; i < batch; ++i) labels.mutable_data()[i] = rng.below(10);
+    for (const auto& p : model->parameters()) params.push_back(p->value);
+  }
+  Tensor outputs(std::span<const Tensor> values) const { return functional_call(*model, values, x); }
+  Tensor loss(std::span<const Tensor> values) const { return cross_entropy(outputs(values), labels); }
+};
+
+}  // namespace
+
+AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, int repeats) {
+  const Setup s(spec, batch);
+  Rng rng(2);
+  Tensors directions;
+  for (const Tensor& p : s.params) directions.push_back(rng.normal_tensor(p.shape()));
+  const Tensors inputs{s.x}, input_direction{rng.normal_tensor(s.x.shape())};
+  const Tensor cotangent = rng.normal_tensor({batch, 10});
+  const Function loss = [&](std::span<const Tensor> p) { return s.loss(p); };
+  const Function outputs = [&](std::span<const Tensor> p) { return s.outputs(p); };
+  const Function of_inputs = [&](std::span<const Tensor> x) {
+    return cross_entropy((*s.model)(x[0]), s.labels);
+  };
+  const auto t =
+      medians(repeats, {[&] {
+                          const Recording off(false);
+                          loss(s.params);
+                        },
+                        [&] { value_and_grad(loss, s.params); }, [&] { vjp(outputs, s.params, cotangent); },
+                        [&] { jvp(of_inputs, inputs, input_direction); },
+                        [&] { jvp(loss, s.params, directions); }, [&] { hvp(loss, s.params, directions); },
+                        [&] {
+                          ggn_vp(
+                              outputs, [&](const Tensor& z) { return cross_entropy(z, s.labels); }, s.params,
+                              directions);
+                        }});
+  return {spec, batch, t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
+}
+
+PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, int repeats) {
+  const Setup s(spec, batch);
+  const SampleLosses losses = [&](int64 begin, int64 end) {
+    return cross_entropy((*s.model)(s.x.rows(begin, end)), s.labels.rows(begin, end), Reduction::kNone);
+  };
+  PerSampleCosts costs{.model = spec, .batch = batch};
+  {
+    const auto closed = per_sample_gradients(losses, s.params, batch);
+    const auto loop = per_sample_gradients(losses, s.params, batch, PerSampleMethod::kOneByOne);
+    for (size_t i = 0; i < s.params.size(); ++i) {
+      double most = 0, scale = 1e-30;
+      for (int64 k = 0; k < closed.grads[i].numel(); ++k) {
+        const double a = closed.grads[i].data()[k], b = loop.grads[i].data()[k];
+        most = std::max(most, std::abs(a - b));
+        scale = std::max(scale, std::abs(b));
+      }
+      costs.deviation = std::max(costs.deviation, most / scale);
+    }
+  }
+  const auto t =
+      medians(repeats, {[&] { grad(mean(losses(0, batch)), s.params); },
+                        [&] { per_sample_gradients(losses, s.params, batch); },
+                        [&] { per_sample_squared_norms(losses, s.params, batch); },
+                        [&] { per_sample_gradients(losses, s.params, batch, PerSampleMethod::kOneByOne); }});
+  costs.gradient = t[0], costs.closed = t[1], costs.norms = t[2], costs.one_by_one = t[3];
+  return costs;
+}
+
+ChainCosts measure_chain(int64 length) {
+  const Tensor x = variable(Tensor::scalar(1));
+  Tensor y = x;
+  const double nodes = static_cast<double>(length) * 1e-9;
+  const double record = seconds_of([&] {
+    for (int64 i = 0; i < length; ++i) y = y + real(1);
+  });
+  const double differentiate = seconds_of([&] {
+    grad(y, {x});
+    y = Tensor();
+  });
+  return {length, record / nodes, differentiate / nodes};
+}
+
+}  // namespace gradus::bench
