@@ -8,6 +8,7 @@
 //
 //   linear, y = x w' + b:   dw_n = g_n' x_n,   db_n = column sums of g_n,   |dw_n|^2 = <x_n x_n', g_n g_n'>
 //   conv2d:                 dw_n = conv2d_weight_grad(g_n, x_n)
+//   layer norm:             dw_n = sum of g (x - mean) / std over the rows of sample n,   db_n = sum of g
 //   embedding:              d(table)_n = rows of g_n added at the ids of sample n
 //   gains, biases, other broadcasting:  the primitive's own vjp on sample n's rows
 //

@@ -39,6 +39,12 @@ Plan all_by_rows(const Node& n, const Shape& out) {
   return RowPlan{.by_rows = std::vector<std::uint8_t>(n.inputs().size(), true)};
 }
 
+// The same, for calls that mix along later axes only if there are any.
+Plan later_axes(const Node& n, const Shape& out) {
+  return in(n, 0).rank() > 1 ? all_by_rows(n, out) : Plan{};
+}
+Plan attended(const Node& n, const Shape& out) { return in(n, 0).rank() > 2 ? all_by_rows(n, out) : Plan{}; }
+
 // Row-major blocks stay what they are under any new shape.
 Plan reshaped(const Node&, const Shape&) { return RowPlan{.by_rows = {true}}; }
 
@@ -101,8 +107,10 @@ const std::unordered_map<std::string_view, Rule>& rules() {
                         "elu",        "silu",       "gelu",       "gelu_tanh",
                         "clamp",      "pow_number", "alias",      "straight_through"});
     enter(first_by_rows, {"linear", "linear_relu", "conv2d", "conv2d_relu", "conv2d_input_grad", "layer_norm",
-                          "rms_norm", "group_norm"});
-    enter(all_by_rows, {"max_pool2d", "avg_pool2d", "take_winners", "max_unpool", "softmax", "log_softmax"});
+                          "rms_norm", "channel_affine"});
+    enter(all_by_rows, {"max_pool2d", "avg_pool2d", "avg_pool2d_grad", "take_winners", "max_unpool"});
+    enter(later_axes, {"softmax", "log_softmax", "cross_entropy", "rfft", "irfft"});
+    enter(attended, {"attention", "self_attention"});
     enter(reshaped, {"reshape"});
     enter(permuted, {"permute"});
     enter(along_int, {"concat", "flip"});

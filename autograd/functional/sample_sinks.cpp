@@ -68,6 +68,29 @@ void add_embedding(const Sink& s, int64 n, int64 samples, real* block, bool firs
   }
 }
 
+// y = (x - mean) rstd weight + bias, by rows: dweight = sum of g (x - mean) rstd, dbias = sum of g. Without a bias one
+// cannot tell what a second input is; the call's own rule serves there.
+bool is_row_norm(const Sink& s) {
+  return (is(s, "layer_norm") && s.node->inputs().size() == 3) || is(s, "rms_norm");
+}
+void add_row_norm(const Sink& s, int64 n, int64 samples, real* block, bool first) {
+  const Tensor& x = s.node->saved()[0];
+  const auto& kept = GraphAccess::kept(*s.node).tensors;
+  const int64 d = x.dim(-1), rows = x.numel() / d / samples;
+  const real* mean = is(s, "layer_norm") ? kept[0].data() : nullptr;
+  const real* rstd = kept.back().data();
+  if (first) std::fill_n(block, d, real{0});
+  for (int64 r = n * rows; r < (n + 1) * rows; ++r) {
+    const real *g = s.g.data() + r * d, *v = x.data() + r * d;
+    if (s.input == 2) {
+      for (int64 i = 0; i < d; ++i) block[i] += g[i];
+    } else {
+      const real m = mean ? mean[r] : 0, q = rstd[r];
+      for (int64 i = 0; i < d; ++i) block[i] += g[i] * (v[i] - m) * q;
+    }
+  }
+}
+
 // Any other call: its own rule on the rows of the sample.
 void add_by_rule(const Sink& s, int64 n, int64 samples, real* block, bool first) {
   std::vector<Tensor> inputs;
@@ -109,6 +132,8 @@ void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool firs
     add_linear(linear_rows(sink, n, samples), block, first);
   } else if (is(sink, "index_select")) {
     add_embedding(sink, n, samples, block, first);
+  } else if (is_row_norm(sink)) {
+    add_row_norm(sink, n, samples, block, first);
   } else {
     add_by_rule(sink, n, samples, block, first);
   }

@@ -217,6 +217,29 @@ TEST_CASE("functional: per-sample gradients fall back to the loop for primitives
   CHECK(per_sample_gradients(f, p, 4).fallback.find("mystery") != std::string::npos);
 }
 
+TEST_CASE("functional: a softmax over the samples is no row-by-row call") {
+  Rng rng(9);
+  const Tensor x = rng.normal_tensor({4, 3});
+  const auto p = variables(rng, {{1, 3}});
+  CHECK_THROWS_AS(
+      per_sample_gradients(
+          [&](int64 b, int64 e) { return softmax(reshape(linear(x.rows(b, e), p[0]), {-1})); }, p, 4),
+      GraphError);
+}
+
+TEST_CASE("functional: per-sample gradients of fused self-attention and one-sided norms") {
+  Rng rng(10);
+  const Tensor x = rng.normal_tensor({3, 4, 6});
+  const auto p = variables(rng, {{6, 6}, {6}, {6}});
+  check_against_loop(
+      [&](int64 b, int64 e) {
+        const Tensor h = self_attention(linear(x.rows(b, e), p[0]), 1, false);
+        return sum(layer_norm(h, p[1], {}) * layer_norm(h, {}, p[2]).detach() + layer_norm(h, {}, p[2]),
+                   {1, 2});
+      },
+      p, 3);
+}
+
 TEST_CASE("functional: per-sample gradients refuse what has none") {
   Rng rng(6);
   const Tensor x = rng.normal_tensor({4, 3});
@@ -224,7 +247,8 @@ TEST_CASE("functional: per-sample gradients refuse what has none") {
   const SampleLosses batch = [&](int64 b, int64 e) {
     return sum(batch_norm(linear(x.rows(b, e), p[0]), p[1], {}, real(1e-5)), {1});
   };
-  CHECK_THROWS_AS(per_sample_gradients(batch, p, 4), GraphError);
+  CHECK_THROWS_WITH_AS(per_sample_gradients(batch, p, 4), doctest::Contains("batch_norm mixes the samples"),
+                       GraphError);
   const SampleLosses centred = [&](int64 b, int64 e) {
     const Tensor y = linear(x.rows(b, e), p[0], p[1]);
     return sum(square(y - mean(y, {0}, true)), {1});
