@@ -76,7 +76,7 @@ class Walk {
         any_batched |= f->batched;
       }
     if (!own.depends) return;
-    if (mixes_samples(*n.primitive()))
+    if (mixes_samples(*n.primitive()) && !computed_from_parameters(fact(n, 0)))
       fail<GraphError>(
           "per-sample gradients: {} mixes the samples of a batch, so a sample has no gradient of its own",
           n.name());
@@ -96,6 +96,8 @@ class Walk {
     own.batched = true;
     add_sinks(n, own, *plan);
   }
+
+  static bool computed_from_parameters(const Fact* f) { return f && f->depends && !f->batched; }
 
   // Null if inputs of samples are read by rows and inputs of no sample whole.
   const char* misfit(const Node& n, const RowPlan& plan) const {
