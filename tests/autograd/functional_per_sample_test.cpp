@@ -230,7 +230,7 @@ TEST_CASE("functional: a softmax over the samples is no row-by-row call") {
 TEST_CASE("functional: per-sample gradients of fused self-attention and one-sided norms") {
   Rng rng(10);
   const Tensor x = rng.normal_tensor({3, 4, 6});
-  const auto p = variables(rng, {{6, 6}, {6}, {6}});
+  const auto p = variables(rng, {{18, 6}, {6}, {6}});
   check_against_loop(
       [&](int64 b, int64 e) {
         const Tensor h = self_attention(linear(x.rows(b, e), p[0]), 1, false);
