@@ -48,7 +48,7 @@ class SavedValues {
 
 }  // namespace
 
-Batch random_batch(Model& model, int64 n, Rng& rng) {
+RandomBatch random_batch(Model& model, int64 n, Rng& rng) {
   const Input example = model.example(n);
   const DataShape& data = model.data();
   if (example.is_tokens())
@@ -79,7 +79,7 @@ GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double
     p->value.copy_from(draw.normal_tensor(p->value.shape(), 0, static_cast<real>(scale)));
     leaves.push_back(p->value);
   }
-  const Batch batch = random_batch(model, batch_size, data);
+  const RandomBatch batch = random_batch(model, batch_size, data);
   const Rng::State masks = model.run().rng.state();
   const auto loss = [&] {
     const Reevaluation same(model, masks);

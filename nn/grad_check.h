@@ -6,11 +6,11 @@
 namespace gradus {
 
 /// A random batch of n samples that fits the model (inputs N(0, 1), labels uniform).
-struct Batch {
+struct RandomBatch {
   Input input;
   Target target;
 };
-Batch random_batch(Model& model, int64 n, Rng& rng);
+RandomBatch random_batch(Model& model, int64 n, Rng& rng);
 
 struct GradCheck {
   std::string parameter;  ///< where the worst error was

@@ -99,7 +99,7 @@ TEST_CASE("models: outputs have the task's shape; the spec builds the model agai
     CAPTURE(std::string(e.name));
     auto model = tiny(e, 3);
     Rng rng(1);
-    const Batch batch = random_batch(*model, 4, rng);
+    const RandomBatch batch = random_batch(*model, 4, rng);
     const Tensor y = (*model)(batch.input);
     switch (model->task()) {
       case Task::kClassification:
@@ -173,7 +173,7 @@ TEST_CASE("models: mistakes are refused with the valid choices") {
 TEST_CASE("models: a step evaluated again sees the same masks and leaves the statistics") {
   auto model = make_model("wrn:depth=10,width=1,channels=2,dropout=0.5", {2, 6, 6, 3}, Rng(0));
   Rng rng(1);
-  const Batch batch = random_batch(*model, 4, rng);
+  const RandomBatch batch = random_batch(*model, 4, rng);
   const Rng::State start = model->run().rng.state();
   const Tensor y = (*model)(batch.input);
   const StateDict state = state_dict(*model);
