@@ -1,0 +1,22 @@
+# What the gradus libraries link with, as targets. Included by the build and by the installed package,
+# so that both find the same things in the same way.
+find_package(fmt REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Threads REQUIRED)
+
+find_library(GRADUS_OPENBLAS_LIBRARY openblas PATH_SUFFIXES openblas-openmp)
+find_library(GRADUS_LAPACKE_LIBRARY lapacke)
+find_path(GRADUS_CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-openmp)
+find_path(GRADUS_LAPACKE_INCLUDE_DIR lapacke.h PATH_SUFFIXES lapacke openblas)
+foreach(needed GRADUS_OPENBLAS_LIBRARY GRADUS_LAPACKE_LIBRARY GRADUS_CBLAS_INCLUDE_DIR GRADUS_LAPACKE_INCLUDE_DIR)
+  mark_as_advanced(${needed})
+  if(NOT ${needed})
+    message(FATAL_ERROR "gradus: ${needed} not found. Debian and Ubuntu have it in libopenblas-openmp-dev and liblapacke-dev.")
+  endif()
+endforeach()
+if(NOT TARGET gradus::lapacke)
+  add_library(gradus::lapacke INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(gradus::lapacke INTERFACE ${GRADUS_LAPACKE_LIBRARY} ${GRADUS_OPENBLAS_LIBRARY})
+endif()
