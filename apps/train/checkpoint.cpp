@@ -1,0 +1,159 @@
+#include "apps/train/checkpoint.h"
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/safetensors.h"
+#include "nn/state_dict.h"
+#include "optim/elements.h"
+
+namespace gradus {
+namespace {
+
+using nlohmann::json;
+
+// Numbers as text: exact, also NaN and infinities, which JSON has not.
+std::string exact(double v) { return fmt::format("{}", v); }
+double number(const json& j) { return std::strtod(j.get<std::string>().c_str(), nullptr); }
+
+json numbers(const std::map<std::string, double>& values) {
+  json j = json::object();
+  for (const auto& [name, value] : values) j[name] = exact(value);
+  return j;
+}
+std::map<std::string, double> numbers(const json& j) {
+  std::map<std::string, double> values;
+  for (const auto& [name, value] : j.items()) values[name] = number(value);
+  return values;
+}
+
+json score_json(const Score& s) { return {exact(s.loss_sum), s.correct, s.count, s.labelled}; }
+Score score(const json& j) {
+  return {number(j.at(0)), j.at(1).get<int64>(), j.at(2).get<int64>(), j.at(3).get<int64>()};
+}
+
+json state_json(const TrainState& s) {
+  return {{"step", s.step},
+          {"position", {s.position.epoch, s.position.batch}},
+          {"dropout", {s.dropout.seed, s.dropout.stream, s.dropout.counter}},
+          {"since_row", score_json(s.since_row)},
+          {"since_epoch", score_json(s.since_epoch)},
+          {"last_epoch", score_json(s.last_epoch)},
+          {"last_test", score_json(s.last_test)},
+          {"evaluation_due", s.evaluation_due},
+          {"stopped", s.stopped},
+          {"best", s.best ? json(exact(*s.best)) : json()},
+          {"best_step", s.best_step},
+          {"evaluations_since_best", s.evaluations_since_best},
+          {"last_loss", exact(s.last_loss)},
+          {"examples", s.examples},
+          {"seconds", exact(s.seconds)},
+          {"schedule", numbers(s.schedule)}};
+}
+
+TrainState state_from(const json& j) {
+  TrainState s;
+  j.at("step").get_to(s.step);
+  s.position = {j.at("position").at(0).get<int64>(), j.at("position").at(1).get<int64>()};
+  const json& rng = j.at("dropout");
+  s.dropout = {rng.at(0).get<std::uint64_t>(), rng.at(1).get<std::uint64_t>(),
+               rng.at(2).get<std::uint64_t>()};
+  s.since_row = score(j.at("since_row"));
+  s.since_epoch = score(j.at("since_epoch"));
+  s.last_epoch = score(j.at("last_epoch"));
+  s.last_test = score(j.at("last_test"));
+  j.at("evaluation_due").get_to(s.evaluation_due);
+  j.at("stopped").get_to(s.stopped);
+  if (!j.at("best").is_null()) s.best = number(j.at("best"));
+  j.at("best_step").get_to(s.best_step);
+  j.at("evaluations_since_best").get_to(s.evaluations_since_best);
+  s.last_loss = number(j.at("last_loss"));
+  j.at("examples").get_to(s.examples);
+  s.seconds = number(j.at("seconds"));
+  s.schedule = numbers(j.at("schedule"));
+  return s;
+}
+
+constexpr const char *kFormat = "gradus-checkpoint-1", *kModel = "model/", *kOptim = "optim/";
+
+StateDict below(const TensorFile& file, const std::string& prefix) {
+  StateDict part;
+  for (const auto& [name, tensor] : file.tensors)
+    if (name.starts_with(prefix)) part.emplace_back(name.substr(prefix.size()), tensor);
+  return part;
+}
+
+void check_finite(Model& model) {
+  for (const auto& [name, tensor] : state_dict(model))
+    if (!all_finite(tensor)) fail<NumericError>("'{}' is no longer finite", name);
+}
+
+}  // namespace
+
+void save_weights(const std::string& path, Model& model, const DatasetInfo& info) {
+  TensorFile file;
+  file.tensors = state_dict(model);
+  file.metadata = {{"format", "pt"}, {"gradus_model", model.spec()}, {"gradus_data", info_json(info).dump()}};
+  write_safetensors(path, file);
+}
+
+WeightsOrigin read_origin(const std::string& path) {
+  const TensorFile file = read_safetensors(path);
+  WeightsOrigin origin;
+  if (const auto model = file.metadata.find("gradus_model"); model != file.metadata.end())
+    origin.model = model->second;
+  if (const auto data = file.metadata.find("gradus_data"); data != file.metadata.end())
+    origin.data = info_from_json(json::parse(data->second, nullptr, false), path);
+  return origin;
+}
+
+void load_weights(const std::string& path, Model& model) {
+  load_state_dict(model, read_safetensors(path).tensors, path);
+}
+
+void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
+                     const TrainState& state) {
+  check_finite(model);
+  TensorFile file;
+  for (const auto& [name, tensor] : state_dict(model)) file.tensors.emplace_back(kModel + name, tensor);
+  const SavedState saved = optimizer.save_state();
+  for (const auto& [name, tensor] : saved.tensors) file.tensors.emplace_back(kOptim + name, tensor);
+  const json all = {{"format", kFormat},
+                    {"real", kRealName},
+                    {"model", model.spec()},
+                    {"optim", optimizer.spec()},
+                    {"optim_numbers", numbers(saved.scalars)},
+                    {"state", state_json(state)}};
+  file.metadata = {{"gradus_checkpoint", all.dump()}};
+  write_safetensors(path, file);
+}
+
+TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer) {
+  const TensorFile file = read_safetensors(path);
+  const auto text = file.metadata.find("gradus_checkpoint");
+  if (text == file.metadata.end()) fail<DataError>("{}: not a checkpoint of a run", path);
+  try {
+    const json all = json::parse(text->second);
+    const auto expect = [&](const char* key, const std::string& value) {
+      const auto found = all.at(key).get<std::string>();
+      if (found != value) fail<DataError>("{}: {} is {}, expected {}", path, key, found, value);
+    };
+    expect("format", kFormat);
+    expect("real", kRealName);
+    expect("model", model.spec());
+    expect("optim", optimizer.spec());
+    SavedState saved;
+    saved.scalars = numbers(all.at("optim_numbers"));
+    for (const auto& [name, tensor] : below(file, kOptim)) saved.tensors.emplace(name, tensor);
+    TrainState state = state_from(all.at("state"));
+    load_state_dict(model, below(file, kModel), path);
+    optimizer.load_state(saved);
+    model.run().rng.set_state(state.dropout);
+    return state;
+  } catch (const json::exception& e) {
+    fail<DataError>("{}: the checkpoint is damaged: {}", path, e.what());
+  }
+}
+
+}  // namespace gradus

@@ -1,0 +1,51 @@
+// Weights and checkpoints on disk.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "apps/train/task.h"
+#include "core/rng.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+namespace gradus {
+
+/// What a run is besides weights and optimizer state: everything else that decides how it goes on.
+struct TrainState {
+  int64 step = 0;
+  DataPosition position;
+  Rng::State dropout{};
+  Score since_row, since_epoch;  ///< of training, since the last metrics row and since the epoch began
+  Score last_epoch, last_test;   ///< of the last whole epoch (or part, at the end) and the last evaluation
+  bool evaluation_due = false;   ///< stopped in front of an evaluation
+  bool stopped = false;          ///< early
+  std::optional<double> best;    ///< of the evaluations: accuracy, or minus the loss where there is none
+  int64 best_step = 0, evaluations_since_best = 0;
+  double last_loss = 0;
+  int64 examples = 0;  ///< seen in training
+  double seconds = 0;  ///< spent in training steps
+  std::map<std::string, double> schedule;
+};
+
+/// A weights file: parameters and buffers under torch's names, with the model's spec and the data's description
+/// beside them, so that it can be used without naming either.
+void save_weights(const std::string& path, Model& model, const DatasetInfo& info);
+
+/// What a weights file says about itself; both absent in files written by others.
+struct WeightsOrigin {
+  std::optional<std::string> model;
+  std::optional<DatasetInfo> data;
+};
+WeightsOrigin read_origin(const std::string& path);
+/// Loads by name. Throws DataError that lists what does not fit.
+void load_weights(const std::string& path, Model& model);
+
+/// Writes everything; whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
+void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
+                     const TrainState& state);
+/// Puts everything back. Throws DataError if the file is not the checkpoint of such a run.
+TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer);
+
+}  // namespace gradus

@@ -1,0 +1,75 @@
+// What a training run is: everything that decides its result. The one place where its settings are named; flags,
+// --config, --print-config and a run's config.json are made of it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+
+namespace gradus {
+
+struct TrainConfig {
+  std::string data = "digits", model = "mlp", optim = "adam", schedule = "constant";
+  std::optional<int64> epochs, steps;
+  int64 batch_size = 64, accumulate = 1;
+  int64 seed = 0;
+  int threads = 0;
+  bool shuffle = true;
+  std::string augment;
+  std::optional<int64> limit;
+  std::string data_dir;
+  double label_smoothing = 0;
+  std::optional<double> clip_norm, clip_value;
+  std::vector<std::string> group, freeze;
+  std::string init;
+  std::optional<int64> save_every, eval_every, early_stop;
+  std::string save;
+
+  void visit(auto&& f) {
+    f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
+    f("model", model, "model, NAME[:key=value,...]; see 'model list'");
+    f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
+    f("schedule", schedule, "factor on the step size, NAME[:key=value,...]: constant, step, cosine, ...");
+    f("epochs", epochs, "passes over the training set; 5 unless --steps is given", at_least(0));
+    f("steps", steps, "optimizer steps, instead of --epochs", at_least(0));
+    f("batch_size", batch_size, "examples a batch", at_least(1));
+    f("accumulate", accumulate, "batches whose mean gradient makes one step", at_least(1));
+    f("seed", seed, "of initial weights, order, dropout, augmentation", at_least(0));
+    f("threads", threads, "threads; 0: one a processor", at_least(0));
+    f("shuffle", shuffle, "take the training examples in the order of the files");
+    f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
+    f("limit", limit, "train on the first N examples only", at_least(1));
+    f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("label_smoothing", label_smoothing, "share of the target spread over all classes", decay_rate());
+    f("clip_norm", clip_norm, "largest norm of the gradient over all parameters", positive());
+    f("clip_value", clip_value, "largest size of an element of the gradient", positive());
+    f("group", group, "other options for some parameters, 'GLOB:lr=1e-4,...' or 'kind=bias+norm:...'");
+    f("freeze", freeze, "parameters that are not trained, by name ('conv*')");
+    f("init", init, "weights to start from (safetensors)");
+    f("save_every", save_every, "steps between checkpoints; else one an epoch", at_least(1));
+    f("eval_every", eval_every, "steps between evaluations; else one an epoch", at_least(1));
+    f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
+    f("save", save, "also write the trained weights to this file");
+  }
+};
+
+/// Throws UsageError for settings that contradict each other.
+void check(const TrainConfig& config);
+
+/// config.json of a run, and what --print-config prints. --config takes it back.
+nlohmann::ordered_json config_json(const TrainConfig& config);
+/// Applies the keys of a --config file over `config`. Throws UsageError, opened by `file`, for unknown keys and
+/// bad values.
+void apply_config_json(TrainConfig& config, const nlohmann::json& json, const std::string& file);
+
+/// The optimizer as trained with: --clip-value and --clip-norm wrap it.
+std::string effective_optim(const TrainConfig& config);
+
+/// Throws UsageError if `given` names a setting that a resumed run cannot change (a change would make it another
+/// run). It can: epochs, steps, threads, save_every, eval_every, early_stop, save, data_dir.
+void check_resumable(const OptionList& given);
+
+}  // namespace gradus

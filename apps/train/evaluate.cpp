@@ -1,0 +1,41 @@
+#include "apps/train/evaluate.h"
+
+#include <numeric>
+
+#include "data/loader.h"
+#include "nn/modes.h"
+
+namespace gradus {
+namespace {
+
+// The first n examples of a batch.
+Batch first_rows(const Batch& batch, int64 n) {
+  Batch part = batch;
+  part.index = batch.index.rows(0, n);
+  if (batch.x.defined()) part.x = batch.x.rows(0, n);
+  if (batch.tokens.defined()) part.tokens = batch.tokens.rows(0, n);
+  if (batch.y.defined()) part.y = batch.y.rows(0, n);
+  if (batch.targets.defined()) part.targets = batch.targets.rows(0, n);
+  return part;
+}
+
+}  // namespace
+
+std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options) {
+  const ModeScope mode(model, false);
+  const Recording off(false);
+  Loader loader(data, {.batch_size = options.batch_size});
+  int64 left = options.limit ? std::min(options.limit, data->size()) : data->size();
+  Score score;
+  for (Batch batch; left > 0 && loader.next(batch);) {
+    if (options.stop && options.stop()) return std::nullopt;
+    if (batch.size() > left) batch = first_rows(batch, left);
+    left -= batch.size();
+    const Tensor output = model(input_of(batch));
+    score += score_of(model.task(), output, batch, loss_of(model.task(), output, batch).item());
+    if (options.each) options.each(batch, output);
+  }
+  return score;
+}
+
+}  // namespace gradus

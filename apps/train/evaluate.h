@@ -1,0 +1,23 @@
+// A model's score on a data set.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "apps/train/task.h"
+
+namespace gradus {
+
+struct EvaluateOptions {
+  int64 batch_size = 256;
+  int64 limit = 0;  ///< examples; 0: all
+  /// Asked between batches; true ends the evaluation without a result.
+  std::function<bool()> stop = nullptr;
+  /// Called with every batch and the model's output for it.
+  std::function<void(const Batch&, const Tensor&)> each = nullptr;
+};
+
+/// In evaluation mode, without recording, in the order of the set. Nothing if it was stopped.
+std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options = {});
+
+}  // namespace gradus

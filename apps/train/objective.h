@@ -1,0 +1,55 @@
+// The objective of a training step over a model: what optimizers ask for, computed on the step's batches.
+#pragma once
+
+#include <functional>
+
+#include "apps/train/task.h"
+#include "core/rng.h"
+#include "optim/objective.h"
+
+namespace gradus {
+
+struct LossOptions {
+  double label_smoothing = 0;
+};
+
+/// One step's batches (more than one where gradients are accumulated), weighted by their sizes. The first
+/// evaluation is the training pass: it draws dropout masks and moves running statistics. Every further one
+/// repeats its masks and leaves the statistics alone, so all are values of one function.
+class ModelObjective final : public Objective {
+ public:
+  /// Draws a batch independent of the step's; called at most once.
+  using SecondBatch = std::function<Batch()>;
+  ModelObjective(Model& model, const Parameters& parameters, std::vector<Batch> batches,
+                 const LossOptions& options = {}, SecondBatch second = nullptr);
+
+  const Parameters& parameters() const override { return parameters_; }
+  Needs offers() const override;
+  double loss() override;
+  /// Throws NumericError if the loss is not finite.
+  double gradient() override;
+  std::vector<Tensor> hvp(std::span<const Tensor> v) override;
+  Objective& second_batch() override;
+
+  /// Of the first evaluation.
+  const Score& score() const { return score_; }
+  int64 examples() const { return examples_; }
+
+ private:
+  /// Calls use(loss of the batch, its weight) batch by batch, in training mode, recording or not.
+  void evaluate(bool record, const std::function<void(const Tensor&, double)>& use);
+  std::vector<Tensor> trained() const;
+
+  Model& model_;
+  const Parameters& parameters_;
+  std::vector<Batch> batches_;
+  LossOptions options_;
+  SecondBatch draw_second_;
+  std::unique_ptr<ModelObjective> second_;
+  Rng::State rng_;
+  bool evaluated_ = false;
+  int64 examples_ = 0;
+  Score score_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,51 @@
+// How a run shows itself on stderr: a bar on a terminal, else a line every few seconds.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "apps/cli/terminal.h"
+#include "apps/train/run_dir.h"
+
+namespace gradus {
+
+class Progress {
+ public:
+  /// Where a run is.
+  struct Now {
+    int64 step = 0;
+    double epoch = 0;
+    double loss = 0, accuracy = 0;  ///< means of this epoch so far
+    double lr = 0;
+    int64 examples = 0;  ///< trained on in this process
+    double seconds = 0;  ///< spent on them
+  };
+
+  /// Shows nothing if quiet. `first_step`: where this process began.
+  Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void step(const Now& now);
+  void evaluating();
+  /// A finished row of the metrics: a line that stays.
+  void row(const MetricsRow& row);
+  /// A line that stays.
+  void message(const std::string& text);
+
+ private:
+  std::string bar(const Now& now) const;
+  std::string line(const Now& now) const;
+  void clear();
+
+  using Clock = std::chrono::steady_clock;
+  bool quiet_;
+  Terminal terminal_;
+  int64 total_, first_;
+  double epochs_;
+  bool shown_ = false;
+  Clock::time_point next_;
+};
+
+}  // namespace gradus

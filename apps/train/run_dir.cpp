@@ -1,0 +1,134 @@
+#include "apps/train/run_dir.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "core/byte_source.h"
+#include "core/json_file.h"
+
+namespace gradus {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kCsvHeader =
+    "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
+
+std::string csv_line(const MetricsRow& r) {
+  std::string line = fmt::format("{},{}", r.step, r.epoch);
+  for (const double v : {r.lr, r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy})
+    line += std::isfinite(v) ? fmt::format(",{}", v) : ",";
+  return line + fmt::format(",{:.3f}\n", r.seconds);
+}
+
+std::string json_line(const MetricsRow& r) {
+  nlohmann::ordered_json json = {{"step", r.step},
+                                 {"epoch", r.epoch},
+                                 {"lr", r.lr},
+                                 {"train_loss", r.train_loss},
+                                 {"train_accuracy", r.train_accuracy},
+                                 {"test_loss", r.test_loss},
+                                 {"test_accuracy", r.test_accuracy},
+                                 {"seconds", std::round(r.seconds * 1e3) / 1e3}};
+  return json.dump() + "\n";
+}
+
+[[noreturn]] void cannot(const std::string& path, const char* what) {
+  fail<DataError>("{}: cannot {}: {}", path, what, std::strerror(errno));
+}
+
+// A line in one write, so that it is there wholly or, if the disk fills up, cut off at the end of the file.
+void append_line(const std::string& path, const std::string& line) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0) cannot(path, "open");
+  const ssize_t done = ::write(file, line.data(), line.size());
+  const int error = done < 0 ? errno : ENOSPC;
+  ::close(file);
+  errno = error;
+  if (done != static_cast<ssize_t>(line.size())) cannot(path, "write");
+}
+
+// The complete lines of which keep(line) holds.
+template <class Keep>
+void filter_lines(const std::string& path, const Keep& keep) {
+  if (!fs::exists(path)) return;
+  const std::string text = read_text_file(path);
+  std::string kept;
+  for (size_t at = 0, end; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
+    const std::string line = text.substr(at, end - at + 1);
+    if (keep(line)) kept += line;
+  }
+  if (kept != text) write_file(path, kept);
+}
+
+// Whether the directory of a new run could be made; false if it exists.
+bool make_directory(const std::string& path) {
+  std::error_code error;
+  const bool made = fs::create_directories(path, error);
+  if (error) fail<DataError>("{}: cannot make the run directory: {}", path, error.message());
+  return made;
+}
+
+}  // namespace
+
+RunDirectory RunDirectory::create(const std::string& path, const std::string& default_name,
+                                  const TrainConfig& config) {
+  std::string chosen = path;
+  if (path.empty()) {
+    const std::string base = "runs/" + default_name;
+    chosen = base;
+    for (int n = 2; !make_directory(chosen); ++n) chosen = fmt::format("{}-{}", base, n);
+  } else {
+    make_directory(path);
+    for (const char* name : {"config.json", "checkpoint.safetensors"})
+      if (fs::exists(fs::path(path) / name))
+        fail<UsageError>("--out {0}: there is a run already; 'gradus train --resume {0}' continues it", path);
+  }
+  RunDirectory run(chosen);
+  run.write_config(config);
+  append_line(run.file("metrics.csv"), kCsvHeader);
+  return run;
+}
+
+RunDirectory RunDirectory::open(const std::string& path) {
+  RunDirectory run(path);
+  if (!fs::exists(run.file("config.json")))
+    fail<DataError>("{}: not a run directory: it has no config.json", path);
+  return run;
+}
+
+TrainConfig RunDirectory::config() const {
+  TrainConfig config;
+  apply_config_json(config, read_json(file("config.json")), file("config.json"));
+  return config;
+}
+
+void RunDirectory::write_config(const TrainConfig& config) const {
+  write_file(file("config.json"), config_json(config).dump(2) + "\n");
+}
+
+void RunDirectory::append(const MetricsRow& row) const {
+  append_line(file("metrics.csv"), csv_line(row));
+  append_line(file("metrics.jsonl"), json_line(row));
+}
+
+void RunDirectory::truncate_metrics(int64 step) const {
+  filter_lines(file("metrics.csv"), [&](const std::string& line) {
+    return line == kCsvHeader || std::atoll(line.c_str()) <= step;
+  });
+  filter_lines(file("metrics.jsonl"), [&](const std::string& line) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    return json.is_object() && json.value("step", step + 1) <= step;
+  });
+  if (!fs::exists(file("metrics.csv"))) append_line(file("metrics.csv"), kCsvHeader);
+}
+
+}  // namespace gradus

@@ -1,0 +1,51 @@
+// The directory of a run:
+//   config.json             the settings; --config takes it back
+//   metrics.csv, .jsonl     a row an evaluation
+//   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
+//   checkpoint.safetensors  everything needed to continue bit for bit
+#pragma once
+
+#include <limits>
+#include <string>
+
+#include "apps/train/config.h"
+
+namespace gradus {
+
+/// One row of the metrics; NaN where there is no value.
+struct MetricsRow {
+  int64 step = 0;
+  double epoch = 0;  ///< passes over the training set, 1.5 in the middle of the second
+  double lr = std::numeric_limits<double>::quiet_NaN();
+  double train_loss = lr, train_accuracy = lr;  ///< means over the steps since the row before
+  double test_loss = lr, test_accuracy = lr;
+  double seconds = 0;  ///< spent in training steps
+};
+
+class RunDirectory {
+ public:
+  /// Makes the directory and writes config.json. An empty path stands for "runs/" and `default_name`, with -2,
+  /// -3, ... behind it where that exists. Throws UsageError if there is a run already, DataError if it cannot be
+  /// written.
+  static RunDirectory create(const std::string& path, const std::string& default_name,
+                             const TrainConfig& config);
+  /// An existing run. Throws DataError if there is no readable config.json.
+  static RunDirectory open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  std::string file(const char* name) const { return path_ + "/" + name; }
+  std::string checkpoint() const { return file("checkpoint.safetensors"); }
+  TrainConfig config() const;
+  void write_config(const TrainConfig& config) const;
+
+  /// Adds a row to both files. Throws DataError (disk full).
+  void append(const MetricsRow& row) const;
+  /// Drops the rows behind `step`, also a last row that was cut off.
+  void truncate_metrics(int64 step) const;
+
+ private:
+  explicit RunDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,54 @@
+// From a batch to a loss: what a model's task makes of its output and the batch's targets.
+#pragma once
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/data_shape.h"
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "nn/model.h"
+#include "nn/task_loss.h"
+
+namespace gradus {
+
+/// The sizes a model is built for. Vectors of one axis have their length as channels.
+DataShape data_shape(const DatasetInfo& info);
+/// Sizes to show or check a model with where no data are named: images 1x28x28 of ten classes, or text of 65
+/// different characters.
+DataShape default_shape(Task task);
+
+/// A data set's description as saved beside weights, so that prediction needs no data: kind, shape, classes,
+/// names, normalisation, vocabulary.
+nlohmann::ordered_json info_json(const DatasetInfo& info);
+/// The opposite. Throws DataError, opened by `source`, where something is missing or of another type.
+DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source);
+
+/// What the model is called with: tokens (B,T) or numbers, vectors as they are.
+Input input_of(const Batch& batch);
+
+/// Mean loss over the batch: cross-entropy with labels (of tokens, over all positions) or with target
+/// distributions, mean squared error with real targets or, for an autoencoder, with the input. Throws UsageError
+/// for a task that the batch cannot serve.
+Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing = 0);
+
+/// Sums over examples (tokens for text), from which means are taken.
+struct Score {
+  double loss_sum = 0;
+  int64 correct = 0;
+  int64 count = 0;     ///< examples or tokens
+  int64 labelled = 0;  ///< of these, with a label that a prediction can equal
+
+  double loss() const { return count ? loss_sum / static_cast<double>(count) : std::nan(""); }
+  /// Share of correct predictions; NaN where nothing has labels.
+  double accuracy() const {
+    return labelled ? static_cast<double>(correct) / static_cast<double>(labelled) : std::nan("");
+  }
+  Score& operator+=(const Score& o);
+  bool operator==(const Score&) const = default;
+};
+
+/// Score of a batch whose mean loss is known. Predictions are the largest logit of each row.
+Score score_of(Task task, const Tensor& output, const Batch& batch, double mean_loss);
+
+}  // namespace gradus

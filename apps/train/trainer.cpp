@@ -1,0 +1,277 @@
+#include "apps/train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "apps/train/evaluate.h"
+#include "apps/train/interrupt.h"
+#include "core/error.h"
+#include "core/glob.h"
+#include "core/threads.h"
+#include "data/views.h"
+#include "nn/registry.h"
+#include "optim/registry.h"
+
+namespace gradus {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::uint64_t seed_of(const TrainConfig& config) { return static_cast<std::uint64_t>(config.seed); }
+
+// While alive, the weights to evaluate are in place.
+class EvaluationWeights {
+ public:
+  explicit EvaluationWeights(Optimizer& optimizer) : optimizer_(optimizer) {
+    optimizer_.use_evaluation_weights(true);
+  }
+  ~EvaluationWeights() { optimizer_.use_evaluation_weights(false); }
+  EvaluationWeights(const EvaluationWeights&) = delete;
+  EvaluationWeights& operator=(const EvaluationWeights&) = delete;
+
+ private:
+  Optimizer& optimizer_;
+};
+
+}  // namespace
+
+int64 block_of(const std::string& model) {
+  const DataPlaces defaults;
+  for (const auto& [key, text] : parse_spec(model).options)
+    if (key == "block") {
+      int64 block = defaults.block;
+      detail::parse_value(text, block, at_least(1), "model: block");
+      return block;
+    }
+  return defaults.block;
+}
+
+Data open_training_data(const TrainConfig& config) {
+  Data data = open_data(config.data, {.data_dir = config.data_dir, .block = block_of(config.model)});
+  if (!config.limit || *config.limit >= data.train->size()) return data;
+  if (data.info().kind == DataKind::kText) fail<UsageError>("--limit is not for text: name a smaller corpus");
+  std::vector<int64> first(static_cast<size_t>(*config.limit));
+  std::iota(first.begin(), first.end(), int64{0});
+  data.train = subset(data.train, std::move(first));
+  return data;
+}
+
+void freeze(const Parameters& parameters, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    bool found = false;
+    for (const auto& p : parameters) {
+      if (!glob_match(pattern, p->name)) continue;
+      p->frozen = found = true;
+    }
+    if (found) continue;
+    std::vector<std::string> names;
+    for (const auto& p : parameters) names.push_back(p->name);
+    fail<UsageError>("--freeze: no parameter matches '{}'; there are: {}", pattern, fmt::join(names, ", "));
+  }
+}
+
+Trainer::Trainer(const TrainConfig& config) : config_(config), data_(open_training_data(config)) {
+  model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
+  parameters_ = model_->parameters();
+  freeze(parameters_, config.freeze);
+  if (!config.init.empty()) load_weights(config.init, *model_);
+
+  std::vector<GroupSpec> groups;
+  for (const std::string& text : config.group) groups.push_back(parse_group(text));
+  optimizer_ = make_optimizer(effective_optim(config), parameters_, groups);
+  if (optimizer_->needs().second_batch)
+    second_ = std::make_unique<Loader>(data_.train,
+                                       LoaderOptions{.batch_size = config.batch_size,
+                                                     .shuffle = true,
+                                                     .seed = Rng(seed_of(config)).fork("second").bits64(),
+                                                     .prefetch = 0});
+  loader_ =
+      std::make_unique<Loader>(data_.train, LoaderOptions{.batch_size = config.batch_size,
+                                                          .shuffle = config.shuffle,
+                                                          .seed = seed_of(config),
+                                                          .augment = parse_augmentation(config.augment)});
+  steps_per_epoch_ = (loader_->batches_per_epoch() + config.accumulate - 1) / config.accumulate;
+  total_steps_ = config.steps ? *config.steps : config.epochs.value_or(5) * steps_per_epoch_;
+  schedule_ = make_schedule(config.schedule, {total_steps_, steps_per_epoch_});
+}
+
+double Trainer::lr() const {
+  const double scale = schedule_->scale(state_.step);
+  return parameters_.empty() ? scale : optimizer_->option(*parameters_[0], "lr").value_or(1) * scale;
+}
+
+void Trainer::resume(const RunDirectory& run) {
+  state_ = TrainState{};
+  state_.dropout = model_->run().rng.state();
+  if (std::filesystem::exists(run.checkpoint()))
+    state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
+  schedule_->load_state(state_.schedule);
+  loader_->seek(state_.position);
+  run.truncate_metrics(state_.step);
+}
+
+std::vector<Batch> Trainer::next_batches() {
+  std::vector<Batch> batches;
+  while (static_cast<int64>(batches.size()) < config_.accumulate) {
+    Batch batch;
+    if (loader_->next(batch))
+      batches.push_back(std::move(batch));
+    else if (!batches.empty())
+      break;
+  }
+  return batches;
+}
+
+void Trainer::step() {
+  const auto start = Clock::now();
+  const double scale = schedule_->scale(state_.step);
+  ModelObjective::SecondBatch second;
+  if (second_)
+    second = [&] {
+      const int64 n = second_->batches_per_epoch();
+      second_->seek({state_.step / n, state_.step % n});
+      Batch batch;
+      second_->next(batch);
+      return batch;
+    };
+  ModelObjective objective(*model_, parameters_, next_batches(), {config_.label_smoothing}, second);
+  const double loss = optimizer_->step(objective, scale);
+  if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
+  state_.last_loss = loss;
+  state_.since_row += objective.score();
+  state_.since_epoch += objective.score();
+  ++state_.step;
+  state_.position = loader_->position();
+  for (const auto& p : parameters_) p->grad = Tensor();
+  state_.examples += objective.examples();
+  state_.seconds += seconds_since(start);
+}
+
+void Trainer::save(const RunDirectory& run) {
+  state_.dropout = model_->run().rng.state();
+  state_.schedule = schedule_->save_state();
+  save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
+}
+
+bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress) {
+  progress.evaluating();
+  const EvaluationWeights weights(*optimizer_);
+  const std::optional<Score> score = evaluate(*model_, data_.test, {.stop = interrupted});
+  if (!score) return false;
+  const MetricsRow row{.step = state_.step,
+                       .epoch = epoch(),
+                       .lr = lr(),
+                       .train_loss = state_.since_row.loss(),
+                       .train_accuracy = state_.since_row.accuracy(),
+                       .test_loss = score->loss(),
+                       .test_accuracy = score->accuracy(),
+                       .seconds = state_.seconds};
+  run.append(row);
+  progress.row(row);
+  state_.last_test = *score;
+  state_.since_row = {};
+  if (state_.position.batch == 0 || state_.step >= total_steps_) state_.last_epoch = state_.since_epoch;
+  if (state_.position.batch == 0) state_.since_epoch = {};
+  state_.evaluation_due = false;
+  schedule_->observe(score->loss());
+  note_score(run, score->labelled ? score->accuracy() : -score->loss());
+  return true;
+}
+
+void Trainer::note_score(const RunDirectory& run, double score) {
+  if (!std::isnan(score) && (!state_.best || score > *state_.best)) {
+    state_.best = score;
+    state_.best_step = state_.step;
+    state_.evaluations_since_best = 0;
+    save_weights(run.file("best.safetensors"), *model_, info());
+  } else {
+    ++state_.evaluations_since_best;
+  }
+  if (config_.early_stop && state_.evaluations_since_best >= *config_.early_stop) state_.stopped = true;
+}
+
+bool Trainer::train(const RunDirectory& run, bool quiet) {
+  const InterruptScope signals;
+  resume(run);
+  if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
+  const int64 first = state_.step, examples = state_.examples;
+  const double seconds = state_.seconds;
+  Progress progress(quiet, total_steps_,
+                    static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch_), first);
+  if (first) progress.message(fmt::format("resumed at step {} of {}", first, total_steps_));
+  while (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped)) {
+    bool save_now = state_.evaluation_due;
+    try {
+      if (!state_.evaluation_due) {
+        step();
+        const bool end = state_.step >= total_steps_;
+        const bool epoch_end = state_.position.batch == 0;
+        state_.evaluation_due =
+            end || (config_.eval_every ? state_.step % *config_.eval_every == 0 : epoch_end);
+        save_now = end || (config_.save_every ? state_.step % *config_.save_every == 0 : epoch_end);
+        progress.step({state_.step, epoch(), state_.since_epoch.loss(), state_.since_epoch.accuracy(), lr(),
+                       state_.examples - examples, state_.seconds - seconds});
+      }
+      if (state_.evaluation_due && !interrupted()) evaluate_now(run, progress);
+      // An epoch that ends between two evaluations still ends.
+      if (!state_.evaluation_due && state_.position.batch == 0 && state_.since_epoch.count) {
+        state_.last_epoch = state_.since_epoch;
+        state_.since_epoch = {};
+      }
+      const bool stop = interrupted();
+      if (save_now || stop || state_.stopped) save(run);
+      if (stop && (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped))) return false;
+    } catch (const NumericError& e) {
+      diverged(run, e.what());
+    }
+  }
+  const EvaluationWeights weights(*optimizer_);
+  save_weights(run.file("model.safetensors"), *model_, info());
+  if (!config_.save.empty()) save_weights(config_.save, *model_, info());
+  return true;
+}
+
+void Trainer::diverged(const RunDirectory& run, const std::string& what) const {
+  const std::string last = state_.step ? fmt::format("the last good loss was {:.6g}", state_.last_loss)
+                                       : std::string("no step before it was good");
+  const std::string kept = std::filesystem::exists(run.checkpoint())
+                               ? run.checkpoint() + " still holds the last good state"
+                               : std::string("no checkpoint had been saved yet");
+  fail<NumericError>(
+      "training diverged at step {}: {}; {}, lr {:.6g}; {}. A smaller lr or --clip-norm 1 may help",
+      state_.step + 1, what, last, lr(), kept);
+}
+
+nlohmann::ordered_json Trainer::result(const std::string& out) const {
+  nlohmann::ordered_json json;
+  json["data"] = config_.data;
+  json["model"] = model_->spec();
+  json["optim"] = optimizer_->spec();
+  json["schedule"] = schedule_->spec();
+  json["seed"] = config_.seed;
+  json["batch_size"] = config_.batch_size;
+  json["threads"] = threads();
+  int64 count = 0;
+  for (const auto& p : parameters_) count += p->value.numel();
+  json["parameters"] = count;
+  json["epochs"] = epoch();
+  json["steps"] = state_.step;
+  json["train_loss"] = state_.last_epoch.loss();
+  json["train_accuracy"] = state_.last_epoch.accuracy();
+  json["test_loss"] = state_.last_test.loss();
+  json["test_accuracy"] = state_.last_test.accuracy();
+  json["best_step"] = state_.best_step;
+  json["train_seconds"] = state_.seconds;
+  json["samples_per_s"] =
+      state_.seconds > 0 ? static_cast<double>(state_.examples) / state_.seconds : std::nan("");
+  json["stopped_early"] = state_.stopped;
+  json["out"] = out;
+  return json;
+}
+
+}  // namespace gradus
