@@ -1,0 +1,22 @@
+// The commands of the program, one file each below apps/commands/.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace gradus {
+
+/// What a parsed command does; its result is the exit code. Commands fill it in while the line is parsed; it runs
+/// afterwards.
+using Action = std::function<int()>;
+
+void add_train(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
+void add_optim(CLI::App& app, Action& action);
+void add_model(CLI::App& app, Action& action);
+void add_data(CLI::App& app, Action& action);
+void add_replay(CLI::App& app, Action& action);
+void add_grad_check(CLI::App& app, Action& action);
+
+}  // namespace gradus

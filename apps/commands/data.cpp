@@ -1,0 +1,87 @@
+// gradus data: the data sets there are, and a look at one.
+#include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/registry_commands.h"
+#include "data/contact_sheet.h"
+#include "data/registry.h"
+
+namespace gradus {
+namespace {
+
+struct Options {
+  std::string out, data_dir;
+  void visit(auto&& f) {
+    f("out", out, "where the contact sheet goes; else NAME.png here");
+    f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+  }
+};
+
+// Text as it stands in the corpus, with everything unprintable as dots.
+std::string excerpt(const Dataset& data) {
+  const int64 length = data.info().example[0];
+  std::vector<int64> tokens(static_cast<size_t>(length)), next(tokens);
+  data.read_window(0, tokens.data(), next.data());
+  std::string text;
+  for (const int64 token : tokens)
+    for (const char c : data.info().vocabulary[static_cast<size_t>(token)])
+      text += c == '\n' || (c >= ' ' && c < 127) ? c : '.';
+  return text + "\n";
+}
+
+int show(const std::string& text, const Options& options) {
+  const DatasetEntry& entry = find_dataset(parse_spec(text).name);
+  print(fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options)));
+  const Data data = open_data(text, {.data_dir = options.data_dir});
+  const DatasetInfo& info = data.info();
+  std::vector<std::vector<std::string>> rows = {{"kind", kind_name(info.kind)},
+                                                {"example", info.example.str()},
+                                                {"train", fmt::format("{}", data.train->size())},
+                                                {"test", fmt::format("{}", data.test->size())}};
+  if (info.kind == DataKind::kText)
+    rows.push_back({"vocabulary", fmt::format("{}", info.classes)});
+  else if (info.classes)
+    rows.push_back({"classes", info.class_names.empty() ? fmt::format("{}", info.classes)
+                                                        : fmt::format("{} ({})", info.classes,
+                                                                      fmt::join(info.class_names, ", "))});
+  if (info.targets) rows.push_back({"targets", fmt::format("{}", info.targets)});
+  if (!info.mean.empty()) {
+    rows.push_back({"mean", fmt::format("{}", fmt::join(info.mean, " "))});
+    rows.push_back({"std", fmt::format("{}", fmt::join(info.std, " "))});
+  }
+  print("\n" + columns(rows));
+  if (info.kind == DataKind::kText) print("\n" + excerpt(*data.train));
+  if (info.kind == DataKind::kImages) {
+    const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
+    write_png(out, contact_sheet(*data.train));
+    print(fmt::format("\ncontact sheet: {}\n", out));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, Action& action) {
+  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME");
+  add_list(*data, action, "data set", [] {
+    std::vector<Listed> all;
+    for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary});
+    return all;
+  });
+  CLI::App* one = data->add_subcommand("show", "options, sizes and a contact sheet of one");
+  auto name = std::make_shared<std::string>();
+  auto given = std::make_shared<OptionList>();
+  one->add_option("NAME", *name, "NAME[:key=value,...]")->required()->type_name("");
+  add_flags<Options>(*one, given);
+  one->callback([=, &action] {
+    action = [=] {
+      Options options;
+      assign(options, *given);
+      return show(*name, options);
+    };
+  });
+}
+
+}  // namespace gradus

@@ -1,0 +1,95 @@
+// gradus model: the networks there are, and what one is made of.
+#include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/registry_commands.h"
+#include "apps/train/task.h"
+#include "data/registry.h"
+#include "nn/layer_table.h"
+#include "nn/registry.h"
+
+namespace gradus {
+namespace {
+
+struct Options {
+  std::string data, data_dir, input;
+  int64 classes = 10, vocabulary = 65;
+
+  void visit(auto&& f) {
+    f("data", data, "take the sizes from this data set");
+    f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("input", input, "shape of an example instead, CxHxW");
+    f("classes", classes, "number of classes", at_least(1));
+    f("vocabulary", vocabulary, "number of different tokens, for language models", at_least(1));
+  }
+};
+
+std::vector<int64> parse_shape(const std::string& text) {
+  std::vector<int64> dims;
+  std::string list = text;
+  std::replace(list.begin(), list.end(), 'x', '-');
+  detail::parse_value(list, dims, at_least(1), "--input");
+  if (dims.size() != 3) fail<UsageError>("--input: needs three sizes like 1x28x28, not '{}'", text);
+  return dims;
+}
+
+DataShape shape_for(const ModelEntry& entry, const Options& options) {
+  if (!options.data.empty())
+    return data_shape(open_data(options.data, {.data_dir = options.data_dir}).info());
+  DataShape shape = default_shape(entry.task);
+  if (entry.task == Task::kLanguageModel) {
+    shape.vocabulary = options.vocabulary;
+    return shape;
+  }
+  shape.classes = options.classes;
+  if (!options.input.empty()) {
+    const auto chw = parse_shape(options.input);
+    shape.channels = chw[0], shape.height = chw[1], shape.width = chw[2];
+  }
+  return shape;
+}
+
+std::string parameter_table(const Model& model) {
+  std::vector<std::vector<std::string>> rows = {{"parameter", "kind", "shape", "elements"}};
+  for (const auto& p : model.parameters())
+    rows.push_back(
+        {p->name, kind_name(p->kind), p->value.shape().str(), fmt::format("{}", p->value.numel())});
+  return columns(rows);
+}
+
+int show(const std::string& text, const Options& options) {
+  const ModelEntry& entry = model_entry(parse_spec(text).name);
+  print(fmt::format("{}: {} ({})\n\n", entry.name, entry.summary, task_name(entry.task)));
+  print(options_table(entry.options()));
+  const auto model = make_model(text, shape_for(entry, options), Rng(0));
+  print(fmt::format("\n{} on an example of shape {}\n\n", model->spec(), model->example(1).shape().str()));
+  print(layer_table(*model).str() + "\n" + parameter_table(*model));
+  return kOk;
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, Action& action) {
+  CLI::App* model = app.add_subcommand("model", "models: list, show NAME");
+  add_list(*model, action, "model", [] {
+    std::vector<Listed> all;
+    for (const auto& entry : models()) all.push_back({entry.name, entry.summary});
+    return all;
+  });
+  CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");
+  auto name = std::make_shared<std::string>();
+  auto given = std::make_shared<OptionList>();
+  one->add_option("NAME", *name, "NAME[:key=value,...]")->required()->type_name("");
+  add_flags<Options>(*one, given);
+  one->callback([=, &action] {
+    action = [=] {
+      Options options;
+      assign(options, *given);
+      return show(*name, options);
+    };
+  });
+}
+
+}  // namespace gradus

@@ -1,0 +1,113 @@
+// gradus optim: the optimizers, what they compute and what they cost.
+#include <fmt/ranges.h>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/registry_commands.h"
+#include "core/glob.h"
+#include "optim/registry.h"
+#include "optim/schedule.h"
+
+namespace gradus {
+namespace {
+
+const Shape kCostShape{256, 256};
+
+std::string indented(const std::string& text) {
+  std::string out = "  ";
+  for (const char c : text) out += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  return out + "\n";
+}
+
+std::string cost_text(const StateCost& cost) {
+  return fmt::format(
+      "{:.4g} bytes a parameter{}; a step moves {:.4g} bytes a parameter", cost.bytes_per_parameter,
+      cost.slots.empty() ? "" : fmt::format(" ({})", fmt::join(cost.slots, ", ")), cost.bytes_moved);
+}
+
+int show(const std::string& name) {
+  const OptimizerEntry& entry = find_optimizer(name);
+  const OptimizerText& text = entry.text;
+  std::string out = fmt::format("{}: {}\n\npaper\n{}\nequations\n{}\n", text.name, text.summary,
+                                indented(wrapped(text.paper, 0, 100)), indented(text.equations));
+  out += options_table(entry.options);
+  out += fmt::format("\nstate    {}\n", cost_text(state_cost(entry, kCostShape)));
+  if (text.extra_reads)
+    out += fmt::format("passes   one fused pass and {} more over a tensor of the parameters' size\n",
+                       text.extra_reads);
+  if (entry.wraps)
+    out += fmt::format("use      --optim '{0}(adam:lr=1e-3)': it wraps another optimizer\n", text.name);
+  else
+    out += fmt::format(
+        "use      --optim {}{}\n", text.name,
+        entry.options.empty() ? "" : ":" + entry.options[0].name + "=" + entry.options[0].default_value);
+  print(out);
+  return kOk;
+}
+
+int show_schedules(const std::string& name) {
+  std::vector<std::string> names;
+  for (const ScheduleEntry& entry : schedules()) {
+    names.push_back(entry.name);
+    if (entry.name != name) continue;
+    print(fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options)));
+    return kOk;
+  }
+  throw UsageError(unknown_name("schedule", name, names));
+}
+
+int state_memory(const std::string& pattern) {
+  std::vector<std::vector<std::string>> rows = {
+      {"optimizer", "bytes/parameter", "bytes moved/step", "state"}};
+  std::vector<std::string> names;
+  for (const OptimizerEntry& entry : optimizers()) {
+    names.push_back(entry.text.name);
+    if (!glob_match(pattern, entry.text.name)) continue;
+    const StateCost cost = state_cost(entry, kCostShape);
+    rows.push_back({entry.text.name, fmt::format("{:.4g}", cost.bytes_per_parameter),
+                    fmt::format("{:.4g}", cost.bytes_moved), fmt::format("{}", fmt::join(cost.slots, " "))});
+  }
+  if (rows.size() == 1) throw UsageError(unknown_name("optimizer", pattern, names));
+  print(columns(rows));
+  print(fmt::format("\nmeasured on a parameter of shape {} in {}; wrappers around plain SGD\n",
+                    kCostShape.str(), kRealName));
+  return kOk;
+}
+
+}  // namespace
+
+void add_optim(CLI::App& app, Action& action) {
+  CLI::App* optim = app.add_subcommand("optim", "optimizers: list, show NAME, schedules, state-memory");
+  add_list(*optim, action, "optimizer", [] {
+    std::vector<Listed> all;
+    for (const auto& entry : optimizers()) all.push_back({entry.text.name, entry.text.summary});
+    return all;
+  });
+  CLI::App* one = optim->add_subcommand("show", "paper, equations, options, cost of one");
+  auto name = std::make_shared<std::string>();
+  one->add_option("NAME", *name, "its name")->required()->type_name("");
+  one->callback([=, &action] { action = [=] { return show(*name); }; });
+
+  CLI::App* schedule =
+      optim->add_subcommand("schedules", "schedules of the step size: all, or the options of one");
+  auto which = std::make_shared<std::string>();
+  schedule->add_option("NAME", *which, "its name")->type_name("");
+  schedule->callback([=, &action] {
+    action = [=]() -> int {
+      if (!which->empty()) return show_schedules(*which);
+      std::vector<std::vector<std::string>> rows;
+      for (const ScheduleEntry& entry : schedules()) rows.push_back({entry.name, entry.summary});
+      print(columns(rows));
+      return kOk;
+    };
+  });
+
+  CLI::App* memory = optim->add_subcommand("state-memory", "bytes of state a parameter, for every rule");
+  auto pattern = std::make_shared<std::string>("*");
+  memory->add_option("GLOB", *pattern, "only names that match")->type_name("");
+  memory->callback([=, &action] { action = [=] { return state_memory(*pattern); }; });
+}
+
+}  // namespace gradus

@@ -1,0 +1,41 @@
+#include "apps/commands/registry_commands.h"
+
+#include <memory>
+
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "core/glob.h"
+
+namespace gradus {
+
+void add_list(CLI::App& app, Action& action, const std::string& kind,
+              std::function<std::vector<Listed>()> all) {
+  CLI::App* sub = app.add_subcommand("list", "names and one line each");
+  auto pattern = std::make_shared<std::string>("*");
+  sub->add_option("GLOB", *pattern, "only names that match, e.g. 'ada*'")->type_name("");
+  sub->callback([=, &action] {
+    action = [=] {
+      std::vector<std::vector<std::string>> rows;
+      std::vector<std::string> names;
+      for (const Listed& entry : all()) {
+        names.push_back(entry.name);
+        if (glob_match(*pattern, entry.name)) rows.push_back({entry.name, entry.summary});
+      }
+      if (rows.empty()) throw UsageError(unknown_name(kind, *pattern, names));
+      print(columns(rows));
+      return kOk;
+    };
+  });
+}
+
+std::string options_table(const std::vector<OptionInfo>& options) {
+  if (options.empty()) return "no options\n";
+  std::vector<std::vector<std::string>> rows = {{"option", "default", "range", "meaning"}};
+  for (const OptionInfo& o : options)
+    rows.push_back({o.name, o.default_value.empty() ? "-" : o.default_value,
+                    o.limits.empty() ? o.type : o.limits, o.help});
+  return columns(rows);
+}
+
+}  // namespace gradus

@@ -1,0 +1,27 @@
+// `list [GLOB]` and `show NAME`, which the registries have in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/cli/commands.h"
+#include "core/options.h"
+
+namespace gradus {
+
+/// A line of a list.
+struct Listed {
+  std::string name, summary;
+};
+
+/// Adds "list [GLOB]" to the command `app`. A pattern that matches nothing is a UsageError.
+void add_list(CLI::App& app, Action& action, const std::string& kind,
+              std::function<std::vector<Listed>()> all);
+
+/// Options as a table: name, default, range and meaning.
+std::string options_table(const std::vector<OptionInfo>& options);
+
+}  // namespace gradus

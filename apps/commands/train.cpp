@@ -1,0 +1,124 @@
+// gradus train: trains a model on a data set into a run directory, or continues one.
+#include <filesystem>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/train/trainer.h"
+#include "core/json_file.h"
+#include "core/threads.h"
+
+namespace gradus {
+namespace {
+
+// How the run is called, as opposed to what it is (TrainConfig).
+struct Call {
+  std::string out, resume, config_file;
+  bool json = false, quiet = false, print_config = false;
+};
+
+TrainConfig merged_config(const Call& call, const OptionList& given) {
+  TrainConfig config;
+  if (!call.resume.empty()) {
+    if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
+    if (!call.config_file.empty())
+      fail<UsageError>("--resume DIR has its own settings; it takes no --config");
+    check_resumable(given);
+    config = RunDirectory::open(call.resume).config();
+    // Another length given replaces the one recorded, in either unit.
+    for (const auto& entry : given)
+      if (entry.first == "epochs" || entry.first == "steps") config.epochs.reset(), config.steps.reset();
+  } else if (!call.config_file.empty()) {
+    apply_config_json(config, read_json(call.config_file), call.config_file);
+  }
+  assign(config, given);
+  check(config);
+  return config;
+}
+
+std::string run_name(const TrainConfig& config) {
+  std::string name = fmt::format("{}-{}-{}-s{}", parse_spec(config.data).name, parse_spec(config.model).name,
+                                 parse_spec(config.optim).name, config.seed);
+  return name;
+}
+
+// A path that the run would write at its end must be writable now, not after hours.
+void check_save_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  if (path.empty()) return;
+  const fs::path parent = fs::path(path).parent_path();
+  if (!parent.empty() && !fs::is_directory(parent))
+    fail<DataError>("--save {}: there is no folder {}", path, parent.string());
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    fail<DataError>("--save {}: there is something that is not a regular file", path);
+}
+
+void print_table(const nlohmann::ordered_json& result) {
+  const auto number = [&](const char* key) {
+    const auto& v = result[key];
+    return v.is_number() ? v.get<double>() : std::nan("");
+  };
+  std::vector<std::vector<std::string>> rows;
+  for (const char* key : {"data", "model", "optim", "schedule"})
+    rows.push_back({key, result[key].get<std::string>()});
+  rows.push_back({"seed", result["seed"].dump()});
+  rows.push_back({"parameters", result["parameters"].dump()});
+  rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});
+  rows.push_back({"train loss", brief(number("train_loss"))});
+  rows.push_back({"test loss", brief(number("test_loss"))});
+  if (!std::isnan(number("test_accuracy")))
+    rows.push_back({"test accuracy", percent(number("test_accuracy"))});
+  rows.push_back({"train time", fmt::format("{:.2f} s, {} samples/s", number("train_seconds"),
+                                            short_count(number("samples_per_s")))});
+  rows.push_back({"run", result["out"].get<std::string>()});
+  print(columns(rows));
+}
+
+int train(const Call& call, const OptionList& given) {
+  TrainConfig config = merged_config(call, given);
+  if (call.print_config) {
+    print(config_json(config).dump(2) + "\n");
+    return kOk;
+  }
+  if (config.threads > 0) set_threads(config.threads);
+  // Recorded, because results are the same bytes only for the same number of threads.
+  config.threads = threads();
+  check_save_path(config.save);
+  Trainer trainer(config);
+  const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
+                                               : RunDirectory::open(call.resume);
+  if (!call.resume.empty()) run.write_config(config);
+  if (!trainer.train(run, call.quiet)) {
+    fmt::print(stderr,
+               "gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
+               trainer.state().step, run.path());
+    return kInterrupted;
+  }
+  const auto result = trainer.result(run.path());
+  call.json ? print_json(result) : print_table(result);
+  return kOk;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("train", "train a model on a data set");
+  auto call = std::make_shared<Call>();
+  auto given = std::make_shared<OptionList>();
+  add_flags<TrainConfig>(*sub, given);
+  sub->add_option("--out", call->out, "run directory; else one below ./runs named after the run")
+      ->type_name("DIR");
+  sub->add_option("--resume", call->resume, "continue the run in this directory, bit for bit")
+      ->type_name("DIR");
+  sub->add_option("--config", call->config_file,
+                  "settings from a JSON file, such as a run's config.json; flags win over it")
+      ->type_name("FILE");
+  sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
+  sub->add_flag("--json", call->json, "print the result as one JSON object");
+  sub->add_flag("--quiet", call->quiet, "no progress on stderr");
+  sub->callback([=, &action] { action = [=] { return train(*call, *given); }; });
+}
+
+}  // namespace gradus

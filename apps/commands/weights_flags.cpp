@@ -1,0 +1,52 @@
+#include "apps/commands/weights_flags.h"
+
+#include <filesystem>
+
+#include "apps/train/run_dir.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "nn/registry.h"
+
+namespace gradus {
+
+namespace fs = std::filesystem;
+
+Weights find_weights(const std::string& run, const WeightsOptions& options) {
+  if (options.threads > 0) set_threads(options.threads);
+  if (!run.empty() && !options.init.empty()) fail<UsageError>("name a run or --init FILE, not both");
+  const std::string path = run.empty() ? options.init : run;
+  if (path.empty())
+    fail<UsageError>("which weights? name the directory of a run, or --init FILE.safetensors");
+  Weights found;
+  found.file = path;
+  fs::path folder = fs::path(path).parent_path();
+  if (fs::is_directory(path)) {
+    folder = path;
+    found.file = (folder / "model.safetensors").string();
+    if (!fs::exists(found.file))
+      fail<DataError>(
+          "{}: no model.safetensors there: not a run, or one that has not ended ('gradus train --resume {}' "
+          "goes on)",
+          path, path);
+  }
+  if (const std::string config = (folder / "config.json").string(); fs::exists(config))
+    found.data = RunDirectory::open(folder.empty() ? "." : folder.string()).config().data;
+  const WeightsOrigin origin = read_origin(found.file);
+  found.info = origin.data;
+  found.model = origin.model.value_or("");
+  if (found.data.empty() && origin.data) found.data = origin.data->name;
+  if (!options.model.empty()) found.model = options.model;
+  if (!options.data.empty()) found.data = options.data;
+  return found;
+}
+
+std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
+  if (weights.model.empty())
+    fail<UsageError>("{} does not say which model it belongs to: name it with --model", weights.file);
+  std::unique_ptr<Model> model = make_model(weights.model, data_shape(info), Rng(0));
+  load_weights(weights.file, *model);
+  model->set_training(false);
+  return model;
+}
+
+}  // namespace gradus

@@ -1,0 +1,37 @@
+// What commands that use trained weights have in common: which weights, which model, which data.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/train/checkpoint.h"
+#include "nn/model.h"
+
+namespace gradus {
+
+struct WeightsOptions {
+  std::string init, model, data, data_dir;
+  int threads = 0;
+
+  void visit(auto&& f) {
+    f("init", init, "weights (safetensors), or the directory of a run");
+    f("model", model, "model; needed for weights that gradus did not write");
+    f("data", data, "data set; else the one of the run");
+    f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("threads", threads, "threads; 0: one a processor", Limits{.low = 0});
+  }
+};
+
+/// Weights found: the file, and what is known about them from it, its run directory and the options.
+struct Weights {
+  std::string file, model, data;
+  std::optional<DatasetInfo> info;  ///< from the file itself
+};
+/// `run` is a positional alternative to --init. Throws UsageError if neither names weights, DataError if there are
+/// none.
+Weights find_weights(const std::string& run, const WeightsOptions& options);
+
+/// Builds the model for data of this kind and loads the weights. Throws UsageError if the model is not known.
+std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info);
+
+}  // namespace gradus

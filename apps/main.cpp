@@ -1,0 +1,44 @@
+// Entry point of `gradus` and `gradus64`: the one place where errors end, as one line and an exit code.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "apps/cli/program.h"
+#include "core/error.h"
+
+namespace {
+
+int complain(int code, const char* what) {
+  std::fprintf(stderr, "gradus: %s\n", what);
+  return code;
+}
+
+int guarded(int argc, char** argv) {
+  using namespace gradus;
+  try {
+    const int code = run_program(argc, argv);
+    // Results that did not reach their file are lost, so this is an error too.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+      return complain(kBadData, "cannot write to standard output (disk full?)");
+    return code;
+  } catch (const UsageError& e) {
+    return complain(kUsage, e.what());
+  } catch (const DataError& e) {
+    return complain(kBadData, e.what());
+  } catch (const NumericError& e) {
+    return complain(kNotShown, e.what());
+  } catch (const std::bad_alloc&) {
+    return complain(kInternal, "out of memory");
+  } catch (const std::exception& e) {
+    return complain(kInternal, e.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file beyond the size limit is then an error of write(), like a full disk
+  return guarded(argc, argv);
+}
