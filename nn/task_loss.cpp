@@ -41,7 +41,7 @@ double cosine_alpha_bar(double t) {
   return f(t) / f(0);
 }
 
-Noised add_noise(const Input& x, Rng& rng, double drop_class) {
+TaskBatch add_noise(const Input& x, Rng& rng, double drop_class) {
   const Tensor& clean = x.values();
   const int64 n = clean.dim(0), size = n ? clean.numel() / n : 0;
   const Tensor time = rng.uniform_tensor({n}), noise = rng.normal_tensor(clean.shape());
@@ -52,7 +52,7 @@ Noised add_noise(const Input& x, Rng& rng, double drop_class) {
     for (int64 j = i * size; j < (i + 1) * size; ++j)
       noisy.mutable_data()[j] = keep * clean.data()[j] + add * noise.data()[j];
   }
-  Noised batch{noisy, {{}, noise}};
+  TaskBatch batch{noisy, {{}, noise}};
   batch.input.time = time;
   if (x.classes.defined()) {
     batch.input.classes = IntTensor::from(x.classes.shape(), x.classes.span());

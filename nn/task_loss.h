@@ -11,6 +11,12 @@ struct Target {
   Tensor values;     ///< real targets, or the noise that was added
 };
 
+/// What a model is called with, and what its output is compared with.
+struct TaskBatch {
+  Input input;
+  Target target;
+};
+
 /// Mean loss of a batch: cross-entropy (with label smoothing) of classes or next tokens, mean squared error
 /// with the input, the targets or the noise.
 Tensor task_loss(Task task, const Tensor& output, const Input& x, const Target& target,
@@ -20,12 +26,9 @@ Tensor task_loss(Task task, const Tensor& output, const Input& x, const Target& 
 /// cosine schedule of Nichol and Dhariwal, ICML 2021, arXiv 2102.09672:
 ///   t ~ U(0,1),  noise ~ N(0, I),  x_t = sqrt(abar(t)) x + sqrt(1 - abar(t)) noise,
 ///   abar(t) = cos^2(pi/2 (t + s) / (1 + s)) / cos^2(pi/2 s / (1 + s)),  s = 0.008.
-/// Classes (if any) are replaced by "none" with probability drop_class (classifier-free guidance).
-struct Noised {
-  Input input;    ///< x_t with its times and classes
-  Target target;  ///< the noise
-};
-Noised add_noise(const Input& x, Rng& rng, double drop_class = 0.1);
+/// The result holds x_t with its times and classes, and the noise. Classes (if any) are replaced by "none"
+/// with probability drop_class (classifier-free guidance).
+TaskBatch add_noise(const Input& x, Rng& rng, double drop_class = 0.1);
 /// abar(t) of the cosine schedule, t in [0, 1].
 double cosine_alpha_bar(double t);
 

@@ -1,5 +1,5 @@
 // gradus grad-check: a model's gradients against central differences, in double precision.
-#include "nn/grad_check.h"
+#include "nn/model_check.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -61,7 +61,7 @@ DataShape shape_for(const Options& options) {
 int check(const Options& options) {
   const Rng rng(static_cast<std::uint64_t>(options.seed));
   const auto model = make_model(options.model, shape_for(options), rng);
-  const GradCheck worst = check_gradients(*model, rng.fork("grad-check"), options.batch_size);
+  const ModelCheck worst = check_model(*model, rng.fork("grad-check"), options.batch_size);
   const bool passed = worst.error <= options.tolerance;
   if (options.json) {
     print_json({{"model", model->spec()},

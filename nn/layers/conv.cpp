@@ -41,17 +41,28 @@ Conv2d::Conv2d(int64 in, int64 out, int64 kernel, const ConvOptions& options)
 
 Tensor Conv2d::forward(const Input& x) { return conv2d(x.values(), weight, bias, spec_); }
 
+Tensor Conv2d::relu(const Tensor& x) {
+  return call(x, [&] { return conv2d_relu(x, weight, bias, spec_); });
+}
+
 std::string Conv2d::describe() const { return text("Conv2d", in_, out_, kernel_, options_); }
 
 int64 Conv2d::flops(const Shape&, const Shape& output) const {
   return output.numel() * (2 * in_ / options_.groups * kernel_ * kernel_ + (bias ? 1 : 0));
 }
 
-Tensor WeightStandardConv2d::forward(const Input& x) {
+Tensor WeightStandardConv2d::standardised() const {
   const Axes kernel{1, 2, 3};
   const Tensor w = weight, centred = w - mean(w, kernel, true);
-  const Tensor scale = rsqrt(mean(square(centred), kernel, true) + real(1e-5));
-  return conv2d(x.values(), centred * scale, bias, spec_);
+  return centred * rsqrt(mean(square(centred), kernel, true) + real(1e-5));
+}
+
+Tensor WeightStandardConv2d::forward(const Input& x) {
+  return conv2d(x.values(), standardised(), bias, spec_);
+}
+
+Tensor WeightStandardConv2d::relu(const Tensor& x) {
+  return call(x, [&] { return conv2d_relu(x, standardised(), bias, spec_); });
 }
 
 ConvTranspose2d::ConvTranspose2d(int64 in, int64 out, int64 kernel, const ConvOptions& options,

@@ -18,6 +18,8 @@ class Conv2d : public Module {
   Conv2d(int64 in, int64 out, int64 kernel, const ConvOptions& options = {});
 
   Tensor forward(const Input& x) override;
+  /// relu(y) in one pass.
+  virtual Tensor relu(const Tensor& x);
   std::string describe() const override;
   int64 flops(const Shape& input, const Shape& output) const override;
 
@@ -36,7 +38,11 @@ class WeightStandardConv2d : public Conv2d {
  public:
   using Conv2d::Conv2d;
   Tensor forward(const Input& x) override;
+  Tensor relu(const Tensor& x) override;
   std::string describe() const override { return "WeightStandard" + Conv2d::describe(); }
+
+ private:
+  Tensor standardised() const;
 };
 
 /// The adjoint of Conv2d: x (N, in, H, W) -> (N, out, (H-1)*stride - 2*pad + k + output_pad, ...); `weight`

@@ -1,6 +1,5 @@
 #include "nn/models/lenet.h"
 
-#include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape_ops.h"
 
 namespace gradus {
@@ -27,8 +26,7 @@ LeNet::LeNet(const Options& o, const DataShape& data)
 }
 
 Tensor LeNet::forward(const Input& x) {
-  Tensor h = relu(conv1_(x));
-  h = pool_(relu(conv2_(h)));
+  Tensor h = pool_(conv2_.relu(conv1_.relu(x.values())));
   h = fc1_.relu(drop_(flatten(h, 1)));
   return fc2_(drop_(h));
 }

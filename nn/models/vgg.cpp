@@ -1,6 +1,5 @@
 #include "nn/models/vgg.h"
 
-#include "autograd/ops/elementwise.h"
 #include "nn/layers/activation.h"
 #include "nn/layers/dropout.h"
 #include "nn/layers/linear.h"
@@ -62,8 +61,13 @@ Tensor Vgg::forward(const Input& x) {
   Tensor h = x.values();
   {
     const ModuleScope scope(features_.name());
-    for (const Step& s : steps_)
-      h = s.pool ? (*s.pool)(h) : s.norm ? s.norm->relu((*s.conv)(h)) : relu((*s.conv)(h));
+    for (const Step& s : steps_) {
+      if (s.pool) {
+        h = (*s.pool)(h);
+      } else {
+        h = s.norm ? s.norm->relu((*s.conv)(h)) : s.conv->relu(h);
+      }
+    }
   }
   return classifier_(avgpool_(h));
 }

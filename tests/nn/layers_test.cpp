@@ -72,6 +72,16 @@ TEST_CASE("conv layers: options are checked and described") {
   CHECK(Conv2d(4, 8, 3).flops({1, 4, 5, 5}, {1, 8, 3, 3}) == 72 * (2 * 36 + 1));
 }
 
+TEST_CASE("conv: relu(conv) in one call is relu after conv") {
+  const Tensor x = numbers({2, 4, 5, 5}, 1);
+  Conv2d plain(4, 6, 3, {.stride = 2, .pad = 1, .groups = 2}), no_bias(4, 6, 3, {.bias = false});
+  WeightStandardConv2d standardised(4, 6, 3, {.pad = 1});
+  for (Conv2d* layer : std::initializer_list<Conv2d*>{&plain, &no_bias, &standardised}) {
+    fill(*layer);
+    CHECK(gap(layer->relu(x), relu((*layer)(x))) < kTolerance);
+  }
+}
+
 TEST_CASE("weight-standardised convolution: kernels have mean 0 and variance 1") {
   WeightStandardConv2d layer(2, 3, 3, {.bias = false});
   fill(layer);

@@ -7,8 +7,8 @@
 #include "autograd/grad.h"
 #include "autograd/ops/shape_ops.h"
 #include "nn/generate.h"
-#include "nn/grad_check.h"
 #include "nn/layer_table.h"
+#include "nn/model_check.h"
 #include "nn/models/autoencoder.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
@@ -62,7 +62,7 @@ TEST_CASE("models: gradients of every model agree with finite differences" * doc
     const StateDict before = state_dict(*model);
     std::vector<std::vector<real>> values;
     for (const auto& entry : before) values.push_back(entry.second.values());
-    const GradCheck check = check_gradients(*model, Rng(11));
+    const ModelCheck check = check_model(*model, Rng(11));
     CAPTURE(check.parameter);
     CAPTURE(check.analytic);
     CAPTURE(check.numeric);
@@ -88,7 +88,7 @@ TEST_CASE("models: with dropout, stochastic depth and other options gradients ho
   };
   for (const auto& [spec, data] : cases) {
     CAPTURE(spec);
-    const GradCheck check = check_gradients(*make_model(spec, data, Rng(1)), Rng(2));
+    const ModelCheck check = check_model(*make_model(spec, data, Rng(1)), Rng(2));
     CAPTURE(check.parameter);
     CHECK(check.error < 2e-5);
   }
@@ -99,7 +99,7 @@ TEST_CASE("models: outputs have the task's shape; the spec builds the model agai
     CAPTURE(std::string(e.name));
     auto model = tiny(e, 3);
     Rng rng(1);
-    const RandomBatch batch = random_batch(*model, 4, rng);
+    const TaskBatch batch = random_batch(*model, 4, rng);
     const Tensor y = (*model)(batch.input);
     switch (model->task()) {
       case Task::kClassification:
@@ -173,7 +173,7 @@ TEST_CASE("models: mistakes are refused with the valid choices") {
 TEST_CASE("models: a step evaluated again sees the same masks and leaves the statistics") {
   auto model = make_model("wrn:depth=10,width=1,channels=2,dropout=0.5", {2, 6, 6, 3}, Rng(0));
   Rng rng(1);
-  const RandomBatch batch = random_batch(*model, 4, rng);
+  const TaskBatch batch = random_batch(*model, 4, rng);
   const Rng::State start = model->run().rng.state();
   const Tensor y = (*model)(batch.input);
   const StateDict state = state_dict(*model);
@@ -383,7 +383,7 @@ TEST_CASE("diffusion: noise is added as the schedule says") {
   Input clean = numbers({4, 1, 2, 2}, 1);
   clean.classes = IntTensor::from({4}, {0, 1, 2, 0});
   Rng rng(1);
-  const Noised batch = add_noise(clean, rng, 0);
+  const TaskBatch batch = add_noise(clean, rng, 0);
   for (int64 i = 0; i < 16; ++i) {
     const double abar = cosine_alpha_bar(static_cast<double>(batch.input.time.data()[i / 4]));
     const double expected = std::sqrt(abar) * static_cast<double>(clean.values().data()[i]) +

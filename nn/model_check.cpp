@@ -1,4 +1,4 @@
-#include "nn/grad_check.h"
+#include "nn/model_check.h"
 
 #include <algorithm>
 #include <cmath>
@@ -48,7 +48,7 @@ class SavedValues {
 
 }  // namespace
 
-RandomBatch random_batch(Model& model, int64 n, Rng& rng) {
+TaskBatch random_batch(Model& model, int64 n, Rng& rng) {
   const Input example = model.example(n);
   const DataShape& data = model.data();
   if (example.is_tokens())
@@ -59,7 +59,7 @@ RandomBatch random_batch(Model& model, int64 n, Rng& rng) {
     case Task::kDenoising: {
       Input clean = x;
       if (data.classes) clean.classes = random_ids({n}, data.classes, rng);
-      Noised noised = add_noise(clean, rng);
+      TaskBatch noised = add_noise(clean, rng);
       return {noised.input, noised.target};
     }
     case Task::kRegression:
@@ -69,7 +69,7 @@ RandomBatch random_batch(Model& model, int64 n, Rng& rng) {
   }
 }
 
-GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double step, double scale) {
+ModelCheck check_model(Model& model, const Rng& rng, int64 batch_size, double step, double scale) {
   const SavedValues saved(model.parameters());
   const ModeScope training(model, true);
   Rng draw = rng.fork("values"), direction = rng.fork("directions"), data = rng.fork("data");
@@ -79,7 +79,7 @@ GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double
     p->value.copy_from(draw.normal_tensor(p->value.shape(), 0, static_cast<real>(scale)));
     leaves.push_back(p->value);
   }
-  const RandomBatch batch = random_batch(model, batch_size, data);
+  const TaskBatch batch = random_batch(model, batch_size, data);
   const Rng::State masks = model.run().rng.state();
   const auto loss = [&] {
     const Reevaluation same(model, masks);
@@ -88,7 +88,7 @@ GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double
   const std::vector<Tensor> gradients = grad(loss(), leaves);
 
   const Recording off(false);
-  GradCheck worst;
+  ModelCheck worst;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& p = *parameters[i];
     const Tensor centre = p.value.clone(), u = direction.normal_tensor(centre.shape());
@@ -101,7 +101,7 @@ GradCheck check_gradients(Model& model, const Rng& rng, int64 batch_size, double
     };
     const double analytic = dot(gradients[i], u);
     const double size = std::sqrt(dot(gradients[i], gradients[i]) * dot(u, u));
-    GradCheck best{p.name, std::numeric_limits<double>::infinity(), analytic, 0};
+    ModelCheck best{p.name, std::numeric_limits<double>::infinity(), analytic, 0};
     for (const double h : {step, step / 10, step / 100}) {
       const double numeric = (at(h) - at(-h)) / (2 * h);
       const double error = std::abs(analytic - numeric) /
