@@ -34,9 +34,9 @@ std::string find_data_file(const std::string& name, const std::string& file, con
   std::string list;
   for (const std::string& folder : folders) list += (list.empty() ? "" : ", ") + folder;
   fail<DataError>(
-      "data set {}: {}[.gz] not found; looked in {}. 'gradus data fetch {}' downloads it; --data-dir DIR or "
-      "GRADUS_DATA=DIR says where it is; --data digits needs no file",
-      name, file, list, name);
+      "data set {}: {}[.gz] not found; looked in {}. --data-dir DIR or GRADUS_DATA=DIR says where it is; "
+      "--data digits needs no file",
+      name, file, list);
 }
 
 }  // namespace gradus
