@@ -9,7 +9,7 @@
 namespace gradus {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string escaped(const std::string& text) {
   std::string out;
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -41,8 +41,8 @@ std::string graph_dot(std::span<const Tensor> ys, std::span<const NamedTensor> n
   for (const auto& [id, n] : found) {
     const size_t k = number.emplace(n, number.size()).first->second;
     std::string label = n->name();
-    if (const auto named = labels.find(n); named != labels.end()) label += "\\n" + quoted(named->second);
-    if (!n->module().empty()) label += "\\n" + quoted(n->module());
+    if (const auto named = labels.find(n); named != labels.end()) label += "\\n" + escaped(named->second);
+    if (!n->module().empty()) label += "\\n" + escaped(n->module());
     boxes += fmt::format("  n{} [label=\"{}\", shape={}];\n", k, label, n->primitive() ? "box" : "ellipse");
     for (size_t i = 0; i < n->inputs().size(); ++i)
       if (const Node* from = n->inputs()[i].node.get())

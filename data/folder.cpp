@@ -62,14 +62,14 @@ std::vector<File> list_files(const fs::path& folder, const std::vector<std::stri
 }
 
 DatasetPtr load(DatasetInfo& info, const std::vector<File>& files, bool measure) {
-  const int64 c = info.example[0], h = info.example[1], w = info.example[2], one = info.example.numel();
-  ByteBuffer pixels(files.size() * static_cast<std::size_t>(one));
+  const int64 c = info.example[0], h = info.example[1], w = info.example[2], numel = info.example.numel();
+  ByteBuffer pixels(files.size() * static_cast<std::size_t>(numel));
   std::vector<std::exception_ptr> errors(files.size());  // none may leave a parallel region
   parallel_for(static_cast<int64>(files.size()), 4, [&](int64 begin, int64 end) {
     for (int64 i = begin; i < end; ++i) try {
         const Image image =
             resize(read_image(files[static_cast<std::size_t>(i)].path, static_cast<int>(c)), h, w);
-        std::copy(image.pixels.begin(), image.pixels.end(), pixels.data() + i * one);
+        std::copy(image.pixels.begin(), image.pixels.end(), pixels.data() + i * numel);
       } catch (...) {
         errors[static_cast<std::size_t>(i)] = std::current_exception();
       }
@@ -80,7 +80,7 @@ DatasetPtr load(DatasetInfo& info, const std::vector<File>& files, bool measure)
   std::vector<const std::uint8_t*> images;
   for (std::size_t i = 0; i < files.size(); ++i) {
     labels.push_back(static_cast<std::uint8_t>(files[i].label));
-    images.push_back(pixels.data() + i * static_cast<std::size_t>(one));
+    images.push_back(pixels.data() + i * static_cast<std::size_t>(numel));
   }
   if (measure) measure_pixels(info, images);
   return std::make_shared<ImageSet>(info, std::move(pixels), std::move(labels));

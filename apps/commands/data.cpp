@@ -11,7 +11,7 @@
 namespace gradus {
 namespace {
 
-struct Options {
+struct DataOptions {
   std::string out, data_dir;
   void visit(auto&& f) {
     f("out", out, "where the contact sheet goes; else NAME.png here");
@@ -31,7 +31,7 @@ std::string excerpt(const Dataset& data) {
   return text + "\n";
 }
 
-int show(const std::string& text, const Options& options) {
+int show(const std::string& text, const DataOptions& options) {
   const DatasetEntry& entry = find_dataset(parse_spec(text).name);
   print(fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options)));
   const Data data = open_data(text, {.data_dir = options.data_dir});
@@ -74,10 +74,10 @@ void add_data(CLI::App& app, Action& action) {
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();
   one->add_option("NAME", *name, "NAME[:key=value,...]")->required()->type_name("");
-  add_flags<Options>(*one, given);
+  add_flags<DataOptions>(*one, given);
   one->callback([=, &action] {
     action = [=] {
-      Options options;
+      DataOptions options;
       assign(options, *given);
       return show(*name, options);
     };

@@ -16,7 +16,7 @@
 namespace gradus {
 namespace {
 
-struct Options : WeightsOptions {
+struct EvalOptions : WeightsOptions {
   std::optional<int64> limit;
   int64 batch_size = 256;
   std::string logits;
@@ -63,7 +63,7 @@ class Outputs {
   int64 rows_ = 0;
 };
 
-int eval(const std::string& run, const Options& options) {
+int eval(const std::string& run, const EvalOptions& options) {
   const Weights weights = find_weights(run, options);
   if (weights.data.empty())
     fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
@@ -109,10 +109,10 @@ void add_eval(CLI::App& app, Action& action) {
   auto given = std::make_shared<OptionList>();
   auto run = std::make_shared<std::string>();
   sub->add_option("RUN", *run, "directory of a run, or a weights file");
-  add_flags<Options>(*sub, given);
+  add_flags<EvalOptions>(*sub, given);
   sub->callback([=, &action] {
     action = [=] {
-      Options options;
+      EvalOptions options;
       assign(options, *given);
       return eval(*run, options);
     };

@@ -20,7 +20,7 @@
 namespace gradus {
 namespace {
 
-struct Options {
+struct GradCheckOptions {
   std::string model = "mlp", data, data_dir;
   int64 batch_size = 3, seed = 0;
   double tolerance = 1e-6;
@@ -38,7 +38,7 @@ struct Options {
   }
 };
 
-DataShape shape_for(const Options& options) {
+DataShape shape_for(const GradCheckOptions& options) {
   if (!options.data.empty())
     return data_shape(open_data(options.data, {.data_dir = options.data_dir}).info());
   return default_shape(model_entry(parse_spec(options.model).name).task);
@@ -58,7 +58,7 @@ DataShape shape_for(const Options& options) {
                    std::strerror(errno));
 }
 
-int check(const Options& options) {
+int check(const GradCheckOptions& options) {
   const Rng rng(static_cast<std::uint64_t>(options.seed));
   const auto model = make_model(options.model, shape_for(options), rng);
   const ModelCheck worst = check_model(*model, rng.fork("grad-check"), options.batch_size);
@@ -90,10 +90,10 @@ int check(const Options& options) {
 void add_grad_check(CLI::App& app, Action& action) {
   CLI::App* sub = app.add_subcommand("grad-check", "check a model's gradients against central differences");
   auto given = std::make_shared<OptionList>();
-  add_flags<Options>(*sub, given);
+  add_flags<GradCheckOptions>(*sub, given);
   sub->callback([=, &action] {
     action = [=] {
-      Options options;
+      GradCheckOptions options;
       assign(options, *given);
       if constexpr (sizeof(real) == 4) {
         // The line again, from what was understood of it.

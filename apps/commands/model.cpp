@@ -13,7 +13,7 @@
 namespace gradus {
 namespace {
 
-struct Options {
+struct ModelOptions {
   std::string data, data_dir, input;
   int64 classes = 10, vocabulary = 65;
 
@@ -35,7 +35,7 @@ std::vector<int64> parse_shape(const std::string& text) {
   return dims;
 }
 
-DataShape shape_for(const ModelEntry& entry, const Options& options) {
+DataShape shape_for(const ModelEntry& entry, const ModelOptions& options) {
   if (!options.data.empty())
     return data_shape(open_data(options.data, {.data_dir = options.data_dir}).info());
   DataShape shape = default_shape(entry.task);
@@ -59,7 +59,7 @@ std::string parameter_table(const Model& model) {
   return columns(rows);
 }
 
-int show(const std::string& text, const Options& options) {
+int show(const std::string& text, const ModelOptions& options) {
   const ModelEntry& entry = model_entry(parse_spec(text).name);
   print(fmt::format("{}: {} ({})\n\n", entry.name, entry.summary, task_name(entry.task)));
   print(options_table(entry.options()));
@@ -82,10 +82,10 @@ void add_model(CLI::App& app, Action& action) {
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();
   one->add_option("NAME", *name, "NAME[:key=value,...]")->required()->type_name("");
-  add_flags<Options>(*one, given);
+  add_flags<ModelOptions>(*one, given);
   one->callback([=, &action] {
     action = [=] {
-      Options options;
+      ModelOptions options;
       assign(options, *given);
       return show(*name, options);
     };

@@ -15,7 +15,7 @@
 namespace gradus {
 namespace {
 
-struct Options : WeightsOptions {
+struct PredictOptions : WeightsOptions {
   int64 top = 3;
   bool invert = false, json = false;
 
@@ -54,7 +54,7 @@ std::vector<Guess> guesses(Model& model, const Tensor& x, int64 top) {
   return all;
 }
 
-int predict(const std::vector<std::string>& images, const Options& options) {
+int predict(const std::vector<std::string>& images, const PredictOptions& options) {
   const Weights weights = find_weights("", options);
   const DatasetInfo info =
       weights.info && options.data.empty() ? *weights.info
@@ -93,10 +93,10 @@ void add_predict(CLI::App& app, Action& action) {
   auto given = std::make_shared<OptionList>();
   auto images = std::make_shared<std::vector<std::string>>();
   sub->add_option("IMAGE", *images, "image files; resized, grey or colour as the model wants")->required();
-  add_flags<Options>(*sub, given);
+  add_flags<PredictOptions>(*sub, given);
   sub->callback([=, &action] {
     action = [=] {
-      Options options;
+      PredictOptions options;
       assign(options, *given);
       return predict(*images, options);
     };

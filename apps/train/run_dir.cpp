@@ -30,15 +30,15 @@ std::string csv_line(const MetricsRow& r) {
 }
 
 std::string json_line(const MetricsRow& r) {
-  nlohmann::ordered_json json = {{"step", r.step},
-                                 {"epoch", r.epoch},
-                                 {"lr", r.lr},
-                                 {"train_loss", r.train_loss},
-                                 {"train_accuracy", r.train_accuracy},
-                                 {"test_loss", r.test_loss},
-                                 {"test_accuracy", r.test_accuracy},
-                                 {"seconds", std::round(r.seconds * 1e3) / 1e3}};
-  return json.dump() + "\n";
+  nlohmann::ordered_json row = {{"step", r.step},
+                                {"epoch", r.epoch},
+                                {"lr", r.lr},
+                                {"train_loss", r.train_loss},
+                                {"train_accuracy", r.train_accuracy},
+                                {"test_loss", r.test_loss},
+                                {"test_accuracy", r.test_accuracy},
+                                {"seconds", std::round(r.seconds * 1e3) / 1e3}};
+  return row.dump() + "\n";
 }
 
 [[noreturn]] void cannot(const std::string& path, const char* what) {

@@ -38,7 +38,7 @@ struct Norm {
   std::shared_ptr<kernels::BatchStats> stats = nullptr;  // batch norm: filled by the forward pass
 };
 Tensor weight_of(const Ctx& c) { return c.attr<Norm>().weight ? c[1] : Tensor(); }
-Tensor bias_of(const Ctx& c) { return c.attr<Norm>().bias ? c[c.inputs() - 1] : Tensor(); }
+Tensor shift_of(const Ctx& c) { return c.attr<Norm>().bias ? c[c.inputs() - 1] : Tensor(); }
 Grads pack(const Ctx& c, const kernels::NormGrads& d) {
   Grads grads{d.dx};
   if (c.attr<Norm>().weight) grads.push_back(d.dw);
@@ -63,7 +63,7 @@ const Primitive kLayerNorm{
         [](const Ctx& c) {
           Tensor mean, rstd;
           const bool keep = c.recording();
-          Tensor y = kernels::layer_norm(c[0], weight_of(c), bias_of(c), c.attr<Norm>().eps,
+          Tensor y = kernels::layer_norm(c[0], weight_of(c), shift_of(c), c.attr<Norm>().eps,
                                          keep ? &mean : nullptr, keep ? &rstd : nullptr);
           if (keep) c.keep(mean), c.keep(rstd);
           return y;
@@ -75,7 +75,7 @@ const Primitive kLayerNorm{
         },
     .composite =
         [](const Ctx& c) {
-          return affine(standardize(c[0], {-1}, c.attr<Norm>().eps), weight_of(c), bias_of(c));
+          return affine(standardize(c[0], {-1}, c.attr<Norm>().eps), weight_of(c), shift_of(c));
         }};
 
 const Primitive kRmsNorm{
@@ -102,12 +102,12 @@ const Primitive kBatchNorm{
     .forward =
         [](const Ctx& c) {
           const auto& a = c.attr<Norm>();
-          return kernels::batch_norm(c[0], weight_of(c), bias_of(c), a.eps, a.relu, *a.stats);
+          return kernels::batch_norm(c[0], weight_of(c), shift_of(c), a.eps, a.relu, *a.stats);
         },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
           const auto& a = c.attr<Norm>();
-          return pack(c, kernels::batch_norm_grad(g, c[0], weight_of(c), bias_of(c), *a.stats, a.relu));
+          return pack(c, kernels::batch_norm_grad(g, c[0], weight_of(c), shift_of(c), *a.stats, a.relu));
         },
     .composite =
         [](const Ctx& c) {
@@ -116,7 +116,7 @@ const Primitive kBatchNorm{
           Axes axes{0};
           for (int i = 2; i < rank; ++i) axes.push_back(i);
           const Tensor y = affine(standardize(c[0], axes, a.eps), per_channel(weight_of(c), rank),
-                                  per_channel(bias_of(c), rank));
+                                  per_channel(shift_of(c), rank));
           return a.relu ? relu(y) : y;
         }};
 

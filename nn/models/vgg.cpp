@@ -9,7 +9,7 @@ namespace gradus {
 namespace {
 
 // Convolutions in each of the five groups.
-std::array<int64, 5> groups_of(int64 depth) {
+std::array<int64, 5> layers_per_stage(int64 depth) {
   switch (depth) {
     case 11:
       return {1, 1, 2, 2, 2};
@@ -32,7 +32,7 @@ Vgg::Vgg(const Options& o, const DataShape& data)
       avgpool_(add<GlobalAvgPool>("avgpool")),
       classifier_(add<Sequential>("classifier")) {
   constexpr std::array<int64, 5> kFactors{1, 2, 4, 8, 8};
-  const std::array<int64, 5> counts = groups_of(o.depth);
+  const std::array<int64, 5> counts = layers_per_stage(o.depth);
   int64 channels = data.channels, side = std::min(data.height, data.width);
   for (size_t g = 0; g < counts.size(); ++g) {
     for (int64 i = 0; i < counts[g]; ++i) {
