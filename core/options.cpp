@@ -41,6 +41,86 @@ void parse_number(const std::string& text, T& out, const Limits& limits, const s
   out = value;
 }
 
+// "none" is no value; several integers are joined by '-'.
+void parse_value(const std::string& text, double& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "a number");
+}
+void parse_value(const std::string& text, float& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "a number");
+}
+void parse_value(const std::string& text, int64& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "an integer");
+}
+void parse_value(const std::string& text, int& out, const Limits& limits, const std::string& where) {
+  parse_number(text, out, limits, where, "an integer");
+}
+void parse_value(const std::string& text, bool& out, const Limits&, const std::string& where) {
+  if (text == "true" || text == "1" || text == "yes" || text == "on") {
+    out = true;
+  } else if (text == "false" || text == "0" || text == "no" || text == "off") {
+    out = false;
+  } else {
+    fail<UsageError>("{} needs true or false, not '{}'", where, text);
+  }
+}
+void parse_value(const std::string& text, std::string& out, const Limits& limits, const std::string& where) {
+  if (!limits.words.empty() &&
+      std::find(limits.words.begin(), limits.words.end(), text) == limits.words.end())
+    throw UsageError(where + ": " + unknown_name("value", text, limits.words));
+  out = text;
+}
+void parse_value(const std::string& text, std::vector<int64>& out, const Limits& limits,
+                 const std::string& where) {
+  std::vector<int64> values;
+  if (text != "none")
+    for (std::string_view part : split_outside(text, '-'))
+      parse_number(std::string(part), values.emplace_back(), limits, where, "integers joined by '-'");
+  out = std::move(values);
+}
+
+void parse_value(const std::string& text, std::vector<std::string>& out, const Limits&, const std::string&) {
+  out.push_back(text);
+}
+template <class T>
+void parse_value(const std::string& text, std::optional<T>& out, const Limits& limits,
+                 const std::string& where) {
+  if (text == "none") {
+    out.reset();
+    return;
+  }
+  T value{};
+  parse_value(text, value, limits, where);
+  out = value;
+}
+
+std::string value_text(double v) { return fmt::format("{}", v); }
+std::string value_text(float v) { return fmt::format("{}", v); }
+std::string value_text(int64 v) { return fmt::format("{}", v); }
+std::string value_text(int v) { return fmt::format("{}", v); }
+std::string value_text(bool v) { return v ? "true" : "false"; }
+std::string value_text(const std::string& v) { return v; }
+std::string value_text(const std::vector<int64>& v) {
+  return v.empty() ? "none" : fmt::format("{}", fmt::join(v, "-"));
+}
+std::string value_text(const std::vector<std::string>& v) { return fmt::format("{}", fmt::join(v, " ")); }
+template <class T>
+std::string value_text(const std::optional<T>& v) {
+  return v ? value_text(*v) : "none";
+}
+
+const char* type_name(double) { return "number"; }
+const char* type_name(float) { return "number"; }
+const char* type_name(int64) { return "integer"; }
+const char* type_name(int) { return "integer"; }
+const char* type_name(bool) { return "flag"; }
+const char* type_name(const std::string&) { return "word"; }
+const char* type_name(const std::vector<int64>&) { return "integers"; }
+const char* type_name(const std::vector<std::string>&) { return "words"; }
+template <class T>
+const char* type_name(const std::optional<T>&) {
+  return type_name(T{});
+}
+
 }  // namespace
 
 std::string Spec::str() const {
@@ -91,53 +171,62 @@ std::string Limits::str() const {
   return "";
 }
 
-namespace detail {
+const char* OptionField::type() const {
+  return std::visit([](const auto* v) { return type_name(*v); }, value);
+}
+std::string OptionField::text() const {
+  return std::visit([](const auto* v) { return value_text(*v); }, value);
+}
+void OptionField::parse(const std::string& text, const std::string& where) const {
+  parse_option(text, value, limits, where);
+}
+void parse_option(const std::string& text, OptionField::Value out, const Limits& limits,
+                  const std::string& where) {
+  std::visit([&](auto* v) { parse_value(text, *v, limits, where); }, out);
+}
+void FieldCollector::add(OptionField field) { fields_.push_back(std::move(field)); }
 
-void parse_value(const std::string& text, double& out, const Limits& limits, const std::string& where) {
-  parse_number(text, out, limits, where, "a number");
+std::vector<OptionInfo> describe_options(const OptionFields& fields) {
+  std::vector<OptionInfo> infos;
+  for (const OptionField& f : fields) infos.push_back({f.name, f.type(), f.text(), f.limits.str(), f.help});
+  return infos;
 }
-void parse_value(const std::string& text, float& out, const Limits& limits, const std::string& where) {
-  parse_number(text, out, limits, where, "a number");
-}
-void parse_value(const std::string& text, int64& out, const Limits& limits, const std::string& where) {
-  parse_number(text, out, limits, where, "an integer");
-}
-void parse_value(const std::string& text, int& out, const Limits& limits, const std::string& where) {
-  parse_number(text, out, limits, where, "an integer");
-}
-void parse_value(const std::string& text, bool& out, const Limits&, const std::string& where) {
-  if (text == "true" || text == "1" || text == "yes" || text == "on") {
-    out = true;
-  } else if (text == "false" || text == "0" || text == "no" || text == "off") {
-    out = false;
-  } else {
-    fail<UsageError>("{} needs true or false, not '{}'", where, text);
+
+void set_options(const OptionFields& fields, const OptionList& list, const std::string& where) {
+  for (const auto& [key, text] : list) {
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.name == key; });
+    if (field == fields.end())
+      throw UsageError(where + ": " + unknown_name("option", key, option_names(fields)));
+    field->parse(text, where + ": " + key);
   }
 }
-void parse_value(const std::string& text, std::string& out, const Limits& limits, const std::string& where) {
-  if (!limits.words.empty() &&
-      std::find(limits.words.begin(), limits.words.end(), text) == limits.words.end())
-    throw UsageError(where + ": " + unknown_name("value", text, limits.words));
-  out = text;
-}
-void parse_value(const std::string& text, std::vector<int64>& out, const Limits& limits,
-                 const std::string& where) {
-  std::vector<int64> values;
-  if (text != "none")
-    for (std::string_view part : split_outside(text, '-'))
-      parse_number(std::string(part), values.emplace_back(), limits, where, "integers joined by '-'");
-  out = std::move(values);
+
+OptionList option_list(const OptionFields& fields) {
+  OptionList list;
+  for (const OptionField& f : fields) list.emplace_back(f.name, f.text());
+  return list;
 }
 
-std::string value_text(double v) { return fmt::format("{}", v); }
-std::string value_text(float v) { return fmt::format("{}", v); }
-std::string value_text(int64 v) { return fmt::format("{}", v); }
-std::string value_text(int v) { return fmt::format("{}", v); }
-std::string value_text(bool v) { return v ? "true" : "false"; }
-std::string value_text(const std::string& v) { return v; }
-std::string value_text(const std::vector<int64>& v) {
-  return v.empty() ? "none" : fmt::format("{}", fmt::join(v, "-"));
+std::vector<std::string> option_names(const OptionFields& fields) {
+  std::vector<std::string> names;
+  for (const OptionField& f : fields) names.emplace_back(f.name);
+  return names;
 }
 
-}  // namespace detail
+std::optional<double> numeric_option(const OptionFields& fields, std::string_view name) {
+  for (const OptionField& f : fields) {
+    if (f.name != name) continue;
+    return std::visit(
+        [](const auto* v) -> std::optional<double> {
+          using T = std::remove_cvref_t<decltype(*v)>;
+          if constexpr (std::is_arithmetic_v<T>) return static_cast<double>(*v);
+          if constexpr (std::is_same_v<T, std::optional<double>>) return *v;
+          return std::nullopt;
+        },
+        f.value);
+  }
+  return std::nullopt;
+}
+
 }  // namespace gradus

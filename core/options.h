@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/error.h"
@@ -60,91 +61,87 @@ struct OptionInfo {
   std::string name, type, default_value, limits, help;
 };
 
-namespace detail {
-// Parsers throw UsageError naming `where` (e.g. "optimizer adam: lr") and the valid values.
-void parse_value(const std::string& text, double& out, const Limits& limits, const std::string& where);
-void parse_value(const std::string& text, float& out, const Limits& limits, const std::string& where);
-void parse_value(const std::string& text, int64& out, const Limits& limits, const std::string& where);
-void parse_value(const std::string& text, int& out, const Limits& limits, const std::string& where);
-void parse_value(const std::string& text, bool& out, const Limits& limits, const std::string& where);
-void parse_value(const std::string& text, std::string& out, const Limits& limits, const std::string& where);
-/// Several integers joined by '-': "256-128"; "none" is the empty list.
-void parse_value(const std::string& text, std::vector<int64>& out, const Limits& limits,
-                 const std::string& where);
-/// "none" is no value.
-template <class T>
-void parse_value(const std::string& text, std::optional<T>& out, const Limits& limits,
-                 const std::string& where) {
-  if (text == "none") {
-    out.reset();
-    return;
+/// A field of an options struct, as visit() names it: where its value lies, and what may stand there.
+struct OptionField {
+  using Value = std::variant<double*, float*, int64*, int*, bool*, std::string*, std::vector<int64>*,
+                             std::vector<std::string>*, std::optional<double>*, std::optional<int64>*>;
+  const char* name;
+  Value value;
+  const char* help;
+  Limits limits;
+
+  /// "number", "integer", "flag", "word", "integers", "words".
+  const char* type() const;
+  /// The value as text that parse() takes back exactly; "none" for no value.
+  std::string text() const;
+  /// Sets the value; a list of words grows by one. Throws UsageError, opened by `where` ("optimizer adam: lr"),
+  /// for text of the wrong type and values out of range, naming the valid ones.
+  void parse(const std::string& text, const std::string& where) const;
+};
+using OptionFields = std::vector<OptionField>;
+/// Text from elsewhere, read as an option of this type would be.
+void parse_option(const std::string& text, OptionField::Value out, const Limits& limits,
+                  const std::string& where);
+
+/// What visit() is called with: collects the fields, so that all else is compiled once, not once a struct.
+class FieldCollector {
+ public:
+  explicit FieldCollector(OptionFields& fields) : fields_(fields) {}
+  template <class T>
+  void operator()(const char* name, T& field, const char* help, Limits limits = {}) {
+    add({name, &field, help, std::move(limits)});
   }
-  T value{};
-  parse_value(text, value, limits, where);
-  out = value;
+
+ private:
+  void add(OptionField field);
+  OptionFields& fields_;
+};
+
+/// The fields of `options`, in order; valid as long as it is.
+template <class O>
+OptionFields fields_of(O& options) {
+  OptionFields fields;
+  FieldCollector collector(fields);
+  options.visit(collector);
+  return fields;
 }
 
-std::string value_text(double v);
-std::string value_text(float v);
-std::string value_text(int64 v);
-std::string value_text(int v);
-std::string value_text(bool v);
-std::string value_text(const std::string& v);
-std::string value_text(const std::vector<int64>& v);
-template <class T>
-std::string value_text(const std::optional<T>& v) {
-  return v ? value_text(*v) : "none";
-}
-
-inline const char* type_name(double) { return "number"; }
-inline const char* type_name(float) { return "number"; }
-inline const char* type_name(int64) { return "integer"; }
-inline const char* type_name(int) { return "integer"; }
-inline const char* type_name(bool) { return "flag"; }
-inline const char* type_name(const std::string&) { return "word"; }
-inline const char* type_name(const std::vector<int64>&) { return "integers"; }
-template <class T>
-const char* type_name(const std::optional<T>&) {
-  return type_name(T{});
-}
-}  // namespace detail
+std::vector<OptionInfo> describe_options(const OptionFields& fields);
+void set_options(const OptionFields& fields, const OptionList& list, const std::string& where);
+OptionList option_list(const OptionFields& fields);
+std::vector<std::string> option_names(const OptionFields& fields);
+std::optional<double> numeric_option(const OptionFields& fields, std::string_view name);
 
 /// The options of a struct with their present values as defaults.
 template <class O>
 std::vector<OptionInfo> describe_options(O options = {}) {
-  std::vector<OptionInfo> infos;
-  options.visit([&](const char* name, auto& field, const char* help, const Limits& limits = {}) {
-    infos.push_back({name, detail::type_name(field), detail::value_text(field), limits.str(), help});
-  });
-  return infos;
+  return describe_options(fields_of(options));
 }
 
 /// Sets the named fields. `where` ("optimizer adam") opens the messages. Throws UsageError for an unknown key
 /// (naming the valid ones and the nearest) and for a value of the wrong type or out of range.
 template <class O>
 void set_options(O& options, const OptionList& list, const std::string& where) {
-  for (const auto& option : list) {
-    const std::string &key = option.first, &text = option.second;
-    bool found = false;
-    std::vector<std::string> names;
-    options.visit([&](const char* name, auto& field, const char*, const Limits& limits = {}) {
-      names.emplace_back(name);
-      if (key != name) return;
-      found = true;
-      detail::parse_value(text, field, limits, where + ": " + name);
-    });
-    if (!found) throw UsageError(where + ": " + unknown_name("option", key, names));
-  }
+  set_options(fields_of(options), list, where);
 }
 
 /// All fields as text, so that set_options(O{}, option_list(o)) gives o back exactly.
 template <class O>
 OptionList option_list(O options) {
-  OptionList list;
-  options.visit([&](const char* name, auto& field, const char*, const Limits& = {}) {
-    list.emplace_back(name, detail::value_text(field));
-  });
-  return list;
+  return option_list(fields_of(options));
+}
+
+/// The names of the options of O.
+template <class O>
+std::vector<std::string> option_names() {
+  O options;
+  return option_names(fields_of(options));
+}
+
+/// The value of a numeric option, if O has one of that name and it has a value.
+template <class O>
+std::optional<double> numeric_option(O options, std::string_view name) {
+  return numeric_option(fields_of(options), name);
 }
 
 }  // namespace gradus

@@ -61,14 +61,6 @@ class ParamTableBase {
   std::deque<State> group_states_;
 };
 
-/// The names of the options of O.
-template <class O>
-std::vector<std::string> option_names() {
-  std::vector<std::string> names;
-  O{}.visit([&](const char* name, auto&, const char*, const Limits& = {}) { names.emplace_back(name); });
-  return names;
-}
-
 template <class Options>
 class ParamTable : public ParamTableBase {
  public:
@@ -88,18 +80,5 @@ class ParamTable : public ParamTableBase {
  private:
   std::vector<Options> options_;
 };
-
-/// The value of a numeric option, if O has one of that name.
-template <class O>
-std::optional<double> numeric_option(O options, std::string_view key) {
-  std::optional<double> found;
-  options.visit([&](const char* name, auto& field, const char*, const Limits& = {}) {
-    using T = std::remove_cvref_t<decltype(field)>;
-    if (key != name) return;
-    if constexpr (std::is_arithmetic_v<T>) found = static_cast<double>(field);
-    if constexpr (std::is_same_v<T, std::optional<double>>) found = field;
-  });
-  return found;
-}
 
 }  // namespace gradus

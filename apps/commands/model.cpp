@@ -30,7 +30,7 @@ std::vector<int64> parse_shape(const std::string& text) {
   std::vector<int64> dims;
   std::string list = text;
   std::replace(list.begin(), list.end(), 'x', '-');
-  detail::parse_value(list, dims, at_least(1), "--input");
+  parse_option(list, &dims, at_least(1), "--input");
   if (dims.size() != 3) fail<UsageError>("--input: needs three sizes like 1x28x28, not '{}'", text);
   return dims;
 }

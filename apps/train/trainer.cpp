@@ -45,7 +45,7 @@ int64 block_of(const std::string& model) {
   for (const auto& [key, text] : parse_spec(model).options)
     if (key == "block") {
       int64 block = defaults.block;
-      detail::parse_value(text, block, at_least(1), "model: block");
+      parse_option(text, &block, at_least(1), "model: block");
       return block;
     }
   return defaults.block;

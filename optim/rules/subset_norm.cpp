@@ -51,7 +51,7 @@ struct SubsetNorm {
   // Entries a subset should have in a tensor of n; a divisor of n is then chosen.
   static int64 wanted_size(const Options& o, int64 n) {
     int64 k = 0;
-    detail::parse_value(o.subset_size, k, Limits{}, "optimizer subset-norm: subset_size");
+    parse_option(o.subset_size, &k, Limits{}, "optimizer subset-norm: subset_size");
     if (k == 0) fail<UsageError>("optimizer subset-norm: subset_size must be heuristics or an integer but 0");
     if (k < 0) k = std::max<int64>(1, static_cast<int64>(std::sqrt(static_cast<double>(n))) / -k);
     for (k = std::min(k, n); n % k != 0;) --k;
