@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/kernels/gemm.h"
 
 namespace gradus {
 
@@ -18,6 +19,12 @@ void gemm(bool transpose_a, bool transpose_b, int64 m, int64 n, int64 k, real al
   if (k == 0) {
     for (int64 r = 0; r < m; ++r)
       for (int64 s = 0; s < n; ++s) c[r * ldc + s] = beta == 0 ? 0 : beta * c[r * ldc + s];
+    return;
+  }
+  if (kernels::own_gemm_pays(m, n, k) && (beta == 0 || beta == 1)) {
+    kernels::gemm_blocked(kernels::matrix_view(a, lda, transpose_a),
+                          kernels::matrix_view(b, ldb, transpose_b), m, n, k, alpha, c, ldc, beta == 1,
+                          [](int64, int64, int64, int64) {});
     return;
   }
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;

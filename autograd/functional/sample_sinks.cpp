@@ -11,14 +11,17 @@ namespace gradus {
 namespace {
 
 bool is(const Sink& s, std::string_view name) { return s.node->name() == name; }
-bool is_linear_weight(const Sink& s) { return (is(s, "linear") || is(s, "linear_relu")) && s.input == 1; }
+bool is_linear_weight(const Sink& s) {
+  return (is(s, "linear") || is(s, "linear_relu") || is(s, "linear_gelu")) && s.input == 1;
+}
 
 Tensor rows_of(const Tensor& t, int64 n, int64 samples) {
   const int64 r = t.dim(0) / samples;
   return t.rows(n * r, (n + 1) * r);
 }
 
-// x and g of one sample as matrices (r, in) and (r, out); linear_relu passes g where its output is positive.
+// x and g of one sample as matrices (r, in) and (r, out); linear_relu passes g where its output is positive,
+// linear_gelu times the slope it kept.
 struct LinearRows {
   int64 r, in, out;
   const real *x, *g;
@@ -34,6 +37,11 @@ LinearRows linear_rows(const Sink& s, int64 n, int64 samples) {
     const real* y = GraphAccess::output(*s.node).data() + n * m.r * m.out;
     m.gated.resize(static_cast<size_t>(m.r * m.out));
     for (size_t i = 0; i < m.gated.size(); ++i) m.gated[i] = y[i] > 0 ? m.g[i] : 0;
+    m.g = m.gated.data();
+  } else if (is(s, "linear_gelu")) {
+    const real* slope = GraphAccess::kept(*s.node).tensors[0].data() + n * m.r * m.out;
+    m.gated.resize(static_cast<size_t>(m.r * m.out));
+    for (size_t i = 0; i < m.gated.size(); ++i) m.gated[i] = m.g[i] * slope[i];
     m.g = m.gated.data();
   }
   return m;

@@ -4,6 +4,7 @@
 #include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
+#include "core/kernels/linear.h"
 #include "core/kernels/matmul.h"
 
 namespace gradus {
@@ -28,8 +29,19 @@ const Primitive kMatmul = bilinear(
 
 Tensor as_rows(const Tensor& t) { return reshape(t, {t.dim(-1) ? t.numel() / t.dim(-1) : 0, t.dim(-1)}); }
 
-// For y = x w' + b with cotangent g: dx = g w, dw = g' x, db = column sums of g.
+// For y = x w' + b with cotangent g: dx = g w, dw = g' x, db = column sums of g. The kernel finds all three in one pass.
+Grads linear_kernel_vjp(const Ctx& c, const Tensor& g, kernels::Epilogue epilogue, const Tensor& state) {
+  const kernels::LinearNeeds needs{c.needs(0), c.needs(1), c.inputs() == 3 && c.needs(2)};
+  kernels::LinearGrads d = kernels::linear_grad(g, c[0], c[1], epilogue, state, needs);
+  Grads grads{std::move(d.dx), std::move(d.dw)};
+  if (c.inputs() == 3) grads.push_back(std::move(d.db));
+  return grads;
+}
+bool plain(const Ctx& c, const Tensor& g) {
+  return !differentiated(g) && !differentiated(c[0]) && !differentiated(c[1]);
+}
 Grads linear_vjp(const Ctx& c, const Tensor& g) {
+  if (plain(c, g)) return linear_kernel_vjp(c, g, kernels::Epilogue::kNone, {});
   Grads grads(static_cast<size_t>(c.inputs()));
   if (c.needs(0)) grads[0] = reshape(matmul(as_rows(g), c[1]), c.shape(0));
   if (c.needs(1)) grads[1] = matmul(as_rows(g), as_rows(c[0]), true, false);
@@ -46,8 +58,7 @@ Tensor linear_jvp(const Ctx& c, int i, const Tensor& t) {
 
 const Primitive kLinear{
     .name = "linear",
-    .forward =
-        [](const Ctx& c) { return kernels::linear(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor(), false); },
+    .forward = [](const Ctx& c) { return kernels::linear(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor()); },
     .vjp = linear_vjp,
     .jvp = linear_jvp,
     .saves = save_input(0) | save_input(1)};
@@ -55,10 +66,29 @@ const Primitive kLinear{
 // relu's slope is locally constant, so gating the cotangent by out > 0 is differentiable to any order.
 const Primitive kLinearRelu{
     .name = "linear_relu",
-    .forward = [](const Ctx& c) { return kernels::linear(c[0], c[1], c[2], true); },
-    .vjp = [](const Ctx& c, const Tensor& g) { return linear_vjp(c, masked(g, c.out())); },
+    .forward = [](const Ctx& c) { return kernels::linear(c[0], c[1], c[2], kernels::Epilogue::kRelu); },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          if (plain(c, g) && !differentiated(c.out()))
+            return linear_kernel_vjp(c, g, kernels::Epilogue::kRelu, c.out());
+          return linear_vjp(c, masked(g, c.out()));
+        },
     .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(linear_jvp(c, i, t), c.out()); },
     .saves = save_input(0) | save_input(1) | kSaveOutput};
+
+const Primitive kLinearGelu{
+    .name = "linear_gelu",
+    .forward =
+        [](const Ctx& c) {
+          Tensor slope;
+          Tensor y =
+              kernels::linear(c[0], c[1], c[2], kernels::Epilogue::kGelu, c.recording() ? &slope : nullptr);
+          if (c.recording()) c.keep(slope);
+          return y;
+        },
+    .vjp = [](const Ctx& c,
+              const Tensor& g) { return linear_kernel_vjp(c, g, kernels::Epilogue::kGelu, c.kept(0)); },
+    .composite = [](const Ctx& c) { return gelu(linear(c[0], c[1], c[2])); }};
 
 }  // namespace
 
@@ -71,7 +101,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return apply(kLinearRelu, {x, weight, bias});
 }
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return apply(kLinearGelu, {x, weight, bias});
+}
 
-PrimitiveList matmul_primitives() { return {&kMatmul, &kLinear, &kLinearRelu}; }
+PrimitiveList matmul_primitives() { return {&kMatmul, &kLinear, &kLinearRelu, &kLinearGelu}; }
 
 }  // namespace gradus

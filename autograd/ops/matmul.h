@@ -13,5 +13,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 /// relu(linear(...)) in one pass.
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// gelu(linear(...)) in one pass, which also leaves the slope for the gradient.
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 }  // namespace gradus

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/blas.h"
 #include "core/error.h"
+#include "core/kernels/gemm.h"
 #include "core/kernels/vmath.h"
 #include "core/threads.h"
 
@@ -19,6 +19,9 @@ struct View {
   T* p;
   int64 stride;  // between rows
   T* row(int64 i) const { return p + i * stride; }
+  // Rows from i on as a matrix to multiply, and its transpose.
+  MatrixView along(int64 i) const { return matrix_view(row(i), stride); }
+  MatrixView across(int64 i) const { return matrix_view(row(i), stride, true); }
 };
 using In = View<const real>;
 using Out = View<real>;
@@ -31,6 +34,12 @@ struct Head {
   // Keys that queries before `q_end` can see.
   int64 visible(int64 q_end) const { return causal ? std::min(s, q_end) : s; }
 };
+
+// Panels of any operand: a block of up to kKeyBlock rows of q, k, v or g, or its transpose.
+int64 panels_of(const Head& h) {
+  const int64 width = std::max(h.d, h.e);
+  return std::max(panel_numbers(width, kKeyBlock), panel_numbers(kKeyBlock, width));
+}
 
 // Where threads keep their blocks of scores.
 struct Scratch {
@@ -45,8 +54,10 @@ struct Scratch {
 };
 
 // scores (rows,cols) = scale * Q K' of a block, minus infinity where the mask hides the key.
-void block_scores(const Head& h, In q, In k, int64 q0, int64 rows, int64 k0, int64 cols, real* scores) {
-  gemm(false, true, rows, cols, h.d, h.scale, q.row(q0), q.stride, k.row(k0), k.stride, 0, scores, kKeyBlock);
+void block_scores(const Head& h, In q, In k, int64 q0, int64 rows, int64 k0, int64 cols, real* panels,
+                  real* scores) {
+  pack_panels(k.across(k0), h.d, cols, h.scale, panels);
+  multiply_packed(q.along(q0), rows, h.d, cols, panels, scores, kKeyBlock, false);
   if (!h.causal) return;
   for (int64 i = 0; i < rows; ++i)
     for (int64 j = std::max<int64>(0, q0 + i + 1 - k0); j < cols; ++j)
@@ -54,14 +65,14 @@ void block_scores(const Head& h, In q, In k, int64 q0, int64 rows, int64 k0, int
 }
 
 void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
-  Scratch scratch(kQueryBlock * (kKeyBlock + 2) + 64);
+  Scratch scratch(kQueryBlock * (kKeyBlock + 2) + panels_of(h) + 64);
   real *scores = scratch.take(kQueryBlock * kKeyBlock), *most = scratch.take(kQueryBlock);
-  real* total = scratch.take(kQueryBlock);
+  real *total = scratch.take(kQueryBlock), *panels = scratch.take(panels_of(h));
   for (int64 q0 = 0; q0 < h.t; q0 += kQueryBlock) {
     const int64 rows = std::min(kQueryBlock, h.t - q0), keys = h.visible(q0 + rows);
     for (int64 k0 = 0; k0 < keys; k0 += kKeyBlock) {
       const int64 cols = std::min(kKeyBlock, keys - k0);
-      block_scores(h, q, k, q0, rows, k0, cols, scores);
+      block_scores(h, q, k, q0, rows, k0, cols, panels, scores);
       for (int64 i = 0; i < rows; ++i) {
         real* s = scores + i * kKeyBlock;
         real m = k0 ? most[i] : -std::numeric_limits<real>::infinity();
@@ -88,8 +99,9 @@ void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
         }
         most[i] = m;
       }
-      gemm(false, false, rows, h.e, cols, 1, scores, kKeyBlock, v.row(k0), v.stride, k0 ? 1 : 0, out.row(q0),
-           out.stride);
+      pack_panels(v.along(k0), cols, h.e, 1, panels);
+      multiply_packed(matrix_view(scores, kKeyBlock), rows, cols, h.e, panels, out.row(q0), out.stride,
+                      k0 > 0);
     }
     for (int64 i = 0; i < rows; ++i) {
       real* o = out.row(q0 + i);
@@ -101,9 +113,9 @@ void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
 }
 
 void backward_head(const Head& h, In q, In k, In v, In out, const real* lse, In g, Out dq, Out dk, Out dv) {
-  Scratch scratch(2 * kQueryBlock * kKeyBlock + kQueryBlock + 64);
+  Scratch scratch(2 * kQueryBlock * kKeyBlock + kQueryBlock + panels_of(h) + 64);
   real *p = scratch.take(kQueryBlock * kKeyBlock), *dp = scratch.take(kQueryBlock * kKeyBlock);
-  real* dot = scratch.take(kQueryBlock);
+  real *dot = scratch.take(kQueryBlock), *panels = scratch.take(panels_of(h));
   const int64 seen = h.visible(h.t);  // keys beyond were used by nobody
   for (int64 j = seen; j < h.s; ++j) {
     std::fill_n(dk.row(j), h.d, real{0});
@@ -122,9 +134,10 @@ void backward_head(const Head& h, In q, In k, In v, In out, const real* lse, In 
     for (int64 k0 = 0; k0 < keys; k0 += kKeyBlock) {
       const int64 cols = std::min(kKeyBlock, keys - k0);
       // A key block first met by this query block: what is there is not a value yet.
-      const real keep = k0 < written ? 1 : 0;
-      block_scores(h, q, k, q0, rows, k0, cols, p);
-      gemm(false, true, rows, cols, h.e, 1, g.row(q0), g.stride, v.row(k0), v.stride, 0, dp, kKeyBlock);
+      const bool add = k0 < written;
+      block_scores(h, q, k, q0, rows, k0, cols, panels, p);
+      pack_panels(v.across(k0), h.e, cols, 1, panels);
+      multiply_packed(g.along(q0), rows, h.e, cols, panels, dp, kKeyBlock, false);
       for (int64 i = 0; i < rows; ++i) {
         real *pi = p + i * kKeyBlock, *di = dp + i * kKeyBlock;
         const real sum = lse[q0 + i], shift = dot[i], scale = h.scale;
@@ -133,10 +146,12 @@ void backward_head(const Head& h, In q, In k, In v, In out, const real* lse, In 
           di[j] = pi[j] * (di[j] - shift) * scale;
         }
       }
-      gemm(true, false, cols, h.e, rows, 1, p, kKeyBlock, g.row(q0), g.stride, keep, dv.row(k0), dv.stride);
-      gemm(true, false, cols, h.d, rows, 1, dp, kKeyBlock, q.row(q0), q.stride, keep, dk.row(k0), dk.stride);
-      gemm(false, false, rows, h.d, cols, 1, dp, kKeyBlock, k.row(k0), k.stride, k0 ? 1 : 0, dq.row(q0),
-           dq.stride);
+      pack_panels(g.along(q0), rows, h.e, 1, panels);
+      multiply_packed(matrix_view(p, kKeyBlock, true), cols, rows, h.e, panels, dv.row(k0), dv.stride, add);
+      pack_panels(q.along(q0), rows, h.d, 1, panels);
+      multiply_packed(matrix_view(dp, kKeyBlock, true), cols, rows, h.d, panels, dk.row(k0), dk.stride, add);
+      pack_panels(k.along(k0), cols, h.d, 1, panels);
+      multiply_packed(matrix_view(dp, kKeyBlock), rows, cols, h.d, panels, dq.row(q0), dq.stride, k0 > 0);
       written = std::max(written, k0 + cols);
     }
   }

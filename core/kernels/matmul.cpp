@@ -59,31 +59,5 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
   return y;
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, bool relu) {
-  const bool bias_fits = !bias.defined() || (bias.rank() == 1 && bias.dim(0) == w.dim(0));
-  if (x.rank() < 1 || w.rank() != 2 || x.dim(-1) != w.dim(1) || !bias_fits)
-    fail<ShapeError>("linear: x {} with weight {} and bias {}", x.shape().str(), w.shape().str(),
-                     bias.defined() ? bias.shape().str() : "none");
-  const int64 in = w.dim(1), out = w.dim(0);
-  std::vector<int64> dims(x.shape().begin(), x.shape().end());
-  dims.back() = out;
-  Tensor y{Shape(dims)};
-  const int64 rows = out ? y.numel() / out : 0;
-  real* o = y.mutable_data();
-  if (bias.defined()) {  // the product is added onto rows of the bias
-    const real* b = bias.data();
-    parallel_for(rows, kParallelGrain / (out + 1) + 1, [=](int64 begin, int64 end) {
-      for (int64 r = begin; r < end; ++r) std::copy_n(b, out, o + r * out);
-    });
-  }
-  gemm(false, true, rows, out, in, 1, x.data(), in, w.data(), in, bias.defined() ? 1 : 0, o, out);
-  if (relu) {
-    parallel_for(y.numel(), kParallelGrain, [=](int64 begin, int64 end) {
-      for (int64 i = begin; i < end; ++i) o[i] = o[i] <= 0 ? real{0} : o[i];
-    });
-  }
-  return y;
-}
-
 }  // namespace kernels
 }  // namespace gradus

@@ -11,8 +11,6 @@ Shape matmul_shape(const Shape& a, const Shape& b, bool transpose_a, bool transp
 namespace kernels {
 /// op(a) op(b) on the last two axes; the leading axes broadcast.
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b);
-/// x w' + bias for x (..., in), w (out, in), bias (out) or undefined; relu applied on the way out if asked.
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, bool relu);
 }  // namespace kernels
 
 }  // namespace gradus

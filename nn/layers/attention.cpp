@@ -73,6 +73,12 @@ std::pair<Tensor, Tensor> MultiHeadAttention::composite(const Heads& h) {
 }
 
 Tensor MultiHeadAttention::forward(const Input& x) {
+  if (!options_.rotary &&
+      !(training() && options_.dropout > 0)) {  // heads are read where the projection left them
+    const Tensor rows = x.values();
+    if (rows.rank() == 3 && rows.dim(2) == options_.dim)
+      return drop_(proj(self_attention(qkv(rows), options_.heads, options_.causal)));
+  }
   const Heads h = split(x.values(), 0);
   if (training() && options_.dropout > 0) return merge(composite(h).first);
   return merge(attention(h.q, h.k, h.v, options_.causal));

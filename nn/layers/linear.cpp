@@ -17,6 +17,10 @@ Tensor Linear::relu(const Tensor& x) {
   return call(x, [&] { return bias ? linear_relu(x, weight, bias) : gradus::relu(linear(x, weight)); });
 }
 
+Tensor Linear::gelu(const Tensor& x) {
+  return call(x, [&] { return bias ? linear_gelu(x, weight, bias) : gradus::gelu(linear(x, weight)); });
+}
+
 std::string Linear::describe() const {
   return fmt::format("Linear({}, {}{})", in_, out_, bias ? "" : ", bias=false");
 }

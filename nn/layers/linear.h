@@ -13,6 +13,8 @@ class Linear : public Module {
   Tensor forward(const Input& x) override;
   /// relu(y) in one pass.
   Tensor relu(const Tensor& x);
+  /// gelu(y) in one pass.
+  Tensor gelu(const Tensor& x);
   std::string describe() const override;
   int64 flops(const Shape& input, const Shape& output) const override;
 

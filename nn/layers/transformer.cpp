@@ -33,7 +33,10 @@ FeedForward::FeedForward(const BlockOptions& o)
       act_(activation(o.act)),
       drop_(add<Dropout>("drop", o.dropout)) {}
 
-Tensor FeedForward::forward(const Input& x) { return drop_(fc2(act_.function(fc1(x)))); }
+Tensor FeedForward::forward(const Input& x) {
+  const Tensor h = act_.function == &gelu ? fc1.gelu(x.values()) : act_.function(fc1(x));
+  return drop_(fc2(h));
+}
 
 TransformerBlock::TransformerBlock(const BlockOptions& o)
     : norm1_(adopt(o.names.norm1, make_block_norm(o))),

@@ -68,7 +68,8 @@ Samples matmul_samples() {
                  [=](const Tensors& x) { return g::matmul(x[0], x[1], c.ta, c.tb); },
                  [=](const Grids& x) { return naive_matmul(x[0], x[1], c.ta, c.tb, c.out); },
                  {}});
-  for (const bool relu : {false, true})
+  enum Activation { kNone, kRelu, kGelu };
+  for (const Activation act : {kNone, kRelu, kGelu})
     for (const Shape& rows : {Shape{4, 3}, Shape{2, 5, 3}, Shape{3}, Shape{0, 3}, Shape{700, 100}}) {
       const int64 in = rows[-1], out = 100;
       const auto naive = [=](const Grids& x) {
@@ -81,12 +82,17 @@ Samples matmul_samples() {
             p.back() = k;
             total += x[0](p) * x[1]({i.back(), k});
           }
-          return relu ? std::max(total, 0.0) : total;
+          return act == kRelu   ? std::max(total, 0.0)
+                 : act == kGelu ? total * 0.5 * std::erfc(-total / std::sqrt(2.0))
+                                : total;
         });
       };
       // Products are multiples of 1/16 and biases lie halfway between: no output is near the kink of relu.
       const Tensors x{grid(rows, ++seed, 4, 0), grid({out, in}, ++seed, 4, 0), grid({out}, ++seed, 16, 0.5)};
-      if (relu) {
+      if (act == kGelu) {
+        s.push_back(
+            {"linear_gelu", x, [](const Tensors& v) { return g::linear_gelu(v[0], v[1], v[2]); }, naive, {}});
+      } else if (act == kRelu) {
         s.push_back(
             {"linear_relu", x, [](const Tensors& v) { return g::linear_relu(v[0], v[1], v[2]); }, naive, {}});
       } else {

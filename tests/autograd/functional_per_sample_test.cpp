@@ -101,6 +101,12 @@ TEST_CASE("functional: per-sample gradients of an MLP and of a convolutional net
                                Reduction::kNone, real(0.1));
         },
         p, n);
+    const Tensor rows = rng.normal_tensor({n, 3, 5});
+    check_against_loop(
+        [&](int64 b, int64 e) {
+          return mean(square(linear(linear_gelu(rows.rows(b, e), p[0], p[1]), p[2], p[3])), {1, 2});
+        },
+        p, n);
   }
   {
     const Tensor x = rng.normal_tensor({n, 2, 8, 8});

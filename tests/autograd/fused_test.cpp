@@ -113,6 +113,21 @@ TEST_CASE("fused: softmax, log_softmax and cross_entropy equal their composites 
                 in);
 }
 
+TEST_CASE("fused: linear with relu and gelu equals its composite to second order") {
+  Rng rng(6);
+  // Few rows, and rows enough for all gradients in one pass.
+  for (const int64 rows : {4, 450}) {
+    const Inputs in{rng.normal_tensor({rows, 7}), rng.normal_tensor({5, 7}, 0, real(0.3)),
+                    rng.normal_tensor({5})};
+    const auto product = [](const Inputs& t) { return matmul(t[0], t[1], false, true) + t[2]; };
+    check_equal([](const Inputs& t) { return linear(t[0], t[1], t[2]); }, product, in);
+    check_equal([](const Inputs& t) { return linear_relu(t[0], t[1], t[2]); },
+                [&](const Inputs& t) { return relu(product(t)); }, in);
+    check_equal([](const Inputs& t) { return linear_gelu(t[0], t[1], t[2]); },
+                [&](const Inputs& t) { return gelu(product(t)); }, in);
+  }
+}
+
 TEST_CASE("fused: attention equals its composite to second order") {
   Rng rng(4);
   const Inputs in{rng.normal_tensor({2, 3, 5, 4}), rng.normal_tensor({2, 3, 5, 4}),

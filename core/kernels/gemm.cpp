@@ -1,0 +1,132 @@
+#include "core/kernels/gemm.h"
+
+#include <algorithm>
+#include <array>
+
+namespace gradus::kernels {
+namespace {
+
+using Tile = void (*)(const real* a, int64 step, const real* panel, int64 k, real* c, int64 ldc, bool add);
+
+template <Walk kWalk, int kVectors, int... kRow>
+constexpr std::array<Tile, sizeof...(kRow)> tiles_of(std::integer_sequence<int, kRow...>) {
+  return {gemm_tile<kWalk, kRow + 1, kVectors>...};
+}
+// kTiles[walk][vectors - 1][rows - 1].
+using RowNumbers = std::make_integer_sequence<int, kTileRows>;
+constexpr std::array<Tile, kTileRows> kTiles[2][2] = {
+    {tiles_of<Walk::kAlongRows, 1>(RowNumbers{}), tiles_of<Walk::kAlongRows, 2>(RowNumbers{})},
+    {tiles_of<Walk::kAlongColumns, 1>(RowNumbers{}), tiles_of<Walk::kAlongColumns, 2>(RowNumbers{})}};
+
+// One panel from rows of B in memory order.
+void pack_rows(const real* b, int64 step, int64 k, int64 width, real alpha, real* to) {
+  if (width == kPanel) {
+    for (int64 i = 0; i < k; ++i, b += step, to += kPanel)
+      for (int v = 0; v < kPanel; v += kLanes) store(to + v, load(b + v) * alpha);
+    return;
+  }
+  for (int64 i = 0; i < k; ++i, b += step, to += kPanel)
+    for (int64 j = 0; j < kPanel; ++j) to[j] = j < width ? b[j] * alpha : 0;
+}
+
+// One panel from columns of B in memory order: blocks are transposed in registers.
+void pack_columns(const real* b, int64 step, int64 k, int64 width, real alpha, real* to) {
+  const int64 whole = k / kLanes * kLanes;
+  for (int64 first = 0; first < kPanel; first += kLanes) {
+    const int64 here = std::clamp<int64>(width - first, 0, kLanes);
+    for (int64 i = 0; i < whole; i += kLanes) {
+      Lanes v[kLanes];
+      if (here == kLanes) {
+#pragma GCC unroll 16
+        for (int l = 0; l < kLanes; ++l) v[l] = load(b + (first + l) * step + i);
+      } else {
+        for (int l = 0; l < kLanes; ++l) v[l] = l < here ? load(b + (first + l) * step + i) : Lanes{};
+      }
+      transpose(v);
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) store(to + (i + l) * kPanel + first, v[l] * alpha);
+    }
+    for (int64 i = whole; i < k; ++i)
+      for (int64 l = 0; l < kLanes; ++l)
+        to[i * kPanel + first + l] = l < here ? b[(first + l) * step + i] * alpha : 0;
+  }
+}
+
+}  // namespace
+
+void pack_panels(const MatrixView& b, int64 k, int64 n, real alpha, real* panels) {
+  for (int64 j = 0; j < n; j += kPanel, panels += k * kPanel) {
+    const int64 width = std::min<int64>(kPanel, n - j);
+    if (b.column == 1)
+      pack_rows(b.p + j, b.row, k, width, alpha, panels);
+    else
+      pack_columns(b.p + j * b.column, b.column, k, width, alpha, panels);
+  }
+}
+
+void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real* panels, real* c, int64 ldc,
+                     bool add) {
+  const bool along_rows = a.column == 1;
+  const int64 step = along_rows ? a.row : a.column;
+  const auto& tiles = kTiles[along_rows ? 0 : 1];
+  for (int64 j = 0; j < n; j += kPanel, panels += k * kPanel) {
+    const int64 width = std::min<int64>(kPanel, n - j);
+    const auto& of_width = tiles[width > kLanes ? 1 : 0];
+    for (int64 r = 0; r < m; r += kTileRows) {
+      const int64 rows = std::min<int64>(kTileRows, m - r);
+      const Tile tile = of_width[static_cast<std::size_t>(rows - 1)];
+      const real* at = a.p + r * a.row;
+      real* to = c + r * ldc + j;
+      if (width == kPanel || width == kLanes) {
+        tile(at, step, panels, k, to, ldc, add);
+        continue;
+      }
+      alignas(64) real block[kTileRows * kPanel];
+      tile(at, step, panels, k, block, kPanel, false);
+      for (int64 i = 0; i < rows; ++i)
+        for (int64 q = 0; q < width; ++q)
+          to[i * ldc + q] = add ? to[i * ldc + q] + block[i * kPanel + q] : block[i * kPanel + q];
+    }
+  }
+}
+
+int64 gemm_depth(int64 k) {
+  constexpr int64 kMost = 256 * sizeof(float) / sizeof(real), kBearable = kMost * 3 / 2;
+  if (k <= kBearable) return std::max<int64>(1, k);
+  const int64 pieces = (k + kMost - 1) / kMost;
+  return ((k + pieces - 1) / pieces + kLanes - 1) / kLanes * kLanes;
+}
+
+void pack_pieces(const MatrixView& b, int64 k, int64 n, real alpha, real* panels) {
+  const int64 depth = gemm_depth(k);
+  for (int64 k0 = 0; k0 < k; k0 += depth)
+    pack_panels(b.from(k0, 0), std::min(depth, k - k0), n, alpha, panels + panel_numbers(k0, n));
+}
+
+void multiply_pieces(const MatrixView& a, int64 m, int64 k, int64 n, const real* panels, real* c, int64 ldc,
+                     bool add) {
+  const int64 depth = gemm_depth(k);
+  for (int64 k0 = 0; k0 < k; k0 += depth)
+    multiply_packed(a.from(0, k0), m, std::min(depth, k - k0), n, panels + panel_numbers(k0, n), c, ldc,
+                    add || k0 > 0);
+}
+
+namespace detail {
+
+bool gemm_copies(const MatrixView& a, int64 n) {
+  constexpr int64 kBytes = 2048, kWorthIt = 96;
+  return std::max(a.row, a.column) * static_cast<int64>(sizeof(real)) >= kBytes && n >= kWorthIt;
+}
+
+MatrixView gemm_copy(const MatrixView& a, int64 m, int64 k, real* to) {
+  if (a.column == 1) {
+    const int64 ld = k + kLanes;  // no power of two
+    for (int64 r = 0; r < m; ++r) std::copy_n(a.p + r * a.row, k, to + r * ld);
+    return {to, ld, 1};
+  }
+  for (int64 i = 0; i < k; ++i) std::copy_n(a.p + i * a.column, m, to + i * kGemmRows);
+  return {to, 1, kGemmRows};
+}
+
+}  // namespace detail
+}  // namespace gradus::kernels
