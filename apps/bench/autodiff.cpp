@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 
+#include "apps/bench/timing.h"
 #include "autograd/functional/functional.h"
 #include "autograd/functional/per_sample.h"
 #include "autograd/grad.h"
@@ -23,19 +24,9 @@ double seconds_of(const std::function<void()>& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Medians of several bodies, run in turns after one warm-up each.
-std::vector<double> medians(int repeats, const std::vector<std::function<void()>>& bodies) {
-  std::vector<std::vector<double>> times(bodies.size());
-  for (int r = -1; r < repeats; ++r)
-    for (size_t i = 0; i < bodies.size(); ++i) {
-      const double t = seconds_of(bodies[i]);
-      if (r >= 0) times[i].push_back(t);
-    }
+std::vector<double> medians(double seconds, const std::vector<std::function<void()>>& bodies) {
   std::vector<double> result;
-  for (auto& t : times) {
-    std::nth_element(t.begin(), t.begin() + static_cast<std::ptrdiff_t>(t.size() / 2), t.end());
-    result.push_back(t[t.size() / 2]);
-  }
+  for (const Timing& t : time_in_turns(seconds, 10, bodies)) result.push_back(t.median);
   return result;
 }
 
@@ -59,7 +50,7 @@ struct Setup {
 
 }  // namespace
 
-AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, int repeats) {
+AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, double seconds) {
   const Setup s(spec, batch);
   Rng rng(2);
   Tensors directions;
@@ -72,7 +63,7 @@ AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, int repeats
     return cross_entropy((*s.model)(x[0]), s.labels);
   };
   const auto t =
-      medians(repeats, {[&] {
+      medians(seconds, {[&] {
                           const Recording off(false);
                           loss(s.params);
                         },
@@ -87,7 +78,7 @@ AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, int repeats
   return {spec, batch, t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
 }
 
-PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, int repeats) {
+PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, double seconds) {
   const Setup s(spec, batch);
   const SampleLosses losses = [&](int64 begin, int64 end) {
     return cross_entropy((*s.model)(s.x.rows(begin, end)), s.labels.rows(begin, end), Reduction::kNone);
@@ -107,7 +98,7 @@ PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, int repe
     }
   }
   const auto t =
-      medians(repeats, {[&] { grad(mean(losses(0, batch)), s.params); },
+      medians(seconds, {[&] { grad(mean(losses(0, batch)), s.params); },
                         [&] { per_sample_gradients(losses, s.params, batch); },
                         [&] { per_sample_squared_norms(losses, s.params, batch); },
                         [&] { per_sample_gradients(losses, s.params, batch, PerSampleMethod::kOneByOne); }});

@@ -20,8 +20,8 @@ struct AutodiffCosts {
   double hvp;         ///< Hessian-vector product in the parameters
   double ggn;         ///< Gauss-Newton-vector product in the parameters
 };
-/// Measures a classification model of the registry on random 1x28x28 images of ten classes.
-AutodiffCosts measure_autodiff(const std::string& model, int64 batch, int repeats);
+/// Measures a classification model of the registry on random 1x28x28 images of ten classes, `seconds` a kind.
+AutodiffCosts measure_autodiff(const std::string& model, int64 batch, double seconds);
 
 /// Per-sample gradients against one backward pass a sample.
 struct PerSampleCosts {
@@ -33,7 +33,7 @@ struct PerSampleCosts {
   double one_by_one;  ///< all per-sample gradients, a pass each
   double deviation;   ///< largest difference of the two over the largest element
 };
-PerSampleCosts measure_per_sample(const std::string& model, int64 batch, int repeats);
+PerSampleCosts measure_per_sample(const std::string& model, int64 batch, double seconds);
 
 /// A chain of `length` additions of one number: nanoseconds a node to record, differentiate and free.
 struct ChainCosts {

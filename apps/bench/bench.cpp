@@ -1,25 +1,19 @@
 #include "apps/bench/bench.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
-#include <cstdio>
-#include <nlohmann/json.hpp>
-#include <optional>
-
+#include "apps/bench/autodiff.h"
+#include "apps/bench/loader_speed.h"
 #include "apps/bench/machine.h"
-#include "apps/bench/timing.h"
+#include "apps/bench/memory.h"
 #include "apps/bench/workload.h"
 #include "core/allocator.h"
-#include "core/blas.h"
 #include "core/error.h"
-#include "core/threads.h"
 
-namespace gradus {
+namespace gradus::bench {
 namespace {
 
-using Json = nlohmann::ordered_json;
-constexpr std::string_view kOptimizerPrefix = "optim:";
+constexpr std::string_view kOptimizer = "optim:";
 
 const Workload* find_training(const std::string& name) {
   for (const Workload& w : training_workloads())
@@ -27,39 +21,26 @@ const Workload* find_training(const std::string& name) {
   return nullptr;
 }
 
-std::int64_t peak_rss_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss * std::int64_t{1024};
-}
-
 class Bench {
  public:
-  explicit Bench(const BenchOptions& options) : options_(options) {}
+  Bench(const Options& options, const std::function<void(const Row&)>& use) : options_(options), use_(use) {}
 
   void run(const std::string& name) {
-    if (const Workload* w = find_training(name)) {
-      Json line = step(name, training_step(*w));
-      const double seconds = line["step_s"], gflops = w->gflop / seconds;
-      line["samples_per_s"] = static_cast<double>(w->batch) / seconds;
-      line["gflops"] = gflops;
-      line["percent_of_peak"] = 100 * gflops / peak();
-      print(line);
-    } else if (name.starts_with(kOptimizerPrefix)) {
-      const Step s = optimizer_step(name.substr(kOptimizerPrefix.size()));
-      Json line = step(name, s);
-      line["parameters_per_s"] = static_cast<double>(s.parameters) / double(line["step_s"]);
-      print(line);
-    } else if (name == "gemm") {
-      for (const int64 n : {64, 128, 256, 512, 1024, 2048}) {
-        const double gflops = gemm_gflops(n, options_.seconds / 4);
-        print({{"workload", name}, {"n", n}, {"gflops", gflops}, {"percent_of_peak", 100 * gflops / peak()}});
-      }
-    } else if (name == "stream") {
-      print({{"workload", name}, {"gb_per_s", stream_gigabytes(options_.seconds)}});
-    } else {
-      print({{"workload", name}, {"gflops", peak()}, {"threads", threads()}, {"blas", blas_core()}});
-    }
+    reset_peak_rss();
+    if (const Workload* w = find_training(name))
+      training(*w);
+    else if (name.starts_with(kOptimizer))
+      optimizer(name);
+    else if (name == "gemm")
+      gemm();
+    else if (name == "stream")
+      stream();
+    else if (name == "autodiff")
+      autodiff();
+    else if (name == "loader")
+      loader();
+    else
+      emit({.workload = name, .gflops = peak(), .percent_of_peak = 100});
   }
 
  private:
@@ -67,61 +48,170 @@ class Bench {
     if (!peak_) peak_ = peak_gflops(std::min(0.5, options_.seconds));
     return *peak_;
   }
+  void emit(Row row) {
+    row.peak_rss = peak_rss();
+    use_(row);
+  }
 
-  Json step(const std::string& name, const Step& s) {
-    for (int i = 0; i < 2; ++i) s.run();
-    const auto before = allocator_stats().system_allocations;
+  // Fills in what every repeated step has. `beside` is timed in turns with it.
+  std::vector<Timing> measure(Row& row, const Step& step,
+                              const std::vector<std::function<void()>>& beside = {}) {
+    row.params = step.parameters;
     int runs = 0;
-    const Timing t = time_runs(options_.seconds, 10, [&] {
-      s.run();
-      ++runs;
+    std::uint64_t allocations = 0;
+    std::int64_t faults = 0;
+    std::vector<std::function<void()>> pieces = beside;
+    pieces.insert(pieces.begin(), [&] {
+      const auto before = allocator_stats().system_allocations;
+      const auto touched = page_faults();
+      step.run();
+      if (++runs <= 3) return;  // warm-up
+      allocations += allocator_stats().system_allocations - before;
+      faults += page_faults() - touched;
     });
-    const auto allocations = allocator_stats().system_allocations - before;
-    return {{"workload", name},
-            {"params", s.parameters},
-            {"step_s", t.median},
-            {"allocations_per_step", static_cast<double>(allocations) / runs},
-            {"peak_rss", peak_rss_bytes()}};
+    const auto timings = time_in_turns(options_.seconds, 10, pieces);
+    row.step_s = timings[0].median;
+    row.allocations_per_step = static_cast<double>(allocations) / (runs - 3);
+    row.more.emplace_back("page_faults_per_step", static_cast<double>(faults) / (runs - 3));
+    return timings;
   }
 
-  void print(const Json& line) const {
-    if (options_.json) {
-      fmt::print("{}\n", line.dump());
-    } else {
-      std::string text;
-      for (const auto& [key, value] : line.items())
-        text += value.is_string()         ? fmt::format("{:<12}", value.get<std::string>())
-                : value.is_number_float() ? fmt::format(" {} {:.4g}", key, value.get<double>())
-                                          : fmt::format(" {} {}", key, value.dump());
-      fmt::print("{}\n", text);
+  void training(const Workload& w) {
+    Row row{.workload = w.name};
+    const int64 batch = options_.batch ? options_.batch : w.batch;
+    const double bound = peak();
+    measure(row, training_step(w, options_.optimizer, batch));
+    row.samples_per_s = static_cast<double>(batch) / row.step_s;
+    row.gflops = w.gflop * static_cast<double>(batch) / static_cast<double>(w.batch) / row.step_s;
+    row.percent_of_peak = 100 * *row.gflops / bound;
+    emit(row);
+  }
+
+  void optimizer(const std::string& name) {
+    Row row{.workload = name};
+    {
+      const Step alone = optimizer_step(name.substr(kOptimizer.size()));
+      for (int i = 0; i < 3; ++i) alone.run();
+      row.peak_rss = peak_rss();  // before the vectors of the triad
+      const MemoryPass triad = triad_pass(alone.bytes);
+      const auto t = measure(row, alone, {triad.run});
+      row.more.emplace_back("ns_per_parameter", row.step_s / static_cast<double>(alone.parameters) * 1e9);
+      row.more.emplace_back("bytes", alone.bytes);
+      row.more.emplace_back("gb_per_s", alone.bytes / row.step_s * 1e-9);
+      row.more.emplace_back("triad_s", t[1].median);
+      row.more.emplace_back("times_triad", row.step_s / t[1].median);
     }
-    std::fflush(stdout);
+    use_(row);
   }
 
-  BenchOptions options_;
+  void gemm() {
+    const double bound = peak();
+    for (const int64 n : {64, 128, 256, 512, 1024, 2048}) {
+      const Timing t = time_gemm(n, options_.seconds / 4);
+      const double flop = 2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
+      Row row{.workload = "gemm", .part = fmt::format("n={}", n), .step_s = t.median};
+      row.gflops = flop / t.median * 1e-9;
+      row.percent_of_peak = 100 * *row.gflops / bound;
+      row.more.emplace_back("best_gflops", flop / t.best * 1e-9);
+      emit(row);
+    }
+  }
+
+  void stream() {
+    const auto passes = memory_passes(kStreamBytes);
+    std::vector<std::function<void()>> pieces;
+    for (const MemoryPass& pass : passes) pieces.push_back(pass.run);
+    const auto timings = time_in_turns(options_.seconds, 10, pieces);
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      Row row{.workload = "stream", .part = passes[i].name, .step_s = timings[i].median};
+      row.more.emplace_back("gb_per_s", passes[i].bytes / timings[i].median * 1e-9);
+      row.more.emplace_back("best_gb_per_s", passes[i].bytes / timings[i].best * 1e-9);
+      emit(row);
+    }
+  }
+
+  void autodiff() {
+    for (const auto& [model, batch] : {std::pair{"mlp", 128}, {"lenet", 64}}) {
+      const AutodiffCosts c = measure_autodiff(model, batch, options_.seconds / 4);
+      const auto kind = [&, n = batch](const char* what, double seconds) {
+        Row row{.workload = "autodiff", .part = fmt::format("{} {}", c.model, what), .step_s = seconds};
+        row.samples_per_s = n / seconds;
+        row.more.emplace_back("times_forward", seconds / c.forward);
+        emit(row);
+      };
+      kind("forward", c.forward), kind("gradient", c.gradient), kind("vjp", c.vjp);
+      kind("jvp inputs", c.jvp_inputs), kind("jvp params", c.jvp_params);
+      kind("hvp", c.hvp), kind("ggn", c.ggn);
+    }
+    const PerSampleCosts p = measure_per_sample("mlp", 128, options_.seconds / 4);
+    const auto kind = [&](const char* what, double seconds) {
+      Row row{.workload = "autodiff", .part = fmt::format("{} {}", p.model, what), .step_s = seconds};
+      row.samples_per_s = static_cast<double>(p.batch) / seconds;
+      row.more.emplace_back("times_gradient", seconds / p.gradient);
+      emit(row);
+    };
+    kind("per sample", p.closed), kind("per-sample norms", p.norms), kind("one by one", p.one_by_one);
+    const ChainCosts chain = measure_chain(100000);
+    Row row{.workload = "autodiff", .part = "chain"};
+    row.step_s = (chain.record + chain.differentiate) * 1e-9 * static_cast<double>(chain.length);
+    row.more = {{"ns_to_record", chain.record}, {"ns_to_differentiate", chain.differentiate}};
+    emit(row);
+  }
+
+  void loader() {
+    for (const LoaderSpeed& s : measure_loader(options_.seconds / 2)) {
+      const double n = static_cast<double>(s.batch);
+      Row row{
+          .workload = "loader", .part = s.name, .step_s = s.made.median, .samples_per_s = n / s.made.median};
+      row.more.emplace_back("prefetched_samples_per_s", n / s.waited.median);
+      emit(row);
+    }
+  }
+
+  static constexpr double kStreamBytes =
+      288e6;  // what Adam moves at 10,000,000 parameters, and a little more
+
+  const Options& options_;
+  const std::function<void(const Row&)>& use_;
   std::optional<double> peak_;
 };
 
 }  // namespace
 
-std::vector<std::string> bench_workloads() {
-  std::vector<std::string> names{"peak", "gemm", "stream"};
-  for (const Workload& w : training_workloads()) names.emplace_back(w.name);
-  for (const char* rule : {"sgd", "adam", "adabelief"}) names.push_back(std::string(kOptimizerPrefix) + rule);
-  return names;
+const std::vector<Entry>& workloads() {
+  static const std::vector<Entry> table = [] {
+    std::vector<Entry> all;
+    for (const Workload& w : training_workloads())
+      all.push_back(
+          {w.name, fmt::format("one training step of {}, batch {}, {}", w.model, w.batch, w.optimizer)});
+    for (const char* rule : {"sgd:momentum=0.9", "adam", "adabelief"})
+      all.push_back(
+          {std::string(kOptimizer) + rule, "one step on 10,000,000 parameters; any optimizer instead"});
+    all.push_back({"gemm", "square products of order 64 to 2048"});
+    all.push_back({"stream", "plain passes over memory"});
+    all.push_back({"autodiff", "vjp, jvp, Hessian and Gauss-Newton products, per-sample gradients"});
+    all.push_back({"loader", "batches normalised, augmented, collated"});
+    all.push_back({"peak", "multiply-adds in registers: what shares of peak refer to"});
+    return all;
+  }();
+  return table;
 }
 
-int run_bench(std::span<const std::string> workloads, const BenchOptions& options) {
-  const std::vector<std::string> all = bench_workloads();
-  for (const std::string& name : workloads)
-    if (!name.starts_with(kOptimizerPrefix) && std::find(all.begin(), all.end(), name) == all.end())
-      fail<UsageError>("{}", unknown_name("workload", name, all));
-  if (!(options.seconds > 0)) fail<UsageError>("--time: needs a positive number of seconds");
-  if (options.threads > 0) set_threads(options.threads);
-  Bench bench(options);
-  for (const std::string& name : workloads.empty() ? std::span<const std::string>(all) : workloads)
-    bench.run(name);
-  return 0;
+void run(std::span<const std::string> names, const Options& options,
+         const std::function<void(const Row&)>& use) {
+  std::vector<std::string> all;
+  for (const Entry& entry : workloads())
+    if (!entry.name.starts_with(kOptimizer)) all.push_back(entry.name);
+  all.push_back(std::string(kOptimizer) + "NAME");
+  for (const std::string& name : names) {
+    if (name.starts_with(kOptimizer))
+      check_optimizer(name.substr(kOptimizer.size()));
+    else if (std::find(all.begin(), all.end() - 1, name) == all.end() - 1)
+      throw UsageError(unknown_name("workload", name, all));
+  }
+  if (!options.optimizer.empty()) check_optimizer(options.optimizer);
+  Bench bench(options, use);
+  for (const std::string& name : names) bench.run(name);
 }
 
-}  // namespace gradus
+}  // namespace gradus::bench

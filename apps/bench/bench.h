@@ -1,25 +1,32 @@
-// Benchmarks: one training step of the standard workloads, optimizer steps, and the machine's own limits measured
-// by the same program, so that every figure stands beside its bound.
+// Benchmarks: one training step of the standard workloads, optimizer steps, derivatives, the loader, and the machine's
+// own limits measured by the same program, so that every figure stands beside its bound.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
-namespace gradus {
+#include "apps/bench/row.h"
 
-struct BenchOptions {
-  int threads = 0;     ///< 0: one a processor
-  double seconds = 1;  ///< measured per workload, after warm-up; at least ten steps in any case
-  bool json = false;   ///< one JSON object a line instead of the table
+namespace gradus::bench {
+
+struct Options {
+  double seconds = 1;     ///< measured per row, after warm-up; at least ten steps in any case
+  std::string optimizer;  ///< instead of each training workload's own; "": its own
+  int64 batch = 0;        ///< instead of each training workload's own; 0: its own
 };
 
-/// The workloads by name: training steps, "gemm", "stream", "peak"; "optim:SPEC" is any optimizer of the registry
-/// on 10,000,000 parameters.
-std::vector<std::string> bench_workloads();
+/// A name that can be asked for, and what it measures.
+struct Entry {
+  std::string name, summary;
+};
+/// All of them; "optim:SPEC" stands for any optimizer of the registry.
+const std::vector<Entry>& workloads();
 
-/// Measures each (none: all) and prints to stdout. Returns the exit code 0. Throws UsageError for unknown names.
-int run_bench(std::span<const std::string> workloads, const BenchOptions& options);
+/// Measures each and hands row after row to `use`. Throws UsageError, before anything is measured, for unknown
+/// workloads and optimizers (with the nearest).
+void run(std::span<const std::string> workloads, const Options& options,
+         const std::function<void(const Row&)>& use);
 
-}  // namespace gradus
+}  // namespace gradus::bench

@@ -1,14 +1,14 @@
 #include "apps/bench/machine.h"
 
 #include <atomic>
+#include <memory>
 
-#include "apps/bench/timing.h"
 #include "core/blas.h"
 #include "core/kernels/lanes.h"
 #include "core/rng.h"
 #include "core/threads.h"
 
-namespace gradus {
+namespace gradus::bench {
 namespace {
 
 // Independent chains of multiply-adds: enough to cover the latency, few enough for 16 registers. Every loop over them
@@ -37,6 +37,10 @@ real chains() {
 
 std::atomic<double> sink;  // results go here, so that no work can be left out
 
+std::shared_ptr<Tensor> ones(double bytes) {
+  return std::make_shared<Tensor>(Tensor::ones({static_cast<int64>(bytes / sizeof(real))}));
+}
+
 }  // namespace
 
 double peak_gflops(double seconds) {
@@ -49,28 +53,56 @@ double peak_gflops(double seconds) {
   return 2.0 * kChains * kernels::kLanes * double(kLinks) * n / t.best * 1e-9;
 }
 
-double gemm_gflops(int64 n, double seconds) {
+Timing time_gemm(int64 n, double seconds) {
   Rng rng(1);
   const Tensor a = rng.normal_tensor({n, n}), b = rng.normal_tensor({n, n});
   Tensor c({n, n});
   real* out = c.mutable_data();
-  const Timing t =
-      time_runs(seconds, 3, [&] { gemm(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, out, n); });
-  return 2.0 * double(n) * double(n) * double(n) / t.best * 1e-9;
+  return time_runs(seconds, 10, [&] { gemm(false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, out, n); });
 }
 
-double stream_gigabytes(double seconds) {
-  const int64 n = int64{48} << 20 >> 2;  // three vectors of 48 MB in single precision
-  const Tensor b = Tensor::ones({n}), c = Tensor::ones({n});
-  Tensor a = Tensor::zeros({n});
-  const real *pb = b.data(), *pc = c.data();
-  real* pa = a.mutable_data();
-  const Timing t = time_runs(seconds, 3, [&] {
-    parallel_for(n, kParallelGrain, [=](int64 begin, int64 end) {
-      for (int64 i = begin; i < end; ++i) pa[i] = pb[i] + real(3) * pc[i];
+MemoryPass triad_pass(double bytes) {
+  const auto a = ones(bytes / 3), b = ones(bytes / 3), c = ones(bytes / 3);
+  return {"triad", bytes, [=] {
+            real* pa = a->mutable_data();
+            const real *pb = b->data(), *pc = c->data();
+            parallel_for(a->numel(), kParallelGrain, [=](int64 begin, int64 end) {
+#pragma GCC ivdep
+              for (int64 i = begin; i < end; ++i) pa[i] = pb[i] + real(0.5) * pc[i];
+            });
+          }};
+}
+
+std::vector<MemoryPass> memory_passes(double bytes) {
+  const auto a = ones(bytes / 3), b = ones(bytes / 3), c = ones(bytes / 2), d = ones(bytes / 2),
+             e = ones(bytes);
+  const auto update = [=] {
+    real* pa = a->mutable_data();
+    const real* pb = b->data();
+    parallel_for(a->numel(), kParallelGrain, [=](int64 begin, int64 end) {
+#pragma GCC ivdep
+      for (int64 i = begin; i < end; ++i) pa[i] = real(0.5) * pa[i] + real(0.5) * pb[i];
     });
-  });
-  return 3.0 * double(n) * sizeof(real) / t.best * 1e-9;
+  };
+  const auto copy = [=] {
+    real* pc = c->mutable_data();
+    const real* pd = d->data();
+    parallel_for(c->numel(), kParallelGrain, [=](int64 begin, int64 end) {
+#pragma GCC ivdep
+      for (int64 i = begin; i < end; ++i) pc[i] = real(-1) * pd[i];
+    });
+  };
+  const auto read = [=] {
+    const real* pe = e->data();
+    parallel_for(e->numel() / kernels::kLanes, kParallelGrain / kernels::kLanes, [=](int64 begin, int64 end) {
+      kernels::Lanes sum[4]{};
+      for (int64 i = begin; i + 4 <= end; i += 4)
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) sum[j] += kernels::load(pe + (i + j) * kernels::kLanes);
+      sink = static_cast<double>(((sum[0] + sum[1]) + (sum[2] + sum[3]))[0]);
+    });
+  };
+  return {triad_pass(bytes), {"update", bytes, update}, {"copy", bytes, copy}, {"read", bytes, read}};
 }
 
-}  // namespace gradus
+}  // namespace gradus::bench

@@ -1,33 +1,45 @@
-// Repeated timing of one piece of work.
+// Repeated timing of pieces of work.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <span>
 #include <vector>
 
-namespace gradus {
+namespace gradus::bench {
 
 struct Timing {
   double median = 0, best = 0;  ///< seconds
   int runs = 0;
 };
 
-/// Runs `work` three times to warm up (caches, pools, page tables), then for `seconds` and at least `least` times.
-template <class Work>
-Timing time_runs(double seconds, int least, const Work& work) {
+/// Runs each piece three times to warm up (caches, pools, page tables), then all in turns, so that a noisy machine
+/// disturbs all alike, for `seconds` a piece and at least `least` times.
+inline std::vector<Timing> time_in_turns(double seconds, int least,
+                                         std::span<const std::function<void()>> pieces) {
   using Clock = std::chrono::steady_clock;
-  for (int i = 0; i < 3; ++i) work();
-  std::vector<double> runs;
+  for (const auto& work : pieces)
+    for (int i = 0; i < 3; ++i) work();
+  std::vector<std::vector<double>> runs(pieces.size());
+  const std::chrono::duration<double> budget(seconds * static_cast<double>(pieces.size()));
   const auto begin = Clock::now();
-  for (auto now = begin;
-       static_cast<int>(runs.size()) < least || now - begin < std::chrono::duration<double>(seconds);) {
-    const auto before = now;
-    work();
-    now = Clock::now();
-    runs.push_back(std::chrono::duration<double>(now - before).count());
+  for (int round = 0; round < least || Clock::now() - begin < budget; ++round)
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      const auto before = Clock::now();
+      pieces[i]();
+      runs[i].push_back(std::chrono::duration<double>(Clock::now() - before).count());
+    }
+  std::vector<Timing> timings;
+  for (auto& r : runs) {
+    std::sort(r.begin(), r.end());
+    timings.push_back({r[r.size() / 2], r.front(), static_cast<int>(r.size())});
   }
-  std::sort(runs.begin(), runs.end());
-  return {runs[runs.size() / 2], runs.front(), static_cast<int>(runs.size())};
+  return timings;
 }
 
-}  // namespace gradus
+inline Timing time_runs(double seconds, int least, const std::function<void()>& work) {
+  return time_in_turns(seconds, least, {&work, 1})[0];
+}
+
+}  // namespace gradus::bench

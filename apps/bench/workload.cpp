@@ -2,13 +2,11 @@
 
 #include <memory>
 
-#include "autograd/grad.h"
-#include "autograd/ops/nn_ops.h"
-#include "autograd/ops/shape_ops.h"
+#include "apps/train/objective.h"
 #include "nn/registry.h"
 #include "optim/registry.h"
 
-namespace gradus {
+namespace gradus::bench {
 namespace {
 
 // Multiply-adds of one sample, in thousands of millions.
@@ -34,9 +32,13 @@ constexpr double kAirbench = conv(3, 24, 4, 961) + conv(24, 64, 9, 961) + conv(6
 // Two operations a multiply-add; forward, input gradient and weight gradient.
 constexpr double step_gflop(double batch, double sample) { return 6 * batch * sample; }
 
-Tensor loss_of(const Model& model, const Tensor& output, const IntTensor& labels) {
-  if (model.task() != Task::kLanguageModel) return cross_entropy(output, labels);
-  return cross_entropy(reshape(output, Shape{labels.numel(), output.dim(-1)}), labels.view({labels.numel()}));
+constexpr int64 kOptimizerRows = 2500, kOptimizerColumns = 4000;
+
+ParameterPtr random_parameter(const Shape& shape) {
+  Rng rng(2);
+  ParameterPtr parameter = make_parameter("weight", ParamKind::kWeight, rng.normal_tensor(shape));
+  parameter->grad = rng.normal_tensor(shape);
+  return parameter;
 }
 
 }  // namespace
@@ -57,44 +59,48 @@ const std::vector<Workload>& training_workloads() {
   return table;
 }
 
-Step training_step(const Workload& w) {
+Step training_step(const Workload& w, const std::string& spec, int64 batch_size) {
+  if (batch_size == 0) batch_size = w.batch;
   Rng rng(1);
   const std::shared_ptr<Model> model = make_model(w.model, w.data, rng);
-  model->set_training(true);
-  Parameters parameters;  // those that are trained
-  for (const ParameterPtr& p : model->parameters())
-    if (!p->frozen) parameters.push_back(p);
-  const std::shared_ptr<Optimizer> optimizer = make_optimizer(w.optimizer, parameters);
-  const Shape shape = model->example(w.batch).shape();
-  const bool tokens = w.data.vocabulary > 0;
+  const auto parameters = std::make_shared<const Parameters>(model->parameters());
+  const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec.empty() ? w.optimizer : spec, *parameters);
   const auto draw = [&](const Shape& s, int64 n) {
     IntTensor t(s);
     for (int64 i = 0; i < t.numel(); ++i) t.mutable_data()[i] = rng.below(n);
     return t;
   };
-  const Input input = tokens ? Input(draw(shape, w.data.vocabulary)) : Input(rng.normal_tensor(shape));
-  const IntTensor labels = tokens ? draw(shape, w.data.vocabulary) : draw({w.batch}, w.data.classes);
+  const Shape shape = model->example(batch_size).shape();
+  Batch batch;
+  if (w.data.vocabulary > 0) {
+    batch.tokens = draw(shape, w.data.vocabulary);
+    batch.y = draw(shape, w.data.vocabulary);
+  } else {
+    batch.x = rng.normal_tensor(shape);
+    batch.y = draw({batch_size}, w.data.classes);
+  }
+  batch.index = IntTensor::arange(batch_size);
   Step step;
-  for (const ParameterPtr& p : parameters) step.parameters += p->value.numel();
+  for (const ParameterPtr& p : *parameters)
+    if (!p->frozen) step.parameters += p->value.numel();
   step.run = [=] {
-    std::vector<Tensor> values;
-    for (const ParameterPtr& p : parameters) values.push_back(p->value);
-    const Tensor loss = loss_of(*model, (*model)(input), labels);
-    std::vector<Tensor> grads = grad(loss, values);
-    for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i]->grad = std::move(grads[i]);
-    optimizer->step(1, static_cast<double>(loss.item()));
+    ModelObjective objective(*model, *parameters, {batch}, {}, [=] { return batch; });
+    optimizer->step(objective);
+    for (const ParameterPtr& p : *parameters) p->grad = Tensor();
   };
   return step;
 }
 
 Step optimizer_step(const std::string& spec) {
-  Rng rng(2);
-  const Shape shape{2500, 4000};
-  const ParameterPtr parameter = make_parameter("weight", ParamKind::kWeight, rng.normal_tensor(shape));
-  parameter->grad = rng.normal_tensor(shape);
-  const Parameters parameters{parameter};
-  const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, parameters);
-  return {[=] { optimizer->step(); }, shape.numel()};
+  const ParameterPtr parameter = random_parameter({kOptimizerRows, kOptimizerColumns});
+  const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, {parameter});
+  Step step{[=] { optimizer->step(); }, parameter->value.numel()};
+  step.run();  // its state exists only now
+  step.bytes = 3.0 * sizeof(real) * static_cast<double>(step.parameters) +
+               2.0 * static_cast<double>(optimizer->state_bytes());
+  return step;
 }
 
-}  // namespace gradus
+void check_optimizer(const std::string& spec) { make_optimizer(spec, {random_parameter({2, 2})}); }
+
+}  // namespace gradus::bench

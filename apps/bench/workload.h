@@ -7,7 +7,7 @@
 
 #include "core/data_shape.h"
 
-namespace gradus {
+namespace gradus::bench {
 
 /// A model of the registry trained on random data of a fixed batch size.
 struct Workload {
@@ -24,9 +24,15 @@ const std::vector<Workload>& training_workloads();
 struct Step {
   std::function<void()> run;
   int64 parameters = 0;
+  double bytes = 0;  ///< an optimizer's: parameter, gradient and state read, parameter and state written
 };
-Step training_step(const Workload& workload);
+/// Forward, loss, backward and a step of `optimizer` (any of the registry; "": the workload's own). `batch` 0: the
+/// workload's own. Throws UsageError for an optimizer that needs what a model and a batch cannot give.
+Step training_step(const Workload& workload, const std::string& optimizer, int64 batch = 0);
 /// One step of an optimizer ("adam:lr=1e-3") on a matrix of 10,000,000 parameters with a random gradient.
 Step optimizer_step(const std::string& spec);
 
-}  // namespace gradus
+/// Throws UsageError for a spec that names no optimizer or is wrong, before anything is measured.
+void check_optimizer(const std::string& spec);
+
+}  // namespace gradus::bench

@@ -18,5 +18,6 @@ void add_model(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_grad_check(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 
 }  // namespace gradus

@@ -74,6 +74,7 @@ int run_program(int argc, const char* const* argv) {
   add_data(app, action);
   add_replay(app, action);
   add_grad_check(app, action);
+  add_bench(app, action);
   keep_extras(app);
   try {
     app.parse(argc, argv);

@@ -5,7 +5,7 @@ Needs the distribution's python3-torch and python3-numpy. No weights are stored:
 by the same integer hash (`hashed` here, tests/nn/hashed.h there), so only results are kept: logits, losses and,
 after three optimizer steps, the sum, the norm and a few elements of each tensor.
 
-The networks are written out here with the names and the maths of torchvision, timm and nanoGPT.
+The networks are those of torch_models.py.
 """
 import json
 import math
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from torch_models import CharLstm, Gpt, LeNet, ResNet, Vit
 
 torch.set_default_dtype(torch.float64)
 M32 = np.uint64(0xFFFFFFFF)
@@ -62,144 +64,6 @@ def digest(t):
     picks = integers((min(6, flat.numel()),), 7, flat.numel())
     return {"sum": flat.sum().item(), "norm": flat.norm().item(), "max": flat.abs().max().item(),
             "sample": [flat[i].item() for i in picks.tolist()]}
-
-
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, 32, 3), nn.Conv2d(32, 64, 3)
-        self.fc1, self.fc2 = nn.Linear(9216, 128), nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv2(F.relu(self.conv1(x)))), 2)
-        return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, inp, out, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inp, out, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out)
-        self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out)
-        self.downsample = None
-        if stride != 1 or inp != out:
-            self.downsample = nn.Sequential(nn.Conv2d(inp, out, 1, stride, bias=False), nn.BatchNorm2d(out))
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class ResNet(nn.Module):
-    def __init__(self, depth, width, classes):
-        super().__init__()
-        n = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        channels = width
-        for stage in range(3):
-            blocks = []
-            for i in range(n):
-                out = width * 2**stage
-                blocks.append(BasicBlock(channels, out, 2 if stage and i == 0 else 1))
-                channels = out
-            setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
-        self.fc = nn.Linear(channels, classes)
-
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.fc(self.layer3(self.layer2(self.layer1(x))).mean((2, 3)))
-
-
-class VitAttention(nn.Module):
-    def __init__(self, dim, heads):
-        super().__init__()
-        self.heads = heads
-        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-
-    def forward(self, x):
-        b, t, c = x.shape
-        q, k, v = self.qkv(x).reshape(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        w = (q @ k.transpose(-2, -1) * (c // self.heads) ** -0.5).softmax(-1)
-        return self.proj((w @ v).transpose(1, 2).reshape(b, t, c))
-
-
-class VitBlock(nn.Module):
-    def __init__(self, dim, heads):
-        super().__init__()
-        self.norm1, self.attn = nn.LayerNorm(dim, eps=1e-6), VitAttention(dim, heads)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = nn.ModuleDict({"fc1": nn.Linear(dim, 4 * dim), "fc2": nn.Linear(4 * dim, dim)})
-
-    def forward(self, x):
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
-
-
-class Vit(nn.Module):
-    def __init__(self, size, patch, dim, depth, heads, classes):
-        super().__init__()
-        self.pos_embed = nn.Parameter(torch.zeros(1, (size // patch) ** 2, dim))
-        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, dim, patch, patch)})
-        self.blocks = nn.Sequential(*[VitBlock(dim, heads) for _ in range(depth)])
-        self.norm, self.head = nn.LayerNorm(dim, eps=1e-6), nn.Linear(dim, classes)
-
-    def forward(self, x):
-        x = self.patch_embed["proj"](x).flatten(2).transpose(1, 2) + self.pos_embed
-        return self.head(self.norm(self.blocks(x)).mean(1))
-
-
-class GptAttention(nn.Module):
-    def __init__(self, dim, heads):
-        super().__init__()
-        self.heads = heads
-        self.c_attn, self.c_proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
-
-    def forward(self, x):
-        b, t, c = x.shape
-        q, k, v = (u.view(b, t, self.heads, c // self.heads).transpose(1, 2) for u in self.c_attn(x).split(c, dim=2))
-        w = q @ k.transpose(-2, -1) / math.sqrt(c // self.heads)
-        w = w.masked_fill(torch.tril(torch.ones(t, t)) == 0, float("-inf")).softmax(-1)
-        return self.c_proj((w @ v).transpose(1, 2).reshape(b, t, c))
-
-
-class GptBlock(nn.Module):
-    def __init__(self, dim, heads):
-        super().__init__()
-        self.ln_1, self.attn, self.ln_2 = nn.LayerNorm(dim), GptAttention(dim, heads), nn.LayerNorm(dim)
-        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(dim, 4 * dim), "c_proj": nn.Linear(4 * dim, dim)})
-
-    def forward(self, x):
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
-
-
-class Gpt(nn.Module):
-    def __init__(self, vocabulary, block, dim, layers, heads):
-        super().__init__()
-        self.transformer = nn.ModuleDict({
-            "wte": nn.Embedding(vocabulary, dim), "wpe": nn.Embedding(block, dim),
-            "h": nn.ModuleList([GptBlock(dim, heads) for _ in range(layers)]), "ln_f": nn.LayerNorm(dim)})
-        self.lm_head = nn.Linear(dim, vocabulary, bias=False)
-
-    def forward(self, ids):
-        t = self.transformer
-        x = t["wte"](ids) + t["wpe"](torch.arange(ids.shape[1]))
-        for block in t["h"]:
-            x = block(x)
-        return self.lm_head(t["ln_f"](x))
-
-
-class CharLstm(nn.Module):
-    def __init__(self, vocabulary, dim, hidden, layers):
-        super().__init__()
-        self.embed = nn.Embedding(vocabulary, dim)
-        self.lstm = nn.LSTM(dim, hidden, layers, batch_first=True)
-        self.head = nn.Linear(hidden, vocabulary)
-
-    def forward(self, ids):
-        return self.head(self.lstm(self.embed(ids))[0])
 
 
 def train(make, batches, optimizer, loss_of, gain):

@@ -1,0 +1,103 @@
+#include "apps/bench/bench.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/bench/workload.h"
+#include "core/error.h"
+
+using namespace gradus;
+
+namespace {
+
+std::vector<bench::Row> rows_of(const std::vector<std::string>& names, const bench::Options& options) {
+  std::vector<bench::Row> rows;
+  bench::run(names, options, [&](const bench::Row& row) { rows.push_back(row); });
+  return rows;
+}
+
+}  // namespace
+
+// Parameters and work of the six standard steps, counted by hand from their layers.
+TEST_CASE("bench: workloads are the standard ones") {
+  const struct {
+    const char* name;
+    int64 parameters, batch;
+    double mflop_a_sample;  // forward
+  } expected[] = {{"mlp", 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10, 128, 0.4695},
+                  {"lenet", 320 + 18496 + 9216 * 128 + 128 + 1290, 64, 24.0},
+                  {"resnet20", 272474 + (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64), 128, 81.6},
+                  {"vit", 0, 128, 165.7},
+                  {"gpt", 0, 12, 102.7},
+                  {"airbench", 0, 128, 236.0}};
+  REQUIRE(bench::training_workloads().size() == std::size(expected));
+  for (std::size_t i = 0; i < std::size(expected); ++i) {
+    const bench::Workload& w = bench::training_workloads()[i];
+    CAPTURE(w.name);
+    CHECK(w.name == std::string(expected[i].name));
+    CHECK(w.batch == expected[i].batch);
+    const double mflop = w.gflop * 1e3 / static_cast<double>(w.batch) / 3;
+    CHECK(mflop == doctest::Approx(expected[i].mflop_a_sample).epsilon(0.02));
+    if (expected[i].parameters) CHECK(bench::training_step(w, "", 2).parameters == expected[i].parameters);
+  }
+}
+
+TEST_CASE("bench: a row has the same keys whatever was measured") {
+  const auto rows = rows_of({"mlp"}, {.seconds = 1e-3, .batch = 4});
+  REQUIRE(rows.size() == 1);
+  const auto json = nlohmann::json::parse(bench::json_line(rows[0]));
+  CHECK(json["workload"] == "mlp");
+  CHECK(json["params"] == 235146);
+  CHECK(json["step_s"].get<double>() > 0);
+  CHECK(json["samples_per_s"].get<double>() == doctest::Approx(4 / json["step_s"].get<double>()));
+  CHECK(json["percent_of_peak"].get<double>() > 0);
+  CHECK(json["allocations_per_step"] == 0);
+  CHECK(json["peak_rss"].get<double>() > 1e6);
+  CHECK(json["threads"].get<int>() >= 1);
+  bench::Row bare{.workload = "stream", .part = "copy", .step_s = 0.5, .more = {{"gb_per_s", 2.0}}};
+  const auto other = nlohmann::json::parse(bench::json_line(bare));
+  for (const auto& [key, value] : json.items())
+    if (key != "page_faults_per_step") CHECK_MESSAGE(other.contains(key), key);
+  CHECK(other["gflops"].is_null());
+  CHECK(other["part"] == "copy");
+  CHECK(other["gb_per_s"] == 2.0);
+}
+
+TEST_CASE("bench: a step of every workload takes no memory from the system once it is warm") {
+  for (const bench::Workload& w : bench::training_workloads()) {
+    CAPTURE(w.name);
+    const auto rows = rows_of({w.name}, {.seconds = 1e-3, .batch = 2});
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].allocations_per_step == 0);
+  }
+}
+
+TEST_CASE("bench: another optimizer, one that evaluates the batch again too") {
+  const auto rows = rows_of({"mlp"}, {.seconds = 1e-3, .optimizer = "sam(sgd:lr=0.1)", .batch = 4});
+  CHECK(rows.at(0).step_s > 0);
+}
+
+TEST_CASE("bench: names that do not exist are refused before anything runs, with the nearest") {
+  int measured = 0;
+  const auto refused = [&](const std::vector<std::string>& names, const bench::Options& options,
+                           const char* part) {
+    try {
+      bench::run(names, options, [&](const bench::Row&) { ++measured; });
+      FAIL("not refused");
+    } catch (const UsageError& e) {
+      CHECK_MESSAGE(std::string(e.what()).find(part) != std::string::npos, e.what());
+    }
+  };
+  refused({"mlp", "resnet2"}, {}, "resnet20");
+  refused({"mlp", "optim:adm"}, {}, "adam");
+  refused({"mlp", "optim:adam:betaa1=0.5"}, {}, "beta1");
+  refused({"mlp"}, {.optimizer = "adamm"}, "adam");
+  CHECK(measured == 0);
+}
+
+TEST_CASE("bench: an optimizer's bytes are parameter, gradient and state, in and out") {
+  const double n = 1e7 * sizeof(real);
+  CHECK(bench::optimizer_step("sgd").bytes == 3 * n);
+  CHECK(bench::optimizer_step("adam").bytes == 7 * n);
+}
