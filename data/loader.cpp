@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/threads.h"
 
 namespace gradus {
 
@@ -17,6 +18,8 @@ Loader::Loader(DatasetPtr data, LoaderOptions options, DataPosition start_at)
   if (!options_.augment.empty() && data_->info().kind != DataKind::kImages)
     fail<UsageError>("data set {}: augmentation is for images, not for {}", data_->info().name,
                      kind_name(data_->info().kind));
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  prefetch_ = options_.prefetch.value_or(processors > threads() ? 2 : 0);
   seek(start_at);
 }
 
@@ -37,9 +40,9 @@ void Loader::seek(DataPosition p) {
 bool Loader::next(Batch& out) {
   out = Batch{};  // gives its memory back before more is asked for
   if (std::exchange(at_end_, false)) return false;
-  if (options_.prefetch < 1) {
+  if (prefetch_ < 1) {
     if (order_epoch_ != position_.epoch) order_ = order(position_.epoch), order_epoch_ = position_.epoch;
-    out = collate(order_, position_);
+    out = collate(order_, position_, true);
   } else {
     if (!worker_.joinable()) start();
     std::unique_lock lock(mutex_);
@@ -83,9 +86,9 @@ void Loader::work(DataPosition p) {
     for (int64 epoch = p.epoch;; ++epoch) {
       const std::vector<int64> examples = order(epoch);
       for (; p.epoch == epoch; p = after(p)) {
-        Batch batch = collate(examples, p);
+        Batch batch = collate(examples, p, false);
         std::unique_lock lock(mutex_);
-        room_.wait(lock, [&] { return stopping_ || static_cast<int64>(queue_.size()) < options_.prefetch; });
+        room_.wait(lock, [&] { return stopping_ || static_cast<int64>(queue_.size()) < prefetch_; });
         if (stopping_) return;
         queue_.push_back(std::move(batch));
         lock.unlock();
@@ -115,9 +118,9 @@ std::vector<int64> Loader::order(int64 epoch) const {
   return order;
 }
 
-Batch Loader::make(DataPosition p) const { return collate(order(p.epoch), p); }
+Batch Loader::make(DataPosition p) const { return collate(order(p.epoch), p, true); }
 
-Batch Loader::collate(const std::vector<int64>& order, DataPosition p) const {
+Batch Loader::collate(const std::vector<int64>& order, DataPosition p, bool share) const {
   const DatasetInfo& info = data_->info();
   const int64 begin = p.batch * options_.batch_size;
   const int64 n = std::min(options_.batch_size, static_cast<int64>(order.size()) - begin);
@@ -126,42 +129,67 @@ Batch Loader::collate(const std::vector<int64>& order, DataPosition p) const {
   batch.position = p;
   batch.index = IntTensor::from(
       {n}, std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(n)));
-  const int64* index = batch.index.data();
-
   if (info.kind == DataKind::kText) {
     batch.tokens = IntTensor({n, one});
     batch.y = IntTensor({n, one});
-    int64 *tokens = batch.tokens.mutable_data(), *next_tokens = batch.y.mutable_data();
-    for (int64 i = 0; i < n; ++i) data_->read_window(index[i], tokens + i * one, next_tokens + i * one);
-    return batch;
-  }
-
-  std::vector<int64> dims{n};
-  dims.insert(dims.end(), info.example.begin(), info.example.end());
-  batch.x = Tensor(Shape(dims));
-  real* x = batch.x.mutable_data();
-  if (info.kind == DataKind::kImages) {
-    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(one));
-    for (int64 i = 0; i < n; ++i) {
-      data_->read_pixels(index[i], pixels.data());
-      scale_.apply(pixels.data(), info.example, x + i * one);
-      if (!options_.augment.empty())
-        options_.augment.apply_example(x + i * one, {p.epoch, index[i], options_.seed, info});
-    }
   } else {
-    for (int64 i = 0; i < n; ++i) data_->read_reals(index[i], x + i * one);
+    std::vector<int64> dims{n};
+    dims.insert(dims.end(), info.example.begin(), info.example.end());
+    batch.x = Tensor(Shape(dims));
+    if (info.targets)
+      batch.targets = Tensor({n, info.targets});
+    else
+      batch.y = IntTensor({n});
   }
-  if (info.targets) {
-    batch.targets = Tensor({n, info.targets});
-    real* targets = batch.targets.mutable_data();
-    for (int64 i = 0; i < n; ++i) data_->read_targets(index[i], targets + i * info.targets);
+  const auto numbers = [](Tensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+  const auto integers = [](IntTensor& t) { return t.defined() ? t.mutable_data() : nullptr; };
+  const Target target{
+      p.epoch,          batch.index.data(), numbers(batch.x), numbers(batch.targets), integers(batch.tokens),
+      integers(batch.y)};
+  if (!share) {
+    read(target, 0, n);
   } else {
-    batch.y = IntTensor({n});
-    int64* y = batch.y.mutable_data();
-    for (int64 i = 0; i < n; ++i) y[i] = data_->label(index[i]);
+    // What reading throws may not leave the parallel loop: the error of the first part that has one does.
+    std::mutex mutex;
+    std::exception_ptr error;
+    int64 at = n;
+    parallel_for(n, std::max<int64>(1, kParallelGrain / std::max<int64>(1, one)), [&](int64 from, int64 to) {
+      try {
+        read(target, from, to);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (from < at) at = from, error = std::current_exception();
+      }
+    });
+    if (error) std::rethrow_exception(error);
   }
   if (!options_.augment.empty()) options_.augment.apply_batch(batch, options_.seed, info);
   return batch;
+}
+
+void Loader::read(const Target& to, int64 begin, int64 end) const {
+  const DatasetInfo& info = data_->info();
+  const int64 one = info.example.numel();
+  if (info.kind == DataKind::kText) {
+    for (int64 i = begin; i < end; ++i) data_->read_window(to.index[i], to.tokens + i * one, to.y + i * one);
+    return;
+  }
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(info.kind == DataKind::kImages ? one : 0));
+  for (int64 i = begin; i < end; ++i) {
+    const int64 example = to.index[i];
+    if (info.kind == DataKind::kImages) {
+      data_->read_pixels(example, pixels.data());
+      scale_.apply(pixels.data(), info.example, to.x + i * one);
+      if (!options_.augment.empty())
+        options_.augment.apply_example(to.x + i * one, {to.epoch, example, options_.seed, info});
+    } else {
+      data_->read_reals(example, to.x + i * one);
+    }
+    if (to.targets)
+      data_->read_targets(example, to.targets + i * info.targets);
+    else
+      to.y[i] = data_->label(example);
+  }
 }
 
 }  // namespace gradus

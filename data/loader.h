@@ -1,4 +1,5 @@
-// Loader: the stream of batches of a data set, shuffled anew each epoch and prepared on a thread of its own.
+// Loader: the stream of batches of a data set, shuffled anew each epoch; prepared on a thread of its own where there is a
+// processor for it, else by all threads between two steps.
 //
 //   Loader loader(data.train, {.batch_size = 64, .shuffle = true, .seed = 0});
 //   for (int64 epoch = 0; epoch < epochs; ++epoch)
@@ -12,6 +13,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "data/augment.h"
@@ -25,7 +27,10 @@ struct LoaderOptions {
   bool shuffle = false;    ///< text: windows from random positions; else examples (windows) in order
   bool drop_last = false;  ///< leave out the last batch of an epoch where it is smaller
   std::uint64_t seed = 0;  ///< of the order and of the augmentation
-  int64 prefetch = 2;      ///< batches prepared ahead on a thread; 0: none, no thread
+  /// Batches prepared ahead on a thread of its own; 0: none, no thread. By default two if the process has more
+  /// processors than threads(), else none: a thread without a processor of its own takes its time from one of
+  /// those that train, and the others wait for that one.
+  std::optional<int64> prefetch{};
   Augmentation augment{};  ///< applied to normalised examples
 };
 
@@ -55,7 +60,17 @@ class Loader {
 
  private:
   std::vector<int64> order(int64 epoch) const;
-  Batch collate(const std::vector<int64>& order, DataPosition position) const;
+  /// `share`: by all threads.
+  Batch collate(const std::vector<int64>& order, DataPosition position, bool share) const;
+  /// Where the examples of a batch go; what it has none of is null.
+  struct Target {
+    int64 epoch;
+    const int64* index;
+    real *x, *targets;
+    int64 *tokens, *y;
+  };
+  /// Fills in the examples begin..end-1.
+  void read(const Target& to, int64 begin, int64 end) const;
   DataPosition after(DataPosition p) const;
   void start();
   void stop();
@@ -64,6 +79,7 @@ class Loader {
   DatasetPtr data_;
   LoaderOptions options_;
   PixelScale scale_;
+  int64 prefetch_ = 0;
   int64 batches_ = 0;
   DataPosition position_;
   bool at_end_ = false;  // the epoch's end is to be reported before the next batch

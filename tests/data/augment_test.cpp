@@ -156,8 +156,11 @@ TEST_CASE("augment: through the loader, the same with and without a thread, and 
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels.data()[i] = static_cast<std::uint8_t>(i * 7);
   const auto data =
       std::make_shared<ImageSet>(info_of(1, 4, 4), std::move(pixels), std::vector<std::uint8_t>(64, 1));
-  const LoaderOptions options{
-      .batch_size = 8, .shuffle = true, .seed = 2, .augment = parse_augmentation("pad-crop,flip,mixup")};
+  const LoaderOptions options{.batch_size = 8,
+                              .shuffle = true,
+                              .seed = 2,
+                              .prefetch = 2,
+                              .augment = parse_augmentation("pad-crop,flip,mixup")};
   Loader threaded(data, options);
   LoaderOptions plain = options;
   plain.prefetch = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/threads.h"
 #include "data/images.h"
 #include "data/registry.h"
 
@@ -133,4 +134,42 @@ TEST_CASE("registry: names, options and views") {
   CHECK(data.train->size() == 30);
   CHECK(data.test->size() == 20);
   CHECK(data.train->label(13) == 3);
+}
+
+TEST_CASE(
+    "loader: batches that all threads make are those of one, and the first bad example is the one named") {
+  const int before = threads();
+  const DatasetPtr data = open_data("digits:train=300,test=10").train;
+  LoaderOptions options{.batch_size = 150, .shuffle = true, .seed = 5, .prefetch = 0};
+  options.augment = parse_augmentation("pad-crop,mixup");
+  std::vector<Batch> made;
+  for (int n : {1, 2, 3}) {
+    set_threads(n);
+    Loader loader(data, options);
+    Batch b;
+    REQUIRE(loader.next(b));
+    made.push_back(std::move(b));
+    CHECK(made.back().x.values() == made[0].x.values());
+    CHECK(made.back().y.values() == made[0].y.values());
+    CHECK(made.back().targets.values() == made[0].targets.values());
+  }
+  // Large images, so that the batch is shared out; two thirds of the examples are bad.
+  class Broken : public Dataset {
+   public:
+    Broken()
+        : Dataset({.name = "broken", .example = {1, 128, 128}, .classes = 2, .mean = {0.5}, .std = {0.5}}) {}
+    int64 size() const override { return 9; }
+    int64 label(int64) const override { return 0; }
+    void read_pixels(int64 i, std::uint8_t* out) const override {
+      if (i >= 3) fail<DataError>("example {} is bad", i);
+      std::fill_n(out, 128 * 128, std::uint8_t{0});
+    }
+  };
+  for (int n : {1, 3}) {
+    set_threads(n);
+    Loader loader(std::make_shared<Broken>(), {.batch_size = 9, .prefetch = 0});
+    Batch b;
+    CHECK_THROWS_WITH_AS(loader.next(b), "example 3 is bad", DataError);
+  }
+  set_threads(before);
 }
