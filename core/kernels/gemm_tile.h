@@ -27,6 +27,11 @@ inline void gemm_tile(const real* a, int64 step, const real* panel, int64 k, rea
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sum[r][v] = Lanes{};
+      // C comes last and may be far away: call for it now.
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + r * ldc + v * kLanes, 1);
   const real* base[kBases];
 #pragma GCC unroll 12
   for (int g = 0; g < kBases; ++g)
