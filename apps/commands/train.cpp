@@ -6,6 +6,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/train/interrupt.h"
 #include "apps/train/trainer.h"
 #include "core/json_file.h"
 #include "core/threads.h"
@@ -86,6 +87,7 @@ int train(const Call& call, const OptionList& given) {
   // Recorded, because results are the same bytes only for the same number of threads.
   config.threads = threads();
   check_save_path(config.save);
+  const InterruptScope signals;  // from before the run directory is made, so that what is there can be resumed
   Trainer trainer(config);
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);

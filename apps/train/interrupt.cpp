@@ -6,6 +6,7 @@ namespace gradus {
 namespace {
 
 volatile std::sig_atomic_t signalled = 0;
+int scopes = 0;
 
 extern "C" void note_signal(int) { signalled = 1; }
 
@@ -19,12 +20,14 @@ void install(int signal) {
 }  // namespace
 
 InterruptScope::InterruptScope() {
+  if (scopes++ > 0) return;
   signalled = 0;
   install(SIGINT);
   install(SIGTERM);
 }
 
 InterruptScope::~InterruptScope() {
+  if (--scopes > 0) return;
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }
