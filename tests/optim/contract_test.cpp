@@ -2,6 +2,7 @@
 #include "core/rng.h"
 #include "core/threads.h"
 #include "tests/optim/probe.h"
+#include "tests/selected.h"
 
 using namespace gradus;
 using namespace gradus::testing;
@@ -122,7 +123,7 @@ bool has_own_tests(const std::string& name) {
 template <class Check>
 void for_every_optimizer(const Check& check) {
   for (const OptimizerEntry& entry : optimizers()) {
-    if (has_own_tests(entry.text.name)) continue;
+    if (has_own_tests(entry.text.name) || !tests::selected(entry.text.name)) continue;
     CAPTURE(entry.text.name);
     check(entry);
   }
