@@ -7,12 +7,6 @@ using namespace gradus::testing;
 
 namespace {
 
-// Moves of one step from the weights before it.
-Values moves(const std::vector<Values>& w, size_t step, const Values& start = kW0) {
-  Values d = w[step];
-  for (size_t i = 0; i < d.size(); ++i) d[i] -= step ? w[step - 1][i] : start[i];
-  return d;
-}
 void check_same(const std::vector<Values>& a, const std::vector<Values>& b, double in_double = 1e-12,
                 double in_float = 1e-6) {
   REQUIRE(a.size() == b.size());

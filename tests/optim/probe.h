@@ -59,6 +59,13 @@ inline std::vector<Values> run_matrix(const std::string& spec, const std::vector
   return run(spec, gradients, start, shape);
 }
 
+/// Moves of step `step` (0, 1, ...) from the weights before it.
+inline Values moves(const std::vector<Values>& w, size_t step, const Values& start = kW0) {
+  Values d = w[step];
+  for (size_t i = 0; i < d.size(); ++i) d[i] -= step ? w[step - 1][i] : start[i];
+  return d;
+}
+
 /// Largest |a-b|.
 inline double distance(const Values& a, const Values& b) {
   REQUIRE(a.size() == b.size());
