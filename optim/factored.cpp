@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "optim/sums.h"
+
 namespace gradus {
 namespace {
 
@@ -29,6 +31,17 @@ RootFactors update_factors(State& s, const char* r, const char* c, const Margins
   const auto values = row.span();
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   return {inverse_roots(row, mean), inverse_roots(col, 1)};
+}
+
+double sum_of_scaled_squares(const Tensor& g, int64 rows, int64 cols, const RootFactors& root) {
+  std::vector<double> sums(static_cast<size_t>(rows));
+  for_each_row(rows, cols, [&](int64 i) {
+    const real r = root.row[static_cast<size_t>(i)];
+    sums[static_cast<size_t>(i)] = elements_with_sums<1>(
+        cols, [=](real x, real c, double& term) { term = static_cast<double>(square(x * r * c)); },
+        g.data() + i * cols, root.col.data())[0];
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 }  // namespace gradus

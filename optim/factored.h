@@ -15,10 +15,10 @@ namespace gradus {
 struct Margins {
   std::vector<double> row, col;  ///< (rows), (cols)
 };
-/// The margins of value(row, i), i the flat index; value is called once an element. Independent of the number
-/// of threads.
-template <class Value>
-Margins margins(int64 rows, int64 cols, const Value& value);
+/// The margins of the matrix whose row i is what write_row(i, to) puts into to[0..cols-1]; called once a row, on any
+/// thread. Independent of the number of threads.
+template <class WriteRow>
+Margins margins(int64 rows, int64 cols, const WriteRow& write_row);
 
 /// 1/sqrt(V) as an outer product: row[i]*col[j] = 1/sqrt(R_i C_j / mean(R)). Taken apart so that products of
 /// small numbers do not underflow.
@@ -29,23 +29,31 @@ struct RootFactors {
 /// root factors of the moved means.
 RootFactors update_factors(State& s, const char* r, const char* c, const Margins& m, double beta);
 
+/// Sum of (g_ij*row[i]*col[j])^2.
+double sum_of_scaled_squares(const Tensor& g, int64 rows, int64 cols, const RootFactors& root);
+
+/// 1/max(1, RMS/threshold) of an update of n elements with this sum of squares.
+inline double rms_clip(double sum_of_squares, int64 n, double threshold) {
+  return 1 / std::max(1.0, std::sqrt(sum_of_squares / static_cast<double>(n)) / threshold);
+}
+
 // ---- template implementation
 
-template <class Value>
-Margins margins(int64 rows, int64 cols, const Value& value) {
+template <class WriteRow>
+Margins margins(int64 rows, int64 cols, const WriteRow& write_row) {
   constexpr int64 kRows = 32;  // rows of a chunk: partial column sums are added chunk after chunk
   const int64 chunks = (rows + kRows - 1) / kRows;
   const auto width = static_cast<size_t>(cols);
   Margins out{std::vector<double>(static_cast<size_t>(rows)), std::vector<double>(width)};
   std::vector<double> partial(static_cast<size_t>(chunks) * width);
   for_each_row(chunks, kRows * cols, [&](int64 chunk) {
+    std::vector<real> x(width);
     double* col = partial.data() + static_cast<size_t>(chunk) * width;
     for (int64 i = chunk * kRows; i < std::min(rows, (chunk + 1) * kRows); ++i) {
-      for (int64 j = 0; j < cols; ++j) {
-        const double x = value(i, i * cols + j);
-        out.row[static_cast<size_t>(i)] += x;
-        col[j] += x;
-      }
+      write_row(i, x.data());
+      out.row[static_cast<size_t>(i)] = sum_of(
+          cols, [](real y) { return static_cast<double>(y); }, std::as_const(x).data());
+      for (size_t j = 0; j < width; ++j) col[j] += static_cast<double>(x[j]);
     }
   });
   for (int64 chunk = 0; chunk < chunks; ++chunk)

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "optim/elements.h"
 #include "optim/state.h"
 
 namespace gradus {
@@ -13,15 +14,18 @@ class Ring {
  public:
   Ring(State& s, int64 capacity) : s_(s), capacity_(capacity) {}
   void push(const Tensor& x) {
-    slot(pushed()).copy_from(x);
+    for_each_element(slot(pushed()), x, [](real& to, real from) { to = from; });
     s_.scalar("ring.pushed") += 1;
   }
   bool full() { return pushed() >= capacity_; }
   /// The i-th of the tensors held, oldest first; the ring must be full.
   const Tensor& operator[](int64 i) { return slot(pushed() + i); }
+  /// The i-th newest.
+  const Tensor& newest(int64 i) { return slot(pushed() - 1 - i); }
+  /// Tensors that ever came.
+  int64 pushed() { return static_cast<int64>(s_.scalar("ring.pushed")); }
 
  private:
-  int64 pushed() { return static_cast<int64>(s_.scalar("ring.pushed")); }
   Tensor& slot(int64 i) { return s_(fmt::format("ring.{}", i % capacity_)); }
 
   State& s_;

@@ -1,6 +1,5 @@
 // AdaBelief.
-// Paper: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, "AdaBelief Optimizer: Adapting
-// Stepsizes by
+// Paper: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, "AdaBelief Optimizer: Adapting Stepsizes by
 //        the Belief in Observed Gradients", NeurIPS 2020, arXiv 2010.07468, Algorithm 2.
 //   w <- w - lr*weight_decay*w  (fixed_decay: without lr), or not decoupled: g <- g + weight_decay*w
 //   m = beta1*m + (1-beta1)*g

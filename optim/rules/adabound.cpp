@@ -1,11 +1,13 @@
 // AdaBound, with AMSBound and AdaBoundW.
 // Paper: Luo, Xiong, Liu, Sun, "Adaptive Gradient Methods with Dynamic Bound of Learning Rate", ICLR 2019,
 //        arXiv 1902.09843.
-//   g <- g + weight_decay*w                        (AdaBoundW instead: w <- w - weight_decay*w_old at the
-//   end, without lr) m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2;  amsbound: vmax = max(vmax, v),
-//   in place of v below f = final_lr * scale of the schedule lower = f*(1 - 1/(gamma*t + 1)),  upper = f*(1 +
-//   1/(gamma*t)) eta = min(max( lr*sqrt(1-beta2^t)/(1-beta1^t) / (sqrt(v) + eps), lower), upper) w <- w -
-//   eta*m
+//   g <- g + weight_decay*w
+//   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2           amsbound: vmax = max(vmax, v), in place of v below
+//   f = final_lr * scale of the schedule
+//   lower = f*(1 - 1/(gamma*t + 1)),  upper = f*(1 + 1/(gamma*t))
+//   eta = min(max( lr*sqrt(1-beta2^t)/(1-beta1^t) / (sqrt(v) + eps), lower), upper)
+//   w <- w - eta*m
+//   adaboundw: no decay in g; w <- w - eta*m - weight_decay*w, without lr
 // The paper's listing has eta/sqrt(t) (for its regret proof) and no bias correction; its experiments and
 // code, and we, have no 1/sqrt(t) and correct the bias inside the bounds.
 #include "optim/rules/rules.h"
@@ -85,8 +87,8 @@ struct AdaBoundW {
   }
 };
 
-constexpr const char* kPaper = "Luo, Xiong, Liu, Sun, ICLR 2019, arXiv 1902.09843";
-constexpr const char* kEquations =
+constexpr const char* kAdaBoundPaper = "Luo, Xiong, Liu, Sun, ICLR 2019, arXiv 1902.09843";
+constexpr const char* kAdaBoundEquations =
     "g = g + weight_decay*w          (adaboundw: w = w - weight_decay*w_old at the end)\n"
     "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2;  amsbound: vmax = max(vmax, v)\n"
     "lower = final_lr*(1 - 1/(gamma*t+1)),  upper = final_lr*(1 + 1/(gamma*t))   (both times the schedule)\n"
@@ -96,14 +98,15 @@ constexpr const char* kEquations =
 }  // namespace
 
 OptimizerEntry adabound() {
-  return rule_entry<AdaBound>({"adabound", "Adam whose step sizes close in on SGD's", kPaper, kEquations});
+  return rule_entry<AdaBound>(
+      {"adabound", "Adam whose step sizes close in on SGD's", kAdaBoundPaper, kAdaBoundEquations});
 }
 OptimizerEntry amsbound() {
-  return rule_entry<AmsBound>({"amsbound", "AdaBound on AMSGrad", kPaper, kEquations});
+  return rule_entry<AmsBound>({"amsbound", "AdaBound on AMSGrad", kAdaBoundPaper, kAdaBoundEquations});
 }
 OptimizerEntry adaboundw() {
   return rule_entry<AdaBoundW>(
-      {"adaboundw", "AdaBound with decay of the weights, without lr", kPaper, kEquations});
+      {"adaboundw", "AdaBound with decay of the weights, without lr", kAdaBoundPaper, kAdaBoundEquations});
 }
 
 }  // namespace gradus::rules

@@ -10,10 +10,9 @@
 //   step = alpha*u, or with beta1: m = beta1*m + (1-beta1)*alpha*u, step = m
 //   w <- w - weight_decay*alpha*w - step
 // Matrices are tensors of rank 2, as in the authors' code; with factor_conv also kernels as (out, rest).
-#include <numeric>
-
 #include "optim/factored.h"
 #include "optim/rules/rules.h"
+#include "optim/sums.h"
 #include "optim/vocabulary.h"
 
 namespace gradus::rules {
@@ -56,58 +55,52 @@ struct Adafactor {
   }
 
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    if (p.data.numel() == 0) return;
+    const int64 n = p.data.numel(), rows = p.rows(), cols = p.cols();
+    if (n == 0) return;
     const double alpha = step_size(p, o, k), b = 1 - std::pow(static_cast<double>(k.t), -o.decay_rate);
-    const real keep = real(1 - o.weight_decay * alpha), b1 = real(o.beta1.value_or(0));
-    // factor(sum of u^2) is what turns u into the clipped step.
-    const auto factor = [&](double sum) {
-      const double rms = std::sqrt(sum / static_cast<double>(p.data.numel()));
-      return real(alpha / std::max(1.0, rms / o.clip_threshold) * (1 - o.beta1.value_or(0)));
+    const real eps1 = real(o.eps1), keep = real(1 - o.weight_decay * alpha);
+    // beta1: the step is the mean of alpha*u; without it, mean and step are one.
+    const real b1 = real(o.beta1.value_or(0)), share = real(alpha * (1 - o.beta1.value_or(0)));
+    const auto move = [=](real& w, real u, real& m) {
+      m = b1 * m + share * u;
+      w = keep * w - m;
     };
-    Tensor none;
-    Tensor& m = o.beta1 ? s("m") : none;
-    const auto move = [=](real& w, real step, real* mean) {
-      if (mean) step = *mean = b1 * *mean + step;
-      w = keep * w - step;
-    };
+    const real* g = p.grad.data();
     if (p.data.rank() == 2 || (o.factor_conv && p.is_matrix())) {
-      const int64 rows = p.rows(), cols = p.cols();
-      const real* g = p.grad.data();
-      const Margins squares =
-          margins(rows, cols, [&](int64, int64 i) { return double(g[i]) * double(g[i]) + o.eps1; });
-      const RootFactors root = update_factors(s, "r", "c", squares, b);
-      const real* c = root.col.data();
-      std::vector<double> sums(static_cast<size_t>(rows));
-      for_each_row(rows, cols, [&](int64 i) {
-        const real r = root.row[static_cast<size_t>(i)];
-        sums[static_cast<size_t>(i)] = sum_of(
-            cols, [=](real x, real y) { return double(square(x * r * y)); }, g + i * cols, c);
+      const Margins squares = margins(rows, cols, [&](int64 i, real* to) {
+        elements(
+            cols, [=](real& x, real y) { x = y * y + eps1; }, to, g + i * cols);
       });
-      const real scale = factor(std::accumulate(sums.begin(), sums.end(), 0.0));
-      real* w = p.data.mutable_data();
-      real* mean = m ? m.mutable_data() : nullptr;
+      const RootFactors root = update_factors(s, "r", "c", squares, b);
+      const double clip = rms_clip(sum_of_scaled_squares(p.grad, rows, cols, root), n, o.clip_threshold);
+      real *w = p.data.mutable_data(), *m = o.beta1 ? s("m").mutable_data() : nullptr;
       for_each_row(rows, cols, [&](int64 i) {
-        const real r = scale * root.row[static_cast<size_t>(i)];
-        if (mean)
-          elements(
-              cols, [=](real& x, real y, real z, real& n) { move(x, y * r * z, &n); }, w + i * cols,
-              g + i * cols, c, mean + i * cols);
-        else
-          elements(
-              cols, [=](real& x, real y, real z) { move(x, y * r * z, nullptr); }, w + i * cols, g + i * cols,
-              c);
+        const auto step = [=, r = real(clip) * root.row[static_cast<size_t>(i)]](
+                              real& x, real y, real c, real& mean) { move(x, y * r * c, mean); };
+        const auto plain = [=](real& x, real y, real c) {
+          real mean = 0;
+          step(x, y, c, mean);
+        };
+        const int64 at = i * cols;
+        m ? elements(cols, step, w + at, g + at, root.col.data(), m + at)
+          : elements(cols, plain, w + at, g + at, root.col.data());
       });
     } else {
-      const real eps1 = real(o.eps1);
-      for_each_element(p.grad, s("v"), [=, mean = Ema(b)](real g, real& v) { v = mean(v, g * g + eps1); });
-      const real scale = factor(
-          sum_elements(p.grad, s("v"), [](real g, real v) { return double(square(g / std::sqrt(v))); }));
+      const auto [sum] =
+          for_each_with_sums<1>(p.grad, s("v"), [=, mean = Ema(b)](real y, real& v, double& term) {
+            v = mean(v, y * y + eps1);
+            term = double(square(y / std::sqrt(v)));
+          });
+      const auto step = [=, c = real(rms_clip(sum, n, o.clip_threshold))](real& w, real y, real v, real& m) {
+        move(w, c * y / std::sqrt(v), m);
+      };
       if (o.beta1)
-        for_each_element(p.data, p.grad, std::as_const(s("v")), m,
-                         [=](real& w, real g, real v, real& n) { move(w, scale * g / std::sqrt(v), &n); });
+        for_each_element(p.data, p.grad, std::as_const(s("v")), s("m"), step);
       else
-        for_each_element(p.data, p.grad, std::as_const(s("v")),
-                         [=](real& w, real g, real v) { move(w, scale * g / std::sqrt(v), nullptr); });
+        for_each_element(p.data, p.grad, std::as_const(s("v")), [=](real& w, real y, real v) {
+          real mean = 0;
+          step(w, y, v, mean);
+        });
     }
   }
 };

@@ -87,7 +87,7 @@ struct AmsGrad {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
 };
 
-constexpr const char* kEquations =
+constexpr const char* kAdamEquations =
     "g = g + weight_decay*w          decoupled: w = w - lr*weight_decay*w\n"
     "m = beta1*m + (1-beta1)*g\n"
     "v = beta2*v + (1-beta2)*g^2     amsgrad: vmax = max(vmax, v), in place of v below\n"
@@ -98,15 +98,15 @@ constexpr const char* kEquations =
 
 OptimizerEntry adam() {
   return rule_entry<Adam>({"adam", "bias-corrected mean over root mean square of the gradient",
-                           "Kingma, Ba, ICLR 2015, arXiv 1412.6980", kEquations});
+                           "Kingma, Ba, ICLR 2015, arXiv 1412.6980", kAdamEquations});
 }
 OptimizerEntry adamw() {
   return rule_entry<AdamW>({"adamw", "Adam with decoupled weight decay",
-                            "Loshchilov, Hutter, ICLR 2019, arXiv 1711.05101", kEquations});
+                            "Loshchilov, Hutter, ICLR 2019, arXiv 1711.05101", kAdamEquations});
 }
 OptimizerEntry amsgrad() {
   return rule_entry<AmsGrad>({"amsgrad", "Adam whose second moment never falls",
-                              "Reddi, Kale, Kumar, ICLR 2018, arXiv 1904.09237", kEquations});
+                              "Reddi, Kale, Kumar, ICLR 2018, arXiv 1904.09237", kAdamEquations});
 }
 
 }  // namespace gradus::rules

@@ -1,8 +1,6 @@
 // Adam with critical momenta.
-// Paper: Malviya, Mordido, Baratin, Babanezhad Harikandeh, Huang, Lacoste-Julien, Pascanu, Chandar,
-// "Promoting
-//        Exploration in Memory-Augmented Adam using Critical Momenta", TMLR 2024, arXiv 2307.09638,
-//        Algorithm 1.
+// Paper: Malviya, Mordido, Baratin, Babanezhad Harikandeh, Huang, Lacoste-Julien, Pascanu, Chandar, "Promoting
+//        Exploration in Memory-Augmented Adam using Critical Momenta", TMLR 2024, arXiv 2307.09638, Algorithm 1.
 //   key = ||g||, synced: the sum of ||g|| over the tensors of the group
 //   w <- w - lr*weight_decay*w
 //   buffer empty: u = 0, the buffer takes (key, g)

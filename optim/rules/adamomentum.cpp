@@ -1,6 +1,5 @@
 // AdaMomentum (AdaM3).
-// Paper: Wang, Kang, Qin, Wang, Xu, Zhang, Fu, "Rethinking Adam: A Twofold Exponential Moving Average
-// Approach",
+// Paper: Wang, Kang, Qin, Wang, Xu, Zhang, Fu, "Rethinking Adam: A Twofold Exponential Moving Average Approach",
 //        2021, arXiv 2106.11514.
 //   w <- w - lr*weight_decay*w  (fixed_decay: without lr), or not decoupled: g <- g + weight_decay*w
 //   m = beta1*m + (1-beta1)*g

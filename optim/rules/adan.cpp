@@ -1,6 +1,5 @@
 // Adan.
-// Paper: Xie, Zhou, Li, Lin, Yan, "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep
-// Models",
+// Paper: Xie, Zhou, Li, Lin, Yan, "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models",
 //        IEEE TPAMI 2024, arXiv 2208.06677, Algorithm 1. Betas are decay rates, as in the authors' code (the
 //        paper's are 1 minus these), and so are the bias corrections.
 //   max_grad_norm > 0: all g <- g * min(1, max_grad_norm/(norm over all parameters + eps))
@@ -47,8 +46,8 @@ struct Adan {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k, double norm) {
     const double lr = o.lr * k.lr_scale;
     const int64 t = o.restart_every > 0 ? (k.t - 1) % o.restart_every + 1 : k.t;
-    const bool start = t == 1;
-    if (start)
+    const real changed = real(t > 1);  // 0 at the start, when there is no gradient to compare with
+    if (t == 1)
       for (const char* slot : {"m", "d", "n"}) s(slot).fill(0);
     const real clip = real(o.max_grad_norm > 0 ? std::min(1.0, o.max_grad_norm / (norm + o.eps)) : 1.0);
     const real of_m = real(lr / bias_correction(o.beta1, t)),
@@ -60,7 +59,7 @@ struct Adan {
     for_each_element(p.data, p.grad, s("m"), s("d"), s("n"), s("g_prev"),
                      [=](real& w, real g, real& m, real& d, real& n, real& prev) {
                        g *= clip;
-                       const real diff = start ? real(0) : g - prev;
+                       const real diff = changed * (g - prev);
                        prev = g;
                        m = first(m, g);
                        d = second(d, diff);

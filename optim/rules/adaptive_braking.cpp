@@ -1,10 +1,8 @@
 // Adaptive braking on SGD with momentum (AB-SGDM); around other rules: braking(RULE).
-// Paper: Venigalla, Kosson, Chiley, Koster, "Adaptive Braking for Mitigating Gradient Delay", ICML 2020
-// workshop,
+// Paper: Venigalla, Kosson, Chiley, Koster, "Adaptive Braking for Mitigating Gradient Delay", ICML 2020 workshop,
 //        arXiv 2007.01397.
 //   g <- g + weight_decay*w
-//   for every block b (scope filter: an output row of a tensor of rank >= 2, else the tensor; tensor;
-//   global):
+//   for every block b (scope filter: an output row of a tensor of rank >= 2, else the tensor; tensor; global):
 //     alpha_b = 1 - rho*cos(g_b, v_b),   cos = <g_b, v_b>/max(||g_b||*||v_b||, eps)
 //     v_b = momentum*v_b + alpha_b*g_b
 //   w <- w - lr*v

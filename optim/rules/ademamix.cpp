@@ -1,6 +1,5 @@
 // AdEMAMix.
-// Paper: Pagliardini, Ablin, Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", 2024, arXiv
-// 2409.03137,
+// Paper: Pagliardini, Ablin, Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", 2024, arXiv 2409.03137,
 //        Algorithm 1 and its schedulers.
 //   alpha_t = alpha * min(1, t/alpha_warmup)
 //   beta3_t = beta3 from t = beta3_warmup on; before, linear in half-life from beta1's to beta3's:

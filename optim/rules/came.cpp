@@ -1,20 +1,18 @@
 // CAME.
-// Paper: Luo, Ren, Zheng, Jiang, Jiang, You, "CAME: Confidence-guided Adaptive Memory Efficient
-// Optimization",
+// Paper: Luo, Ren, Zheng, Jiang, Jiang, You, "CAME: Confidence-guided Adaptive Memory Efficient Optimization",
 //        ACL 2023, arXiv 2307.02047, Algorithm 2.
 //   matrices: R, C <- beta2*(R, C) + (1-beta2)*(row, column) means of (g^2 + eps1);  V_ij = R_i*C_j/mean(R)
 //   vectors:  V = beta2*V + (1-beta2)*(g^2 + eps1)
 //   u = g/sqrt(V);   u <- u/max(1, RMS(u)/clip_threshold)
 //   m = beta1*m + (1-beta1)*u
-//   matrices: Q, D <- beta3*(Q, D) + (1-beta3)*(row, column) means of ((u - m)^2 + eps2);  S_ij =
-//   Q_i*D_j/mean(Q)
-//             step = m/sqrt(S);     vectors: step = m
+//   matrices: Q, D <- beta3*(Q, D) + (1-beta3)*(row, column) means of ((u - m)^2 + eps2)
+//             S_ij = Q_i*D_j/mean(Q);   step = m/sqrt(S)
+//   vectors:  step = m
 //   w <- w - lr*weight_decay*w - lr*step                        (no bias correction anywhere)
 // Tensors of higher rank are matrices (out, rest); the authors' code factors their last two axes.
-#include <numeric>
-
 #include "optim/factored.h"
 #include "optim/rules/rules.h"
+#include "optim/sums.h"
 #include "optim/vocabulary.h"
 
 namespace gradus::rules {
@@ -37,10 +35,6 @@ struct Came {
   };
 
   static constexpr bool kDecoupled = true;
-  static double clip(double sum, const Param& p, const Options& o) {
-    return 1 / std::max(1.0, std::sqrt(sum / static_cast<double>(p.data.numel())) / o.clip_threshold);
-  }
-
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     if (p.data.numel() == 0) return;
     p.is_matrix() ? matrix(p, s, o, o.lr * k.lr_scale) : vector(p, s, o, o.lr * k.lr_scale);
@@ -49,30 +43,27 @@ struct Came {
   static void matrix(Param& p, State& s, const Options& o, double lr) {
     const int64 rows = p.rows(), cols = p.cols();
     const real* g = p.grad.data();
-    const RootFactors v = update_factors(
-        s, "r", "c",
-        margins(rows, cols, [&](int64, int64 i) { return double(g[i]) * double(g[i]) + o.eps1; }), o.beta2);
-    std::vector<double> sums(static_cast<size_t>(rows));
-    for_each_row(rows, cols, [&](int64 i) {
-      const real r = v.row[static_cast<size_t>(i)];
-      sums[static_cast<size_t>(i)] = sum_of(
-          cols, [=](real x, real c) { return double(square(x * r * c)); }, g + i * cols, v.col.data());
+    const Margins squares = margins(rows, cols, [&, eps1 = real(o.eps1)](int64 i, real* to) {
+      elements(
+          cols, [=](real& x, real y) { x = y * y + eps1; }, to, g + i * cols);
     });
-    const real shrink = real(clip(std::accumulate(sums.begin(), sums.end(), 0.0), p, o));
+    const RootFactors v = update_factors(s, "r", "c", squares, o.beta2);
+    const double clip =
+        rms_clip(sum_of_scaled_squares(p.grad, rows, cols, v), p.data.numel(), o.clip_threshold);
     real* m = s("m").mutable_data();
-    const Ema mean(o.beta1);
-    const RootFactors q = update_factors(s, "q", "d",
-                                         margins(rows, cols,
-                                                 [&](int64 row, int64 i) {
-                                                   const real u = shrink * g[i] *
-                                                                  v.row[static_cast<size_t>(row)] *
-                                                                  v.col[static_cast<size_t>(i - row * cols)];
-                                                   m[i] = mean(m[i], u);
-                                                   return double(square(u - m[i])) + o.eps2;
-                                                 }),
-                                         o.beta3);
+    const Margins deviations =
+        margins(rows, cols, [&, mean = Ema(o.beta1), eps2 = real(o.eps2)](int64 i, real* to) {
+          const auto deviate = [=, r = real(clip) * v.row[static_cast<size_t>(i)]](real& x, real y, real& n,
+                                                                                   real c) {
+            const real u = y * r * c;
+            n = mean(n, u);
+            x = square(u - n) + eps2;
+          };
+          elements(cols, deviate, to, g + i * cols, m + i * cols, v.col.data());
+        });
+    const RootFactors q = update_factors(s, "q", "d", deviations, o.beta3);
     real* w = p.data.mutable_data();
-    const real keep = real(1 - lr * o.weight_decay);
+    const real keep = Decay::decoupled(o.weight_decay, lr).keep;
     for_each_row(rows, cols, [&](int64 i) {
       const real r = real(lr) * q.row[static_cast<size_t>(i)];
       elements(
@@ -82,14 +73,15 @@ struct Came {
   }
 
   static void vector(Param& p, State& s, const Options& o, double lr) {
-    const real eps1 = real(o.eps1), step = real(lr), keep = real(1 - lr * o.weight_decay);
+    const real eps1 = real(o.eps1), step = real(lr), keep = Decay::decoupled(o.weight_decay, lr).keep;
     const Ema first(o.beta1), second(o.beta2);
-    for_each_element(p.grad, s("v"), [=](real g, real& v) { v = second(v, g * g + eps1); });
-    const double sum =
-        sum_elements(p.grad, s("v"), [](real g, real v) { return double(square(g / std::sqrt(v))); });
-    const real shrink = real(clip(sum, p, o));
+    const auto [sum] = for_each_with_sums<1>(p.grad, s("v"), [=](real g, real& v, double& term) {
+      v = second(v, g * g + eps1);
+      term = double(square(g / std::sqrt(v)));
+    });
+    const real clip = real(rms_clip(sum, p.data.numel(), o.clip_threshold));
     for_each_element(p.data, p.grad, std::as_const(s("v")), s("m"), [=](real& w, real g, real v, real& m) {
-      m = first(m, shrink * g / std::sqrt(v));
+      m = first(m, clip * g / std::sqrt(v));
       w = keep * w - step * m;
     });
   }

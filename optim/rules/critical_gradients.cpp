@@ -1,6 +1,5 @@
 // Adam, SGD and RMSprop with critical gradients: Adam_C, SGD_C, RMSprop_C.
-// Paper: McRae, Parthasarathi, Assran, Chandar, "Memory Augmented Optimizers for Deep Learning", ICLR 2022;
-// form of
+// Paper: McRae, Parthasarathi, Assran, Chandar, "Memory Augmented Optimizers for Deep Learning", ICLR 2022; form of
 //        the code of Malviya et al., TMLR 2024, arXiv 2307.09638.
 //   key = ||g||, synced: the sum of ||g|| over the tensors of the group
 //   sgd-c: g <- g + weight_decay*w
@@ -89,24 +88,24 @@ struct RmsPropC {
   }
 };
 
-constexpr const char* kPaper = "McRae et al., ICLR 2022; Malviya et al., TMLR 2024, arXiv 2307.09638";
+constexpr const char* kCriticalPaper = "McRae et al., ICLR 2022; Malviya et al., TMLR 2024, arXiv 2307.09638";
 constexpr const char* kMemory =
     "h = g + mean(buffer), the buffer holding the topC gradients with the largest keys (norm, decaying)\n";
 
 }  // namespace
 
 OptimizerEntry adam_c() {
-  return rule_entry<AdamC>({"adam-c", "Adam on the gradient plus the mean of past critical gradients", kPaper,
-                            std::string(kMemory) + "then Adam with h for g", 3});
+  return rule_entry<AdamC>({"adam-c", "Adam on the gradient plus the mean of past critical gradients",
+                            kCriticalPaper, std::string(kMemory) + "then Adam with h for g", 3});
 }
 OptimizerEntry sgd_c() {
-  return rule_entry<SgdC>({"sgd-c", "SGD on the gradient plus the mean of past critical gradients", kPaper,
-                           std::string(kMemory) + "then SGD with h for g", 3});
+  return rule_entry<SgdC>({"sgd-c", "SGD on the gradient plus the mean of past critical gradients",
+                           kCriticalPaper, std::string(kMemory) + "then SGD with h for g", 3});
 }
 OptimizerEntry rmsprop_c() {
   return rule_entry<RmsPropC>({"rmsprop-c",
-                               "RMSprop on the gradient plus the mean of past critical gradients", kPaper,
-                               std::string(kMemory) + "then RMSprop with h for g", 3});
+                               "RMSprop on the gradient plus the mean of past critical gradients",
+                               kCriticalPaper, std::string(kMemory) + "then RMSprop with h for g", 3});
 }
 
 }  // namespace gradus::rules

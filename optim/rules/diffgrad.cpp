@@ -1,6 +1,5 @@
 // diffGrad.
-// Paper: Dubey, Chakraborty, Roy, Mukherjee, Singh, Chaudhuri, "diffGrad: An Optimization Method for
-// Convolutional
+// Paper: Dubey, Chakraborty, Roy, Mukherjee, Singh, Chaudhuri, "diffGrad: An Optimization Method for Convolutional
 //        Neural Networks", IEEE TNNLS 2020, arXiv 1909.11015.
 //   g <- g + weight_decay*w
 //   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2

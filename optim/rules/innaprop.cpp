@@ -1,6 +1,5 @@
 // INNAprop.
-// Paper: Bolte, Boustany, Pauwels, Purica, "A second-order-like optimizer with adaptive gradient scaling for
-// deep
+// Paper: Bolte, Boustany, Pauwels, Purica, "A second-order-like optimizer with adaptive gradient scaling for deep
 //        learning", 2024, arXiv 2410.05871.
 //   w <- w - lr*weight_decay*w
 //   v = sigma*v + (1-sigma)*g^2;   d = g/(sqrt(v/(1-sigma^t)) + eps)

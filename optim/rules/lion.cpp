@@ -1,8 +1,6 @@
 // Lion.
-// Paper: Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of
-// Optimization
-//        Algorithms", NeurIPS 2023, arXiv 2302.06675, Algorithm 2. cautious: Liang et al., 2024, arXiv
-//        2411.16085.
+// Paper: Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of Optimization
+//        Algorithms", NeurIPS 2023, arXiv 2302.06675, Algorithm 2. cautious: Liang et al., 2024, arXiv 2411.16085.
 //   w <- w - lr*weight_decay*w
 //   u = sign(beta1*m + (1-beta1)*g)          sign(0) = 0
 //   w <- w - lr*u

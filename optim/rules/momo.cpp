@@ -142,12 +142,12 @@ struct MomoAdam {
   }
 };
 
-constexpr const char* kPaper = "Schaipp, Ohana, Eickenberg, Defazio, Gower, ICML 2024, arXiv 2305.07583";
+constexpr const char* kMomoPaper = "Schaipp, Ohana, Eickenberg, Defazio, Gower, ICML 2024, arXiv 2305.07583";
 
 }  // namespace
 
 OptimizerEntry momo() {
-  return rule_entry<Momo>({"momo", "momentum with a Polyak-like step size from an averaged model", kPaper,
+  return rule_entry<Momo>({"momo", "momentum with a Polyak-like step size from an averaged model", kMomoPaper,
                            "fbar, d, gam = means of f, g, <w,g>\n"
                            "tau = min(lr, max(fbar - lb + <w,d> - gam, 0)/||d||^2)\n"
                            "w = w - tau*d;  w = w/(1 + lr*weight_decay)",
@@ -155,7 +155,7 @@ OptimizerEntry momo() {
 }
 OptimizerEntry momo_adam() {
   return rule_entry<MomoAdam>(
-      {"momo-adam", "Adam with a Polyak-like step size from an averaged model", kPaper,
+      {"momo-adam", "Adam with a Polyak-like step size from an averaged model", kMomoPaper,
        "fbar, d, gam = means of f, g, <w,g>;  D = sqrt(v/(1-beta2^t)) + eps\n"
        "rho = 1 - beta1^t;  tau = min(lr/rho, max(fbar - rho*lb + <w,d> - gam, 0)/<d,d/D>)\n"
        "w = w - tau*d/D;  w = w/(1 + lr*weight_decay)",

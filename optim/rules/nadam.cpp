@@ -1,6 +1,5 @@
 // NAdam.
-// Paper: Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop. Details, and the schedule of
-// mu,
+// Paper: Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop. Details, and the schedule of mu,
 //        as torch.optim.NAdam.
 //   g <- g + weight_decay*w
 //   mu_t = beta1*(1 - 0.96^(t*momentum_decay)/2),   M_t = mu_1 * ... * mu_t

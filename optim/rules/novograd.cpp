@@ -1,8 +1,7 @@
 // NovoGrad.
-// Paper: Ginsburg, Castonguay, Hrinchuk, Kuchaiev, Lavrukhin, Leary, Li, Nguyen, Zhang, Cohen, "Stochastic
-// Gradient
-//        Methods with Layer-wise Adaptive Moments for Training of Deep Networks", 2019, arXiv 1905.11286,
-//        Algorithm 1. A layer is one parameter tensor.
+// Paper: Ginsburg, Castonguay, Hrinchuk, Kuchaiev, Lavrukhin, Leary, Li, Nguyen, Zhang, Cohen, "Stochastic Gradient
+//        Methods with Layer-wise Adaptive Moments for Training of Deep Networks", 2019, arXiv 1905.11286, Algorithm
+//        1. A layer is one parameter tensor.
 //   n = sum of g^2 over the tensor
 //   v = n where v was 0, else v = beta2*v + (1-beta2)*n                 (one number)     amsgrad: max of v
 //   u = g/(sqrt(v) + eps) + weight_decay*w;   grad_averaging: u <- (1-beta1)*u

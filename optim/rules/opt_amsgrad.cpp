@@ -9,17 +9,23 @@
 //   pred = guess of the next gradient: rmpe_grad, last_grad or zero
 //   h = beta1*theta_old + (1-beta1)*pred                       (h_lag = 0: theta for theta_old)
 //   w = aux - a*h/(sqrt(vhat) + eps)
-// rmpe_grad extrapolates the last r+1 gradients tensor by tensor: differences U, (U'U + reg*I) z = 1, c =
-// z/sum(z), pred = sum of c_i*(later end of difference i); 0 until r+1 gradients are known. reg_relative:
-// reg*trace(U'U). The experiments' code predicts by the gradient at extrapolated iterates; that form is not
-// offered.
-#include "optim/extrapolate.h"
-#include "optim/ring.h"
+// rmpe_grad extrapolates the last r+1 gradients tensor by tensor, see optim/next_gradient.h; 0 until they are known. The
+// experiments' code predicts by the gradient at extrapolated iterates; that form is not offered.
+#include "optim/next_gradient.h"
 #include "optim/rules/rules.h"
 #include "optim/vocabulary.h"
 
 namespace gradus::rules {
 namespace {
+
+// g + weight_decay*w.
+Tensor with_decay(const Param& p, double weight_decay) {
+  if (weight_decay == 0) return p.grad;
+  Tensor g(p.grad.shape());
+  for_each_element(g, p.grad, std::as_const(p.data),
+                   [l2 = real(weight_decay)](real& x, real y, real w) { x = y + l2 * w; });
+  return g;
+}
 
 struct OptAmsGrad {
   struct Options {
@@ -46,61 +52,30 @@ struct OptAmsGrad {
     }
   };
 
-  // pred <- guess of the gradient after g.
-  static void predict(State& s, const Options& o, const Tensor& g) {
-    if (o.predictor == "last_grad") return s("pred").copy_from(g);
-    if (o.predictor == "zero") return;
-    Ring ring(s, o.r + 1);
-    ring.push(g);
-    if (!ring.full()) return;
-    const auto r = static_cast<size_t>(o.r);
-    std::vector<double> gram(r * r);
-    double trace = 0;
-    for (int64 i = 0; i < o.r; ++i)
-      for (int64 j = 0; j <= i; ++j) {
-        const double product =
-            sum_elements(ring[i], ring[i + 1], ring[j], ring[j + 1],
-                         [](real a, real b, real c, real d) { return double(b - a) * double(d - c); });
-        gram[static_cast<size_t>(i) * r + static_cast<size_t>(j)] = product;
-        gram[static_cast<size_t>(j) * r + static_cast<size_t>(i)] = product;
-        if (i == j) trace += product;
-      }
-    const std::vector<double> c = extrapolation_weights(gram, o.reg_relative ? o.reg * trace : o.reg);
-    Tensor& pred = s("pred");
-    pred.fill(0);
-    for (int64 i = 0; i < o.r; ++i)
-      for_each_element(pred, ring[i + 1],
-                       [weight = real(c[static_cast<size_t>(i)])](real& x, real y) { x += weight * y; });
-  }
-
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const double lr = o.lr * k.lr_scale;
     const real a = real(o.bias_correction ? efficient_step(lr, o.beta1, o.beta2, k.t) : lr),
                eps = real(o.eps);
-    const real l2 = real(o.weight_decay), b1 = real(o.beta1), a1 = real(1 - o.beta1);
+    const real b1 = real(o.beta1), a1 = real(1 - o.beta1);
     const Ema first(o.beta1), second(o.beta2);
     const bool lags = o.h_lag == 1;
-    // The prediction needs the whole gradient, hence two passes; the first leaves in `theta_h` the theta of
-    // h.
-    Tensor g(p.grad.shape()), theta_h(p.grad.shape());
+    const Tensor g = with_decay(p, o.weight_decay);
+    Tensor& pred = s("pred");
     s.starting_at("aux", p.data);
-    for_each_element(g, p.grad, std::as_const(p.data), s("theta"), theta_h, std::as_const(s("pred")), s("v"),
-                     s("vhat"),
-                     [=](real& x, real y, real w, real& theta, real& of_h, real pred, real& v, real& vhat) {
-                       x = y + l2 * w;
+    for_each_element(g, std::as_const(pred), s("v"), s("vhat"), [=](real y, real guess, real& v, real& vhat) {
+      v = second(v, square(y - guess));
+      vhat = std::max(vhat, v);
+    });
+    if (o.predictor == "rmpe_grad") extrapolate_gradient(s, o.r, o.reg, o.reg_relative, g, pred);
+    if (o.predictor == "last_grad") for_each_element(pred, g, [](real& x, real y) { x = y; });
+    for_each_element(p.data, g, s("theta"), s("aux"), std::as_const(pred), std::as_const(s("vhat")),
+                     [=](real& w, real y, real& theta, real& aux, real guess, real vhat) {
                        const real old = theta;
-                       theta = first(theta, x);
-                       of_h = lags ? old : theta;
-                       v = second(v, square(x - pred));
-                       vhat = std::max(vhat, v);
-                     });
-    predict(s, o, g);
-    for_each_element(p.data, s("aux"), std::as_const(s("theta")), std::as_const(theta_h),
-                     std::as_const(s("pred")), std::as_const(s("vhat")),
-                     [=](real& w, real& aux, real theta, real of_h, real pred, real vhat) {
+                       theta = first(theta, y);
+                       const real h = b1 * (lags ? old : theta) + a1 * guess;
                        const real step = a / (std::sqrt(vhat) + eps);
                        aux -= step * theta;
-                       w = aux - step * (b1 * of_h + a1 * pred);
+                       w = aux - step * h;
                      });
   }
 };
@@ -117,7 +92,7 @@ OptimizerEntry opt_amsgrad() {
                                  "aux = aux - a*theta/(sqrt(vhat) + eps)\n"
                                  "pred = guess of the next gradient, extrapolated from the last r+1\n"
                                  "w = aux - a*(beta1*theta_old + (1-beta1)*pred)/(sqrt(vhat) + eps)",
-                                 70});
+                                 4});
 }
 
 }  // namespace gradus::rules

@@ -106,30 +106,31 @@ struct AlrSmag {
   static void step(Pass<Options>& pass) { averaged_gradient(pass, true); }
 };
 
-constexpr const char* kPaper = "Wang, Johansson, Zhang, ICML 2023, arXiv 2305.12939";
+constexpr const char* kPolyakPaper = "Wang, Johansson, Zhang, ICML 2023, arXiv 2305.12939";
 
 }  // namespace
 
 OptimizerEntry alr_hb() {
-  return rule_entry<AlrHb>({"alr-hb", "heavy ball with Polyak's step size, deterministic", kPaper,
+  return rule_entry<AlrHb>({"alr-hb", "heavy ball with Polyak's step size, deterministic", kPolyakPaper,
                             "eta = (f - f_star + beta*<g, w - w'>)/||g||^2\n"
                             "w = w - eta*g + beta*(w - w')",
                             3});
 }
 OptimizerEntry alr_mag() {
-  return rule_entry<AlrMag>({"alr-mag", "summed gradients with Polyak's step size, deterministic", kPaper,
+  return rule_entry<AlrMag>({"alr-mag", "summed gradients with Polyak's step size, deterministic",
+                             kPolyakPaper,
                              "d = beta*d + g;  eta = (f - f_star)/||d||^2\n"
                              "w = w - eta*d",
                              3});
 }
 OptimizerEntry alr_shb() {
-  return rule_entry<AlrShb>({"alr-shb", "heavy ball with a capped Polyak step size", kPaper,
+  return rule_entry<AlrShb>({"alr-shb", "heavy ball with a capped Polyak step size", kPolyakPaper,
                              "eta = min(lr, max(0, (f - f_star)/(c*||g||^2) + beta*<g, w - w'>/||g||^2))\n"
                              "w = w - eta*g + beta*(w - w')",
                              3});
 }
 OptimizerEntry alr_smag() {
-  return rule_entry<AlrSmag>({"alr-smag", "summed gradients with a capped Polyak step size", kPaper,
+  return rule_entry<AlrSmag>({"alr-smag", "summed gradients with a capped Polyak step size", kPolyakPaper,
                               "d = beta*d + g;  tau = min(lr, (f - f_star)/(c*||d||^2))\n"
                               "w = (1 - weight_decay*tau)*w - tau*d",
                               3});

@@ -1,15 +1,13 @@
 // RAdam.
-// Paper: Liu, Jiang, He, Chen, Liu, Gao, Han, "On the Variance of the Adaptive Learning Rate and Beyond",
-// ICLR 2020,
-//        arXiv 1908.03265, Algorithm 2.
+// Paper: Liu, Jiang, He, Chen, Liu, Gao, Han, "On the Variance of the Adaptive Learning Rate and Beyond", ICLR
+//        2020, arXiv 1908.03265, Algorithm 2.
 //   v = beta2*v + (1-beta2)*g^2;  m = beta1*m + (1-beta1)*g
 //   rho_inf = 2/(1-beta2) - 1,  rho_t = rho_inf - 2*t*beta2^t/(1-beta2^t)
 //   rho_t >= 5: r_t = sqrt( (rho_t-4)(rho_t-2)*rho_inf / ((rho_inf-4)(rho_inf-2)*rho_t) )
 //               w <- w - lr*weight_decay*w - lr*r_t*sqrt(1-beta2^t)/(1-beta1^t) * m/(sqrt(v) + eps)
 //   else, degenerated_to_sgd: w <- w - lr*weight_decay*w - lr/(1-beta1^t) * m
 //   else: w stays
-// The paper steps by m below the threshold, which is 4 there; the released class does neither, and we follow
-// it.
+// The paper steps by m below the threshold, which is 4 there; the released class does neither, and we follow it.
 #include "optim/rules/rules.h"
 #include "optim/vocabulary.h"
 

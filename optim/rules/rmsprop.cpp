@@ -1,8 +1,6 @@
 // RMSprop.
-// Source: Tieleman, Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012; the centered form as
-// in
-//         Graves, 2013, arXiv 1308.0850. Details as torch.optim.RMSprop (eps outside the root, also when
-//         centered).
+// Source: Tieleman, Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012; the centered form as in
+//        Graves, 2013, arXiv 1308.0850. Details as torch.optim.RMSprop (eps outside the root, also when centered).
 //   g <- g + weight_decay*w
 //   v = beta2*v + (1-beta2)*g^2
 //   centered: a = beta2*a + (1-beta2)*g,  d = sqrt(v - a^2) + eps;  else d = sqrt(v) + eps

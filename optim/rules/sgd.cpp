@@ -1,7 +1,6 @@
 // SGD with momentum.
-// Paper: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; the Nesterov form
-// as
-//        in Sutskever, Martens, Dahl, Hinton, ICML 2013; dampening as in torch.optim.SGD.
+// Paper: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; the Nesterov form as in
+//        Sutskever, Martens, Dahl, Hinton, ICML 2013; dampening as in torch.optim.SGD.
 //   g <- g + weight_decay*w
 //   v = g at the first step, then v = momentum*v + (1-dampening)*g
 //   d = v, or with nesterov d = g + momentum*v          w <- w - lr*d

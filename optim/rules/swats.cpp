@@ -6,15 +6,14 @@
 //   m = beta1*m + (1-beta1)*g;  a = beta2*a + (1-beta2)*g^2
 //   p = -lr*sqrt(1-beta2^k)/(1-beta1^k) * m/(sqrt(a) + eps);   w <- w + p
 //   if p.g != 0: gamma = p.p/(-p.g);  lam = beta2*lam + (1-beta2)*gamma;  lamhat = lam/(1-beta2^k)
-//     k > 1, lamhat > 0, |lamhat - gamma| < switch_tol_abs + switch_tol_rel*|lamhat|: from now on SGD, Lam =
-//     lamhat
+//     k > 1, lamhat > 0, |lamhat - gamma| < switch_tol_abs + switch_tol_rel*lamhat: from now on SGD, Lam = lamhat
 // SGD phase:
 //   v = beta1*v + g;   w <- w - (1-beta1)*Lam*v,  nesterov: w - (1-beta1)*Lam*(g + beta1*v)
 //   Lam follows the schedule relative to its value at the switch.
-// Dot products run over all parameters, one lam and one switch (scope = global), or over each tensor
-// (per_tensor). The guard lamhat > 0 and the relative tolerance are not in the paper; its tolerance is
-// switch_tol_abs = 1e-9.
+// Dot products run over all parameters, one lam and one switch (scope = global), or over each tensor (per_tensor). The
+// guard lamhat > 0 and the relative tolerance are not in the paper; its tolerance is switch_tol_abs = 1e-9.
 #include "optim/rules/rules.h"
+#include "optim/sums.h"
 #include "optim/vocabulary.h"
 
 namespace gradus::rules {
@@ -60,23 +59,9 @@ struct Swats {
     }
     double pp = 0, pg = 0;
     for (auto* item : items) {
-      const AdamMove move(item->o, item->t, scale);
-      const Tensor &w = item->p.data, &g = item->p.grad, &m = item->s("m"), &a = item->s("a");
-      pp += sum_elements(w, g, m, a, [=](real x, real y, real mean, real second) {
-        const double p = move.direction(x, y, mean, second);
-        return p * p;
-      });
-      pg += sum_elements(w, g, m, a, [=](real x, real y, real mean, real second) {
-        return double(move.direction(x, y, mean, second)) * double(y + move.l2 * x);
-      });
+      const auto [p_p, p_g] = adam_step(*item, scale);
+      pp += p_p, pg += p_g;
     }
-    for (auto* item : items)
-      for_each_element(item->p.data, item->p.grad, item->s("m"), item->s("a"),
-                       [move = AdamMove(item->o, item->t, scale)](real& w, real g, real& m, real& a) {
-                         const real x = w;
-                         w += move.direction(x, g, m, a);
-                         move.moments(x, g, m, a);
-                       });
     if (pg == 0) return;
     const double gamma = pp / -pg;
     double& lam = unit.scalar("lam");
@@ -90,25 +75,23 @@ struct Swats {
     }
   }
 
-  struct AdamMove {
-    Ema first, second;
-    real l2, eps, step;
-    AdamMove(const Options& o, int64 t, double scale)
-        : first(o.beta1),
-          second(o.beta2),
-          l2(real(o.weight_decay)),
-          eps(real(o.eps)),
-          step(real(efficient_step(o.lr * scale, o.beta1, o.beta2, t))) {}
-    void moments(real w, real g, real& m, real& a) const {
-      g += l2 * w;
-      m = first(m, g);
-      a = second(a, g * g);
-    }
-    real direction(real w, real g, real m, real a) const {
-      moments(w, g, m, a);
-      return -step * m / (std::sqrt(a) + eps);
-    }
-  };
+  // w <- w + p; returns p.p and p.g.
+  static std::array<double, 2> adam_step(Item<Options>& item, double scale) {
+    const Options& o = item.o;
+    const real step = real(efficient_step(o.lr * scale, o.beta1, o.beta2, item.t)), eps = real(o.eps);
+    const real l2 = real(o.weight_decay);
+    const Ema first(o.beta1), second(o.beta2);
+    return for_each_with_sums<2>(item.p.data, item.p.grad, item.s("m"), item.s("a"),
+                                 [=](real& w, real g, real& m, real& a, double& pp, double& pg) {
+                                   g += l2 * w;
+                                   m = first(m, g);
+                                   a = second(a, g * g);
+                                   const real p = -step * m / (std::sqrt(a) + eps);
+                                   w += p;
+                                   pp = double(p) * double(p);
+                                   pg = double(p) * double(g);
+                                 });
+  }
 
   static void sgd_step(Item<Options>& item, double lam) {
     const Options& o = item.o;
@@ -131,8 +114,7 @@ OptimizerEntry swats() {
        "Adam: p = -lr*sqrt(1-beta2^k)/(1-beta1^k)*m/(sqrt(a) + eps);  w = w + p\n"
        "gamma = p.p/(-p.g);  lam = beta2*lam + (1-beta2)*gamma;  lamhat = lam/(1-beta2^k)\n"
        "switch when |lamhat - gamma| < switch_tol_abs + switch_tol_rel*|lamhat|, Lam = lamhat\n"
-       "SGD: v = beta1*v + g;  w = w - (1-beta1)*Lam*v",
-       8});
+       "SGD: v = beta1*v + g;  w = w - (1-beta1)*Lam*v"});
 }
 
 }  // namespace gradus::rules
