@@ -18,9 +18,9 @@ adaboundw
 adabelief
 adamomentum:lr=3e-4
 adam-cm:lr=3e-4
-adam-c:lr=3e-4
-sgd-c:lr=0.01
-rmsprop-c:lr=1e-4
+adam-c:lr=5e-4
+sgd-c:lr=0.1
+rmsprop-c:lr=3e-4
 mars-adamw
 mars-lion:lr=3e-4
 mars-shampoo
@@ -28,12 +28,12 @@ swats
 diffgrad:lr=2e-3
 opt-amsgrad
 adamod:lr=0.01
-adaptive-braking:lr=0.01
+adaptive-braking:lr=0.03
 radam:lr=2e-3
 lion:lr=3e-4
 grams:lr=2e-3
 innaprop
-inna:lr=0.5,alpha=0.5
+inna:lr=0.1,alpha=0.5
 adamp
 sgdp:lr=0.03,momentum=0.9
 adopt
