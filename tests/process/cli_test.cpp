@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/image.h"
-#include "tests/apps/process.h"
+#include "tests/process/process.h"
 
 using gradus::TempDir;
 using namespace gradus::tests;

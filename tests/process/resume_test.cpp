@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "tests/apps/process.h"
+#include "tests/process/process.h"
 
 using gradus::TempDir;
 using namespace gradus::tests;

@@ -1,4 +1,4 @@
-#include "tests/apps/process.h"
+#include "tests/process/process.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
