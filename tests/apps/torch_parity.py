@@ -112,7 +112,9 @@ class Text:
 
 
 def make_data(name, batch, tests):
-    return Text(2 * (STEPS * batch + tests) * Text.block * 2) if name == "text" else Images(name, 5 * batch, tests)
+    if name != "text":
+        return Images(name, 5 * batch, tests)
+    return Text(max(4 * (STEPS * batch + tests), 10 * (tests + 1)) * Text.block)
 
 
 def state_of(net):
@@ -131,12 +133,12 @@ def logits_of(net, x, training=False):
     return logits
 
 
-def trained(make, start, data, batch, rule):
+def trained(make, start, data, batch, rule, steps=STEPS):
     net = make().train()
     net.load_state_dict(start, strict=False)
     optimizer = rule(net.parameters())
     losses = []
-    for step in range(STEPS):
+    for step in range(steps):
         x, y = data.train_batch(step, batch)
         optimizer.zero_grad()
         loss = loss_of(net(x), y)
@@ -240,11 +242,13 @@ def fixtures():
         for mode in ("eval", "train"):
             logits = logits_of(net, data.test_batch(tests)[0], mode == "train")
             case["logits"][mode] = {"shape": list(logits.shape), "first": logits.flatten()[:80].tolist(), **digest(logits)}
-        for optim, rule in OPTIMIZERS.items():
-            losses, state = trained(make, start, data, batch, rule)
-            case["runs"].append({"optim": optim, "losses": losses,
-                                 "state": {n: digest(without_keys(n, t)) for n, t in state.items()}})
-            print(model, optim, losses)
+        # Twenty batch norms over a batch of 8 magnify float's rounding about a hundredfold a step; so there is one step, too.
+        for steps in (1, STEPS) if model == "resnet20" else (STEPS,):
+            for optim, rule in OPTIMIZERS.items():
+                losses, state = trained(make, start, data, batch, rule, steps)
+                case["runs"].append({"optim": optim, "steps": steps, "losses": losses,
+                                     "state": {n: digest(without_keys(n, t)) for n, t in state.items()}})
+                print(model, optim, losses)
         cases.append(case)
     with open(os.path.join(HERE, "..", "fixtures", "apps", "torch_parity.json"), "w") as f:
         json.dump({"source": f"PyTorch {torch.__version__}, float64; tests/apps/torch_parity.py", "cases": cases}, f)
