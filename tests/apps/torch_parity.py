@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "..", "nn"))
 from make_torch_fixtures import Gpt, LeNet, ResNet, Vit, digest, fill, hashed  # noqa: E402  (sets float64)
 
