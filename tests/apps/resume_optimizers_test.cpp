@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "apps/train/trainer.h"
+#include "core/error.h"
 #include "optim/registry.h"
 #include "tests/selected.h"
 #include "tests/temp_dir.h"
@@ -41,7 +42,13 @@ TEST_CASE("every optimizer: a run stopped at any of its steps and resumed ends i
     if (!tests::selected(entry.text.name)) continue;
     CAPTURE(entry.text.name);
     const TempDir dir;
-    const std::string whole = trained(dir, "whole", short_run(entry, 12));
+    std::string whole;
+    try {
+      whole = trained(dir, "whole", short_run(entry, 12));
+    } catch (const UsageError& e) {  // a need that the trainer does not serve is refused by name
+      CHECK(std::string(e.what()).find("this training regime cannot give") != std::string::npos);
+      continue;
+    }
     CHECK(whole.size() > 1000);
     for (const int64 stop : {1, 4, 7}) trained(dir, "parts", short_run(entry, stop));
     CHECK(trained(dir, "parts", short_run(entry, 12)) == whole);
