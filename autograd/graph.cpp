@@ -152,7 +152,9 @@ TraceNonFinite::TraceNonFinite() : before_(modes.trace_non_finite) { modes.trace
 TraceNonFinite::~TraceNonFinite() { modes.trace_non_finite = before_; }
 
 JvpScope::JvpScope(Tangents mode) : level_(++last_level) { modes.jvp_levels.push_back({level_, mode}); }
-JvpScope::~JvpScope() { modes.jvp_levels.pop_back(); }
+JvpScope::~JvpScope() {  // not always the innermost: scopes on the heap may end in any order
+  std::erase_if(modes.jvp_levels, [this](const Level& level) { return level.id == level_; });
+}
 
 Tensor JvpScope::dual(const Tensor& x, const Tensor& t) const {
   if (!(x.shape() == t.shape()))

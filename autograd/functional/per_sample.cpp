@@ -11,6 +11,7 @@
 #include "autograd/functional/sample_graph.h"
 #include "autograd/grad.h"
 #include "autograd/graph_access.h"
+#include "core/allocator.h"
 #include "core/threads.h"
 
 namespace gradus {
@@ -129,89 +130,121 @@ void check(std::span<const Tensor> params, int64 samples) {
           params[i].shape().str());
 }
 
-// The batch's losses, and its sinks with cotangents unless `graph.obstacle` tells why not.
-struct Prepared {
-  Tensor losses;
-  SampleGraph graph;
-};
-Prepared prepare(const SampleLosses& f, std::span<const Tensor> params, int64 samples,
-                 PerSampleMethod method) {
+// Samples that are run together at first, and the bytes a graph may hold: what one recorded pass leaves should still
+// be near the processor when the backward pass and the closed forms read it. Neither depends on the thread count.
+constexpr int64 kFirstSamples = 32;
+constexpr int64 kGraphBytes = int64{12} << 20;
+
+// The batch in parts of nearly equal size. `part(graph, begin, count)` gets the sinks of samples begin..begin+count-1
+// with their cotangents. Fills in the losses; returns the first obstacle, and nothing is to be relied on then.
+template <class Part>
+std::string in_parts(const SampleLosses& f, std::span<const Tensor> params, int64 samples,
+                     PerSampleMethod method, Tensor& losses, const Part& part) {
   check(params, samples);
-  Prepared p{losses_of(f, 0, samples), {}};
-  if (method == PerSampleMethod::kOneByOne) {
-    p.graph.obstacle = "asked for";
-  } else if (node_of(p.losses)) {
-    p.graph = sample_graph(p.losses, params);
-    if (p.graph.obstacle.empty()) run_backward(p.losses, p.graph.sinks);
+  if (method == PerSampleMethod::kOneByOne) return "asked for";
+  losses = Tensor({samples});
+  real* all = losses.mutable_data();
+  int64 at_once = kFirstSamples;
+  for (int64 begin = 0; begin < samples;) {
+    const int64 rest = samples - begin, count = rest / ((rest + at_once - 1) / at_once);
+    const auto before = static_cast<int64>(allocator_stats().bytes_in_use);
+    const Tensor some = losses_of(f, begin, begin + count);
+    const auto bytes = static_cast<int64>(allocator_stats().bytes_in_use) - before;
+    std::copy_n(some.data(), count, all + begin);
+    SampleGraph graph;
+    if (node_of(some)) {
+      graph = sample_graph(some, params);
+      if (!graph.obstacle.empty()) return graph.obstacle;
+      run_backward(some, graph.sinks);
+    }
+    part(sort_sinks(graph.sinks, params.size()), begin, count);
+    begin += count;
+    at_once = std::max(kFirstSamples, kGraphBytes / std::max<int64>(1, bytes / count));
   }
-  return p;
+  return {};
 }
 
 }  // namespace
 
 PerSampleGrads per_sample_gradients(const SampleLosses& f, std::span<const Tensor> params, int64 samples,
                                     PerSampleMethod method) {
-  const Prepared p = prepare(f, params, samples, method);
-  PerSampleGrads result{p.losses.detach(), {}, p.graph.obstacle};
-  const Sorted sorted = sort_sinks(p.graph.sinks, params.size());
-  for (size_t i = 0; i < params.size(); ++i) {
-    Tensor rows(with_samples(samples, params[i].shape()));
-    const auto& sinks = sorted.direct[i];
-    if (sinks.empty() || !result.fallback.empty()) {
-      rows.fill(0);
-    } else {
-      real* blocks = rows.mutable_data();
-      for_samples(samples, [&](int64 n) { add_all(sinks, n, samples, blocks + n * params[i].numel()); });
+  PerSampleGrads result;
+  std::vector<Tensor>& rows = result.grads;
+  const auto store = [&](size_t i, int64 n, const Tensor& g) { add_to_rows(rows[i], n, g); };
+  const auto make_rows = [&](bool zeros) {
+    rows.clear();
+    for (const Tensor& p : params) {
+      rows.emplace_back(with_samples(samples, p.shape()));
+      if (zeros) rows.back().fill(0);
     }
-    result.grads.push_back(std::move(rows));
-  }
-  const auto store = [&](size_t i, int64 n, const Tensor& g) { add_to_rows(result.grads[i], n, g); };
-  if (!result.fallback.empty()) {
-    one_by_one(f, params, result.losses, result.fallback, store);
-  } else {
-    for (const auto& group : sorted.shared) pull_back(group, params, samples, store);
-  }
+  };
+  const auto closed = [&](const Sorted& sinks, int64 begin, int64 count) {
+    if (rows.empty()) make_rows(false);
+    std::vector<real*> out;
+    for (Tensor& r : rows) out.push_back(r.mutable_data());
+    for_samples(count, [&](int64 n) {
+      for (size_t i = 0; i < params.size(); ++i) {
+        real* block = out[i] + (begin + n) * params[i].numel();
+        if (sinks.direct[i].empty()) std::fill_n(block, params[i].numel(), real{0});
+        add_all(sinks.direct[i], n, count, block);
+      }
+    });
+    for (const auto& group : sinks.shared)
+      pull_back(group, params, count, [&](size_t i, int64 n, const Tensor& g) { store(i, begin + n, g); });
+  };
+  result.fallback = in_parts(f, params, samples, method, result.losses, closed);
+  if (result.fallback.empty()) return result;
+  make_rows(true);
+  result.losses = losses_of(f, 0, samples).detach();
+  one_by_one(f, params, result.losses, result.fallback, store);
   return result;
 }
 
 PerSampleNorms per_sample_squared_norms(const SampleLosses& f, std::span<const Tensor> params, int64 samples,
                                         PerSampleMethod method) {
-  const Prepared p = prepare(f, params, samples, method);
-  PerSampleNorms result{p.losses.detach(), {}, p.graph.obstacle};
-  for (size_t i = 0; i < params.size(); ++i) result.squared.push_back(Tensor::zeros({samples}));
-  if (!result.fallback.empty()) {
-    one_by_one(f, params, result.losses, result.fallback, [&](size_t i, int64 n, const Tensor& g) {
-      result.squared[i].mutable_data()[n] = static_cast<real>(inner({&g, 1}, {&g, 1}));
-    });
-    return result;
-  }
-  const Sorted sorted = sort_sinks(p.graph.sinks, params.size());
-  // Parameters that are also reached through other tensors need their parts added before a norm is taken.
-  std::vector<Tensor> through(params.size());
-  for (const auto& group : sorted.shared)
-    pull_back(group, params, samples, [&](size_t i, int64 n, const Tensor& g) {
-      if (!through[i].defined()) through[i] = Tensor::zeros(with_samples(samples, params[i].shape()));
-      add_to_rows(through[i], n, g);
-    });
-  for (size_t i = 0; i < params.size(); ++i) {
-    const auto& sinks = sorted.direct[i];
-    real* norms = result.squared[i].mutable_data();
-    const bool closed = sinks.size() == 1 && !through[i].defined() && has_norm_form(*sinks[0], samples);
-    for_samples(samples, [&](int64 n) {
-      if (closed) {
-        norms[n] = static_cast<real>(squared_norm(*sinks[0], n, samples));
-        return;
-      }
-      Tensor block = Tensor::zeros(params[i].shape());
-      if (!sinks.empty()) add_all(sinks, n, samples, block.mutable_data());
-      if (through[i].defined()) {
-        const Tensor rest = through[i].rows(n, n + 1).view(block.shape());
-        real* b = block.mutable_data();
-        for (int64 j = 0; j < block.numel(); ++j) b[j] += rest.data()[j];
-      }
-      norms[n] = static_cast<real>(inner({&block, 1}, {&block, 1}));
-    });
-  }
+  PerSampleNorms result;
+  const auto zeros = [&] {
+    result.squared.clear();
+    for (size_t i = 0; i < params.size(); ++i) result.squared.push_back(Tensor::zeros({samples}));
+  };
+  zeros();
+  const auto closed = [&](const Sorted& sinks, int64 begin, int64 count) {
+    // Parameters that are also reached through other tensors need their parts added before a norm is taken.
+    std::vector<Tensor> through(params.size());
+    for (const auto& group : sinks.shared)
+      pull_back(group, params, count, [&](size_t i, int64 n, const Tensor& g) {
+        if (!through[i].defined()) through[i] = Tensor::zeros(with_samples(count, params[i].shape()));
+        add_to_rows(through[i], n, g);
+      });
+    for (size_t i = 0; i < params.size(); ++i) {
+      const auto& direct = sinks.direct[i];
+      real* norms = result.squared[i].mutable_data() + begin;
+      const bool form = direct.size() == 1 && !through[i].defined() && has_norm_form(*direct[0], count);
+      if (direct.empty() && !through[i].defined()) continue;
+      for_samples(count, [&](int64 n) {
+        if (form) {
+          norms[n] = static_cast<real>(squared_norm(*direct[0], n, count));
+          return;
+        }
+        Tensor block(params[i].shape());
+        if (direct.empty()) block.fill(0);
+        add_all(direct, n, count, block.mutable_data());
+        if (through[i].defined()) {
+          const Tensor rest = through[i].rows(n, n + 1).view(block.shape());
+          real* b = block.mutable_data();
+          for (int64 j = 0; j < block.numel(); ++j) b[j] += rest.data()[j];
+        }
+        norms[n] = static_cast<real>(inner({&block, 1}, {&block, 1}));
+      });
+    }
+  };
+  result.fallback = in_parts(f, params, samples, method, result.losses, closed);
+  if (result.fallback.empty()) return result;
+  zeros();
+  result.losses = losses_of(f, 0, samples).detach();
+  one_by_one(f, params, result.losses, result.fallback, [&](size_t i, int64 n, const Tensor& g) {
+    result.squared[i].mutable_data()[n] = static_cast<real>(inner({&g, 1}, {&g, 1}));
+  });
   return result;
 }
 

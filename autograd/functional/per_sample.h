@@ -27,8 +27,9 @@
 
 namespace gradus {
 
-/// Losses (end - begin) of samples begin..end-1 of a batch, recorded from the parameters. Must be repeatable: no fresh
-/// random numbers in each call.
+/// Losses (end - begin) of samples begin..end-1 of a batch, recorded from the parameters. Is called for parts of the
+/// batch, so it must be repeatable (no fresh random numbers in each call) and a sample's loss must not depend on which
+/// others are asked for with it.
 using SampleLosses = std::function<Tensor(int64 begin, int64 end)>;
 
 enum class PerSampleMethod {

@@ -6,6 +6,8 @@
 #include "autograd/graph_access.h"
 #include "autograd/ops/attrs.h"
 #include "core/blas.h"
+#include "core/kernels/conv_image_grad.h"
+#include "core/kernels/stream_product.h"
 
 namespace gradus {
 namespace {
@@ -20,7 +22,7 @@ Tensor rows_of(const Tensor& t, int64 n, int64 samples) {
   return t.rows(n * r, (n + 1) * r);
 }
 
-// x and g of one sample as matrices (r, in) and (r, out); linear_relu passes g where its output is positive,
+// x and g of one sample as matrices (r, in) and (r, out); linear_relu passes g where its output is not 0,
 // linear_gelu times the slope it kept.
 struct LinearRows {
   int64 r, in, out;
@@ -36,7 +38,7 @@ LinearRows linear_rows(const Sink& s, int64 n, int64 samples) {
   if (is(s, "linear_relu")) {
     const real* y = GraphAccess::output(*s.node).data() + n * m.r * m.out;
     m.gated.resize(static_cast<size_t>(m.r * m.out));
-    for (size_t i = 0; i < m.gated.size(); ++i) m.gated[i] = y[i] > 0 ? m.g[i] : 0;
+    for (size_t i = 0; i < m.gated.size(); ++i) m.gated[i] = y[i] != 0 ? m.g[i] : 0;
     m.g = m.gated.data();
   } else if (is(s, "linear_gelu")) {
     const real* slope = GraphAccess::kept(*s.node).tensors[0].data() + n * m.r * m.out;
@@ -47,10 +49,17 @@ LinearRows linear_rows(const Sink& s, int64 n, int64 samples) {
   return m;
 }
 
+// Gradients of all samples together larger than this leave the caches anyway.
+constexpr int64 kBeyondCaches = int64{16} << 20;
+
 // block (out, in) = or += g' x
-void add_linear(const LinearRows& m, real* block, bool first) {
+void add_linear(const LinearRows& m, int64 samples, real* block, bool first) {
   if (m.r != 1) {
     gemm(true, false, m.out, m.in, m.r, 1, m.g, m.out, m.x, m.in, first ? 0 : 1, block, m.in);
+    return;
+  }
+  if (first && samples * m.out * m.in * static_cast<int64>(sizeof(real)) > kBeyondCaches) {
+    kernels::stream_outer_product(m.g, m.out, m.x, m.in, block);
     return;
   }
   for (int64 o = 0; o < m.out; ++o) {
@@ -62,6 +71,21 @@ void add_linear(const LinearRows& m, real* block, bool first) {
       for (int64 i = 0; i < m.in; ++i) row[i] += g * m.x[i];
     }
   }
+}
+
+bool is_image_weight(const Sink& s) {
+  if (!(is(s, "conv2d") || is(s, "conv2d_relu")) || s.input != 1) return false;
+  return kernels::image_weight_grad_fits(s.node->inputs()[1].shape, s.node->attr().as<Convolved>().spec);
+}
+// The leading axis may hold several images a sample.
+void add_image_weight(const Sink& s, int64 n, int64 samples, real* block, bool first) {
+  const Tensor &x = s.node->saved()[0], &y = GraphAccess::output(*s.node);
+  const int64 r = s.g.dim(0) / samples, x_image = x.shape().stride(0), g_image = s.g.shape().stride(0);
+  for (int64 i = n * r; i < (n + 1) * r; ++i)
+    kernels::image_weight_grad(s.g.data() + i * g_image,
+                               is(s, "conv2d_relu") ? y.data() + i * g_image : nullptr,
+                               x.data() + i * x_image, x.dim(2), x.dim(3), s.node->inputs()[1].shape,
+                               s.node->attr().as<Convolved>().spec, block, !(first && i == n * r));
 }
 
 void add_embedding(const Sink& s, int64 n, int64 samples, real* block, bool first) {
@@ -137,7 +161,9 @@ double dot(const real* a, const real* b, int64 n) {
 
 void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool first) {
   if (is_linear_weight(sink)) {
-    add_linear(linear_rows(sink, n, samples), block, first);
+    add_linear(linear_rows(sink, n, samples), samples, block, first);
+  } else if (is_image_weight(sink)) {
+    add_image_weight(sink, n, samples, block, first);
   } else if (is(sink, "index_select")) {
     add_embedding(sink, n, samples, block, first);
   } else if (is_row_norm(sink)) {

@@ -1,6 +1,8 @@
 // Attributes of primitives whose meaning others need to know: how a call treats the axes of its inputs.
 #pragma once
 
+#include "autograd/graph.h"
+#include "core/kernels/conv.h"
 #include "core/kernels/reduce.h"
 #include "core/tensor.h"
 
@@ -24,6 +26,12 @@ struct Running {
   bool reverse;
 };
 
+/// conv2d and its two gradients.
+struct Convolved {
+  ConvSpec spec;
+  Shape other;  ///< input gradient: shape of x; weight gradient: shape of w
+};
+
 /// index_select, gather and their adjoints, take, put_add.
 struct Pick {
   IntTensor index;
@@ -31,5 +39,11 @@ struct Pick {
   int64 size = 0;  ///< extent of the axis on the picked-from side
   Shape whole;     ///< take, put_add: shape of the picked-from side
 };
+
+/// Indices or labels as an attribute holds them: a copy of their own where x is differentiated, so that the caller may
+/// overwrite his before the backward pass.
+inline IntTensor own_ints(const IntTensor& ints, const Tensor& x) {
+  return differentiated(x) ? IntTensor::from(ints.shape(), ints.span()) : ints;
+}
 
 }  // namespace gradus

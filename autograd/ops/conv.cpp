@@ -2,17 +2,14 @@
 // three are bilinear, and the gradients of each are the other two.
 #include "autograd/ops/conv.h"
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 
 namespace gradus {
 namespace {
 
-struct Conv {
-  ConvSpec spec;
-  Shape other;  // input gradient: shape of x; weight gradient: shape of w
-};
-const ConvSpec& spec(const Ctx& c) { return c.attr<Conv>().spec; }
+const ConvSpec& spec(const Ctx& c) { return c.attr<Convolved>().spec; }
 
 Grads conv_vjp(const Ctx& c, const Tensor& g) {
   Grads grads(static_cast<size_t>(c.inputs()));
@@ -45,14 +42,14 @@ const Primitive kConv2dRelu{
 
 const Primitive kInputGrad = bilinear(
     "conv2d_input_grad",
-    [](const Ctx& c) { return kernels::conv2d_input_grad(c[0], c[1], c.attr<Conv>().other, spec(c)); },
+    [](const Ctx& c) { return kernels::conv2d_input_grad(c[0], c[1], c.attr<Convolved>().other, spec(c)); },
     [](const Ctx& c, int i, const Tensor& u) {
       return i == 0 ? conv2d(u, c[1], {}, spec(c)) : conv2d_weight_grad(c[0], u, c.shape(1), spec(c));
     });
 
 const Primitive kWeightGrad = bilinear(
     "conv2d_weight_grad",
-    [](const Ctx& c) { return kernels::conv2d_weight_grad(c[0], c[1], c.attr<Conv>().other, spec(c)); },
+    [](const Ctx& c) { return kernels::conv2d_weight_grad(c[0], c[1], c.attr<Convolved>().other, spec(c)); },
     [](const Ctx& c, int i, const Tensor& u) {
       return i == 0 ? conv2d(c[1], u, {}, spec(c)) : conv2d_input_grad(c[0], u, c.shape(1), spec(c));
     });
@@ -66,10 +63,10 @@ void check_output(const char* op, const Tensor& g, const Shape& x, const Shape& 
 Tensor apply_conv(const Primitive& p, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   const ConvSpec& spec) {
   conv2d_shape(x.shape(), weight.shape(), spec);
-  if (!bias.defined()) return apply(p, {x, weight}, Attr::of(Conv{spec, {}}));
+  if (!bias.defined()) return apply(p, {x, weight}, Attr::of(Convolved{spec, {}}));
   if (!(bias.shape() == Shape{weight.dim(0)}))
     fail<ShapeError>("{}: bias {} for weight {}", p.name, bias.shape().str(), weight.shape().str());
-  return apply(p, {x, weight, bias}, Attr::of(Conv{spec, {}}));
+  return apply(p, {x, weight, bias}, Attr::of(Convolved{spec, {}}));
 }
 
 }  // namespace
@@ -82,11 +79,11 @@ Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
 }
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& weight, const Shape& x_shape, const ConvSpec& spec) {
   check_output("conv2d_input_grad", g, x_shape, weight.shape(), spec);
-  return apply(kInputGrad, {g, weight}, Attr::of(Conv{spec, x_shape}));
+  return apply(kInputGrad, {g, weight}, Attr::of(Convolved{spec, x_shape}));
 }
 Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& weight_shape, const ConvSpec& spec) {
   check_output("conv2d_weight_grad", g, x.shape(), weight_shape, spec);
-  return apply(kWeightGrad, {g, x}, Attr::of(Conv{spec, weight_shape}));
+  return apply(kWeightGrad, {g, x}, Attr::of(Convolved{spec, weight_shape}));
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvSpec& spec,

@@ -27,6 +27,7 @@ Tensor max_pool2d_adjoint(const Tensor& g, const Tensor& x, const PoolSpec& spec
 /// Adjoint of avg_pool2d for inputs of shape x.
 Tensor avg_pool2d_adjoint(const Tensor& g, const Shape& x, const PoolSpec& spec);
 Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w);
+Tensor adaptive_max_pool2d(const Tensor& x, int64 out_h, int64 out_w);  ///< ties go to the first
 Tensor upsample_nearest(const Tensor& x, int64 factor);
 Tensor upsample_bilinear(const Tensor& x, int64 out_h, int64 out_w);  ///< align_corners = false
 

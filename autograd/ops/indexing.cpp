@@ -64,7 +64,7 @@ Tensor index_select(const Tensor& x, int axis, const IntTensor& index) {
   const int a = x.shape().axis(axis);
   check_rank_one("index_select", index);
   check_index("index_select", index, x.dim(a));
-  return apply(kIndexSelect, {x}, Attr::of(Pick{index, a, x.dim(a), {}}));
+  return apply(kIndexSelect, {x}, Attr::of(Pick{own_ints(index, x), a, x.dim(a), {}}));
 }
 Tensor scatter_add(const Tensor& x, int axis, const IntTensor& index, int64 size) {
   const int a = x.shape().axis(axis);
@@ -72,30 +72,30 @@ Tensor scatter_add(const Tensor& x, int axis, const IntTensor& index, int64 size
   if (index.numel() != x.dim(a))
     fail<ShapeError>("scatter_add: {} indices for axis {} of {}", index.numel(), a, x.shape().str());
   check_index("scatter_add", index, size);
-  return apply(kScatterAdd, {x}, Attr::of(Pick{index, a, size, {}}));
+  return apply(kScatterAdd, {x}, Attr::of(Pick{own_ints(index, x), a, size, {}}));
 }
 Tensor gather(const Tensor& x, int axis, const IntTensor& index) {
   const int a = x.shape().axis(axis);
   check_lanes("gather", x.shape(), index.shape(), a);
   check_index("gather", index, x.dim(a));
-  return apply(kGather, {x}, Attr::of(Pick{index, a, x.dim(a), {}}));
+  return apply(kGather, {x}, Attr::of(Pick{own_ints(index, x), a, x.dim(a), {}}));
 }
 Tensor gather_adjoint(const Tensor& x, int axis, const IntTensor& index, int64 size) {
   const int a = x.shape().axis(axis);
   if (!(x.shape() == index.shape()))
     fail<ShapeError>("gather_adjoint: index of shape {} for {}", index.shape().str(), x.shape().str());
   check_index("gather_adjoint", index, size);
-  return apply(kGatherAdjoint, {x}, Attr::of(Pick{index, a, size, {}}));
+  return apply(kGatherAdjoint, {x}, Attr::of(Pick{own_ints(index, x), a, size, {}}));
 }
 Tensor take(const Tensor& x, const IntTensor& index) {
   check_index("take", index, x.numel());
-  return apply(kTake, {x}, Attr::of(Pick{index, 0, 0, x.shape()}));
+  return apply(kTake, {x}, Attr::of(Pick{own_ints(index, x), 0, 0, x.shape()}));
 }
 Tensor put_add(const Tensor& x, const IntTensor& index, const Shape& shape) {
   if (!(x.shape() == index.shape()))
     fail<ShapeError>("put_add: index of shape {} for {}", index.shape().str(), x.shape().str());
   check_index("put_add", index, shape.numel());
-  return apply(kPutAdd, {x}, Attr::of(Pick{index, 0, 0, shape}));
+  return apply(kPutAdd, {x}, Attr::of(Pick{own_ints(index, x), 0, 0, shape}));
 }
 Tensor embedding(const Tensor& table, const IntTensor& ids) {
   if (table.rank() != 2) fail<ShapeError>("embedding: the table must be (V,D), not {}", table.shape().str());

@@ -86,11 +86,18 @@ Tensor resample(const Tensor& x, const Tensor& rows, const Tensor& cols) {
   return matmul(rows, matmul(x, cols, false, true));
 }
 
-// Row i averages input positions floor(i*in/out) .. ceil((i+1)*in/out)-1, as torch's adaptive pooling.
+// Output i of an adaptive pooling sees positions floor(i*in/out) .. ceil((i+1)*in/out)-1, as torch's.
+struct Positions {
+  int64 first, end;
+};
+Positions adaptive_window(int64 i, int64 out, int64 in) {
+  return {i * in / out, ((i + 1) * in + out - 1) / out};
+}
+
 Tensor averaging_matrix(int64 out, int64 in) {
   Tensor m = Tensor::zeros({out, in});
   for (int64 i = 0; i < out; ++i) {
-    const int64 from = i * in / out, to = ((i + 1) * in + out - 1) / out;
+    const auto [from, to] = adaptive_window(i, out, in);
     for (int64 j = from; j < to; ++j) m.mutable_data()[i * in + j] = real(1) / static_cast<real>(to - from);
   }
   return m;
@@ -143,6 +150,27 @@ Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w) {
     return avg_pool2d(x, {h, w, h, w, 0, 0});
   }
   return resample(x, averaging_matrix(out_h, x.dim(2)), averaging_matrix(out_w, x.dim(3)));
+}
+Tensor adaptive_max_pool2d(const Tensor& x, int64 out_h, int64 out_w) {
+  check_image("adaptive_max_pool2d", x);
+  const int64 h = x.dim(2), w = x.dim(3);
+  if (out_h < 1 || out_w < 1 || h < 1 || w < 1)
+    fail<ShapeError>("adaptive_max_pool2d: {} to {} x {}", x.shape().str(), out_h, out_w);
+  IntTensor index({x.dim(0), x.dim(1), out_h, out_w});
+  int64* best = index.mutable_data();
+  for (const real* plane = x.data(); plane != x.data() + x.numel(); plane += h * w)
+    for (int64 i = 0; i < out_h; ++i)
+      for (int64 j = 0; j < out_w; ++j, ++best) {
+        const auto [top, bottom] = adaptive_window(i, out_h, h);
+        const auto [left, right] = adaptive_window(j, out_w, w);
+        *best = top * w + left;
+        for (int64 r = top; r < bottom; ++r)
+          for (int64 c = left; c < right; ++c)
+            if (plane[r * w + c] > plane[*best] ||
+                (std::isnan(plane[r * w + c]) && !std::isnan(plane[*best])))
+              *best = r * w + c;
+      }
+  return apply(kTakeWinners, {x}, Attr::of(Winners{index, x.shape()}));
 }
 Tensor upsample_nearest(const Tensor& x, int64 factor) {
   check_image("upsample_nearest", x);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "autograd/ops/nn_ops.h"
@@ -102,7 +103,8 @@ Tensor log_softmax(const Tensor& x, int axis) {
 Tensor cross_entropy(const Tensor& logits, const IntTensor& labels, Reduction reduction, real label_smoothing,
                      const Tensor& sample_weights) {
   check_labels(logits, labels);
-  const Tensor losses = apply(kCrossEntropy, {logits}, Attr::of(Labelled{labels, label_smoothing}));
+  const Tensor losses =
+      apply(kCrossEntropy, {logits}, Attr::of(Labelled{own_ints(labels, logits), label_smoothing}));
   if (!sample_weights.defined()) return reduce(losses, reduction);
   if (!(sample_weights.shape() == losses.shape()))
     fail<ShapeError>("cross_entropy: sample weights {} for {} samples", sample_weights.shape().str(),

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <memory>
 
 #include "autograd/functional/functional.h"
 #include "autograd/grad.h"
@@ -9,6 +10,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/rng.h"
 
 using namespace gradus;
@@ -108,6 +110,25 @@ TEST_CASE("functional: a forward that hands its input through does not take over
   CHECK(grad(apply(kSame, {x}), {x})[0].item() == 2);
   const Recording off(false);
   CHECK(node_of(apply(kSame, {x})) == nullptr);
+}
+
+TEST_CASE("functional: jvp scopes may end in any order") {
+  auto first = std::make_unique<JvpScope>();
+  const JvpScope second;
+  const Tensor y = second.dual(Tensor::scalar(3), Tensor::scalar(1));
+  const Tensor stale = first->dual(Tensor::scalar(1), Tensor::scalar(1));
+  first.reset();
+  CHECK(second.tangent(square(y)).item() == 6);
+  CHECK_THROWS_AS(square(stale), GraphError);
+}
+
+TEST_CASE("functional: labels and indices may be overwritten before the backward pass") {
+  const Tensor x = variable(Tensor::from({2, 2}, {0, 0, 0, 0}));
+  IntTensor labels = IntTensor::from({2}, {0, 1}), index = IntTensor::from({1}, {1});
+  const Tensor loss = cross_entropy(x, labels, Reduction::kSum) + sum(index_select(x, 0, index));
+  labels.mutable_data()[0] = 1;
+  index.mutable_data()[0] = 0;
+  CHECK(grad(loss, {x})[0].values() == std::vector<real>{real(-0.5), real(0.5), real(1.5), real(0.5)});
 }
 
 TEST_CASE("functional: misuse of jvp scopes is refused") {

@@ -124,6 +124,32 @@ TEST_CASE("functional: per-sample gradients of an MLP and of a convolutional net
   }
 }
 
+TEST_CASE("functional: per-sample gradients in several parts, with many channels and large matrices") {
+  Rng rng(11);
+  const int64 n = 37;  // two parts
+  const IntTensor labels = labels_of(n, 4);
+  const Tensor x = rng.normal_tensor({n, 8, 6, 5}), wide = rng.normal_tensor({n, 512});
+  const auto p = variables(rng, {{9, 8, 3, 3}, {9}, {20, 9, 3, 3}, {4, 240}});
+  check_against_loop(
+      [&](int64 b, int64 e) {
+        const Tensor h = conv2d_relu(x.rows(b, e), p[0], p[1], {.pad_h = 1, .pad_w = 1});
+        return cross_entropy(linear(flatten(conv2d(h, p[2]), 1), p[3]), labels.rows(b, e), Reduction::kNone);
+      },
+      p, n);
+  const auto q = variables(rng, {{320, 512}, {4, 320}});  // per-sample gradients of 24 MB and more
+  const SampleLosses f = [&](int64 b, int64 e) {
+    return cross_entropy(linear(tanh(linear(wide.rows(b, e), q[0])), q[1]), labels.rows(b, e),
+                         Reduction::kNone);
+  };
+  const PerSampleGrads r = per_sample_gradients(f, q, n);
+  CHECK(r.fallback.empty());
+  for (const int64 k : {int64{0}, int64{17}, int64{36}}) {
+    const std::vector<Tensor> alone = grad(f(k, k + 1), q);
+    CHECK(relative_distance(r.grads[0].rows(k, k + 1).view(q[0].shape()), alone[0]) < kTolerance);
+    CHECK(relative_distance(r.losses.rows(k, k + 1), f(k, k + 1).detach()) < kTolerance);
+  }
+}
+
 TEST_CASE("functional: per-sample gradients of a transposed convolution, norms of groups and pieces") {
   Rng rng(8);
   const int64 n = 4;

@@ -112,6 +112,11 @@ TEST_CASE("functions: adaptive pooling and upsampling") {
   check_close(adaptive_avg_pool2d(x, 1, 1), {2.5});
   check_close(adaptive_avg_pool2d(x, 1, 3), {1.5, 2.5, 3.5});
   check_close(adaptive_avg_pool2d(x, 2, 2), {0.5, 1.5, 3.5, 4.5});  // windows 0..1 and 1..2 overlap
+  check_close(adaptive_max_pool2d(x, 2, 2), {1, 2, 4, 5});
+  check_close(adaptive_max_pool2d(x, 1, 1), {5});
+  const Tensor pooled = variable(x);  // 2 x 2 windows of overlapping columns: both see the middle one
+  check_close(grad(sum(adaptive_max_pool2d(neg(pooled), 1, 2)), {pooled})[0], {-1, -1, 0, 0, 0, 0});
+  CHECK_THROWS_AS(adaptive_max_pool2d(x, 0, 1), ShapeError);
   check_close(upsample_nearest(x, 2),
               {0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 3, 3, 4, 4, 5, 5});
   const Tensor row = Tensor::from({1, 1, 1, 2}, {0, 4});
