@@ -136,7 +136,7 @@ TEST_CASE("functional: per-sample gradients in several parts, with many channels
         return cross_entropy(linear(flatten(conv2d(h, p[2]), 1), p[3]), labels.rows(b, e), Reduction::kNone);
       },
       p, n);
-  const auto q = variables(rng, {{320, 512}, {4, 320}});  // per-sample gradients of 24 MB and more
+  const auto q = variables(rng, {{512, 512}, {4, 512}});  // a part's gradients are 19 MB and more
   const SampleLosses f = [&](int64 b, int64 e) {
     return cross_entropy(linear(tanh(linear(wide.rows(b, e), q[0])), q[1]), labels.rows(b, e),
                          Reduction::kNone);
