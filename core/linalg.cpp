@@ -196,9 +196,30 @@ Tensor cholesky(const Tensor& a) {
   return narrow(work, {n, n});
 }
 
+namespace {
+
+// Large systems of the float build with one right side. The lower triangle by rows is the upper one by columns.
+Tensor solve_positive_narrow(const Tensor& a, const Tensor& b) {
+  for (const Tensor* t : {&a, &b})
+    for (real x : t->span())
+      if (!std::isfinite(x)) fail<NumericError>("solve: shape {} holds a NaN or an infinity", t->shape().str());
+  Tensor matrix = a.clone(), x = b.clone();
+  const lapack_int n = to_lapack(a.dim(0));
+  lapack_int info = 0;
+  if constexpr (sizeof(real) == sizeof(float))
+    info = LAPACKE_sposv(LAPACK_COL_MAJOR, 'U', n, 1, reinterpret_cast<float*>(matrix.mutable_data()), n,
+                         reinterpret_cast<float*>(x.mutable_data()), n);
+  check_info(info, "solve", a, "the matrix is not positive definite");
+  return x;
+}
+
+}  // namespace
+
 Tensor solve_positive(const Tensor& a, const Tensor& b) {
   check_square(a, "solve");
   const int64 n = a.dim(0), k = right_sides(a, b, "solve");
+  if constexpr (sizeof(real) == sizeof(float))
+    if (n >= kWideBelow && k == 1) return solve_positive_narrow(a, b);
   Wide matrix = widen(a, "solve"), x = widen(b, "solve");
   check_info(LAPACKE_dposv(LAPACK_ROW_MAJOR, 'L', to_lapack(n), to_lapack(k), matrix.data(), to_lapack(n),
                            x.data(), to_lapack(k)),

@@ -2,8 +2,8 @@
 // LU) and what is made of products alone (Newton-Schulz, power iteration), with order statistics and 1-D
 // k-means.
 //
-// Nothing here is differentiable. Factorisations run in double, except eigenproblems of kWideBelow and more
-// in the float build. All throw ShapeError for what is not a matrix of the right shape, and NumericError
+// Nothing here is differentiable. Factorisations run in double, except eigenproblems and positive definite systems of
+// kWideBelow and more in the float build. All throw ShapeError for what is not a matrix of the right shape, and NumericError
 // naming the operation and the shape for NaN or infinite entries, for singular systems and where LAPACK does
 // not converge.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace gradus::linalg {
 
-/// Symmetric eigenproblems below this order are solved in double in either build.
+/// Symmetric eigenproblems and positive definite systems below this order are solved in double in either build.
 inline constexpr int64 kWideBelow = 256;
 
 /// op(A) op(B), (m,k) by (k,n), op the transposition where asked for.

@@ -15,7 +15,7 @@ Tensor gauss_newton_times(const GaussNewton& model, const Tensor& p);
 Tensor gauss_newton_curvature_times(const GaussNewton& model, const Tensor& x);
 
 /// (J'QJ/n + damping*I)^-1 v, v (d), damping > 0: in parameter space where d is small, else through the n*c outputs
-/// (push-through identity). Throws NumericError if the system is singular.
+/// (push-through identity, symmetric where the model has a root). Throws NumericError if the system is singular.
 Tensor solve_damped(const GaussNewton& model, const Tensor& v, double damping);
 
 }  // namespace gradus

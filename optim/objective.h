@@ -33,6 +33,9 @@ struct GaussNewton {
   Tensor jacobian;   ///< (n*c, d) of the outputs; may be undefined where the three functions below are given
   Tensor residual;   ///< (n*c) derivative of each example's loss in its outputs
   Tensor curvature;  ///< (n, c, c) second derivative of each example's loss in its outputs
+  /// A root S (n, c, k) of the curvature, S S' = Q, and S' J J' S (n*k, n*k); may be undefined.
+  Tensor root = {};
+  std::function<Tensor()> root_gram = nullptr;
   /// For models whose Jacobian is too large to hold: J J' (n*c, n*c), J' x (d) of x (n*c), J p (n*c) of p (d).
   std::function<Tensor()> gram = nullptr;
   std::function<Tensor(const Tensor&)> transposed_times = nullptr, times = nullptr;

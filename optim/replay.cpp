@@ -17,6 +17,10 @@ const std::map<std::string, Runner>& kinds() {
       {"gradients", run_recorded_gradients},
       {"least-squares", run_linear_model},
       {"logistic", run_linear_model},
+      {"config", run_loss_directions},
+      {"spectral-weights", run_spectral_weights},
+      {"prospect", run_prospect},
+      {"schedule", run_refinement},
   };
   return table;
 }
@@ -120,11 +124,14 @@ std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& 
 }
 
 double relative_error(const Tensor& a, const std::vector<double>& b) {
-  if (a.numel() != static_cast<int64>(b.size()))
-    fail<DataError>("expected values: {} numbers for a tensor of shape {}", b.size(), a.shape().str());
+  return relative_error(std::vector<double>(a.data(), a.data() + a.numel()), b);
+}
+
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) fail<DataError>("expected values: {} numbers for {}", b.size(), a.size());
   double difference = 0, largest = 0;
   for (size_t i = 0; i < b.size(); ++i) {
-    const double d = std::abs(static_cast<double>(a.data()[i]) - b[i]);
+    const double d = std::abs(a[i] - b[i]);
     difference = d > difference || std::isnan(d) ? d : difference;
     largest = std::max(largest, std::abs(b[i]));
   }

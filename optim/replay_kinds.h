@@ -24,6 +24,10 @@ using Runner = void (*)(const Golden& golden, ReplayReport& report);
 
 void run_recorded_gradients(const Golden& golden, ReplayReport& report);  // "gradients"
 void run_linear_model(const Golden& golden, ReplayReport& report);        // "least-squares", "logistic"
+void run_loss_directions(const Golden& golden, ReplayReport& report);     // "config"
+void run_spectral_weights(const Golden& golden, ReplayReport& report);    // "spectral-weights"
+void run_prospect(const Golden& golden, ReplayReport& report);            // "prospect"
+void run_refinement(const Golden& golden, ReplayReport& report);          // "schedule"
 
 /// Throws DataError naming the file.
 Json read_json(const std::filesystem::path& file);
@@ -37,6 +41,7 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters);
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step);
 /// max |a - b| / max |b|; absolute where b is zero.
 double relative_error(const Tensor& a, const std::vector<double>& b);
+double relative_error(const std::vector<double>& a, const std::vector<double>& b);
 
 /// The objective of each step (1, 2, ...) in turn.
 using ObjectiveAt = std::function<Objective&(int64 step)>;

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "optim/refinement.h"
 
 namespace gradus {
 namespace {
@@ -310,6 +311,7 @@ const std::vector<ScheduleEntry>& schedules() {
       entry<OneCycle>("one-cycle", "up to 1 and far down again"),
       entry<Wsd>("wsd", "stays at 1, falls at the end (warm-up, stable, decay)"),
       plateau(),
+      refined_schedule_entry(),
   };
   return table;
 }

@@ -41,8 +41,8 @@ struct ScheduleEntry {
   std::function<std::unique_ptr<Schedule>(const OptionList&, const Horizon&)> make;
 };
 
-/// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, wsd, plateau.
-/// All take `warmup` (steps) and `warmup_from`: the factor climbs linearly from warmup_from and reaches 1
+/// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, wsd, plateau, refined.
+/// All but refined take `warmup` (steps) and `warmup_from`: the factor climbs linearly from warmup_from and reaches 1
 /// after `warmup` steps; the schedule proper then runs over the steps that remain (step and multistep count
 /// from the very first step).
 const std::vector<ScheduleEntry>& schedules();

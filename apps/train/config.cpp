@@ -5,6 +5,18 @@
 #include "apps/cli/flags.h"
 
 namespace gradus {
+namespace {
+
+// companion(RULE|companion) in place of the innermost rule of `optim`.
+std::string with_companion(const std::string& optim, const std::string& companion) {
+  Spec spec = parse_spec(optim);
+  if (spec.name == "companion") fail<UsageError>("--companion {}: '{}' names one already", companion, optim);
+  if (spec.inner.empty()) return fmt::format("companion({}|{})", optim, companion);
+  spec.inner = with_companion(spec.inner, companion);
+  return spec.str();
+}
+
+}  // namespace
 
 void check(const TrainConfig& config) {
   if (config.epochs && config.steps) fail<UsageError>("--epochs and --steps exclude each other");
@@ -22,7 +34,8 @@ void apply_config_json(TrainConfig& config, const nlohmann::json& json, const st
 }
 
 std::string effective_optim(const TrainConfig& config) {
-  std::string optim = config.optim;
+  std::string optim =
+      config.companion.empty() ? config.optim : with_companion(config.optim, config.companion);
   if (config.clip_norm) optim = fmt::format("clip-norm({}):max_norm={}", optim, *config.clip_norm);
   if (config.clip_value) optim = fmt::format("clip-value({}):max_value={}", optim, *config.clip_value);
   if (config.ema) optim = fmt::format("ema({}):decay={}", optim, *config.ema);

@@ -12,7 +12,7 @@
 namespace gradus {
 
 struct TrainConfig {
-  std::string data = "digits", model = "mlp", optim = "adam", schedule = "constant";
+  std::string data = "digits", model = "mlp", optim = "adam", companion, schedule = "constant";
   std::optional<int64> epochs, steps;
   int64 batch_size = 64, accumulate = 1;
   int64 seed = 0;
@@ -26,6 +26,7 @@ struct TrainConfig {
   std::vector<std::string> group, freeze;
   std::string init;
   std::optional<int64> save_every, eval_every, early_stop;
+  bool log_grad_norms = false;
   std::string save;
   bool tensorboard = false;
 
@@ -33,6 +34,8 @@ struct TrainConfig {
     f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
     f("model", model, "model, NAME[:key=value,...]; see 'model list'");
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
+    f("companion", companion,
+      "optimizer of vectors, embeddings and heads, so that --optim has the weight matrices alone");
     f("schedule", schedule, "factor on the step size, NAME[:key=value,...]: constant, step, cosine, ...");
     f("epochs", epochs, "passes over the training set; 5 unless --steps is given", at_least(0));
     f("steps", steps, "optimizer steps, instead of --epochs", at_least(0));
@@ -55,6 +58,7 @@ struct TrainConfig {
     f("save_every", save_every, "steps between checkpoints; else one an epoch", at_least(1));
     f("eval_every", eval_every, "steps between evaluations; else one an epoch", at_least(1));
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
+    f("log_grad_norms", log_grad_norms, "write the norms of every batch's gradient to grad_norms.csv of the run");
     f("save", save, "also write the trained weights to this file");
     f("tensorboard", tensorboard, "also write the metrics as TensorBoard event files into the run directory");
   }
@@ -69,7 +73,8 @@ nlohmann::ordered_json config_json(const TrainConfig& config);
 /// bad values.
 void apply_config_json(TrainConfig& config, const nlohmann::json& json, const std::string& file);
 
-/// The optimizer as trained with: --clip-norm, --clip-value and --ema wrap it, in this order.
+/// The optimizer as trained with: --companion goes beside the innermost rule of --optim; --clip-norm, --clip-value and
+/// --ema wrap it, in this order. Throws UsageError for a companion of an optimizer that has one.
 std::string effective_optim(const TrainConfig& config);
 
 /// Throws UsageError if `given` names a setting that a resumed run cannot change (a change would make it another

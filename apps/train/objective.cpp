@@ -3,6 +3,9 @@
 #include <cmath>
 #include <optional>
 
+#include "autograd/functional/functional.h"
+#include "autograd/functional/output_gram.h"
+#include "autograd/functional/per_sample.h"
 #include "autograd/grad.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
@@ -24,7 +27,9 @@ ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::
 }
 
 Needs ModelObjective::offers() const {
-  return {.loss = true, .re_evaluation = true, .hvp = true, .second_batch = draw_second_ != nullptr};
+  return {.loss = true, .re_evaluation = true, .hvp = true, .per_sample = true,
+          .gauss_newton = model_.task() != Task::kLanguageModel && batches_.size() == 1,
+          .second_batch = draw_second_ != nullptr};
 }
 
 void ModelObjective::evaluate(bool record, const std::function<void(const Tensor&, double)>& use) {
@@ -58,6 +63,7 @@ double ModelObjective::gradient() {
   const std::vector<Tensor> values = trained();
   std::vector<Tensor> sums(values.size());
   double mean = 0;
+  const bool note_norms = options_.grad_norms && !evaluated_;
   evaluate(true, [&](const Tensor& loss, double weight) {
     const double value = loss.item();
     if (!std::isfinite(value)) fail<NumericError>("the loss is {}", value);
@@ -74,6 +80,15 @@ double ModelObjective::gradient() {
                        [w = static_cast<real>(weight)](real& s, real g) { s += w * g; });
     }
   });
+  if (note_norms) {
+    double l1 = 0, squares = 0;
+    for (const Tensor& g : sums) {
+      if (!g.defined()) continue;
+      l1 += sum_elements(g, [](real x) { return std::abs(static_cast<double>(x)); });
+      squares += sum_of_squares(g);
+    }
+    norms_ = {l1, std::sqrt(squares)};
+  }
   size_t next = 0;
   for (const auto& p : parameters_) p->grad = p->frozen ? Tensor() : sums[next++];
   return mean;
@@ -105,6 +120,96 @@ std::vector<Tensor> ModelObjective::hvp(std::span<const Tensor> v) {
     }
   });
   return product;
+}
+
+std::vector<Tensor> ModelObjective::per_sample_gradients() {
+  const std::vector<Tensor> values = trained();
+  const ModeScope training(model_, true);
+  std::vector<Tensor> all(parameters_.size());
+  int64 done = 0;
+  for (const Batch& batch : batches_) {
+    const SampleLosses losses = [&](int64 begin, int64 end) {
+      const Reevaluation again(model_, rng_);
+      const Batch part = rows_of(batch, begin, end);
+      return losses_of(model_.task(), model_(input_of(part)), part, options_.label_smoothing);
+    };
+    const PerSampleGrads found = gradus::per_sample_gradients(losses, values, batch.size());
+    size_t next = 0;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      if (parameters_[i]->frozen) continue;
+      const Tensor& rows = found.grads[next++];
+      if (batches_.size() == 1) {
+        all[i] = rows;
+        continue;
+      }
+      if (!all[i].defined()) {
+        std::vector<int64> dims(rows.shape().begin(), rows.shape().end());
+        dims[0] = examples_;
+        all[i] = Tensor(Shape(dims));
+      }
+      std::copy_n(rows.data(), rows.numel(), all[i].mutable_data() + done * parameters_[i]->value.numel());
+    }
+    done += batch.size();
+  }
+  return all;
+}
+
+GaussNewton ModelObjective::gauss_newton() {
+  if (!offers().gauss_newton) unsupported("Jacobians of the outputs of tokens or of several batches");
+  const ModeScope training(model_, true);
+  const Batch& batch = batches_[0];
+  const std::vector<Tensor> values = trained();
+  Tensor output;
+  {
+    const Recording on(true);
+    const Reevaluation again(model_, rng_);
+    output = model_(input_of(batch));
+  }
+  const OutputCurvature at = output_curvature(model_.task(), output, batch, options_.label_smoothing);
+  GaussNewton result{Tensor(), at.slope, at.curvature};
+  result.root = at.root;
+  result.root_gram = [=] { return output_gram(output, values, at.root); };
+  result.gram = [=] {
+    const int64 n = output.dim(0), c = output.dim(1);
+    Tensor unit = Tensor::zeros({n, c, c});
+    for (int64 i = 0; i < n * c; ++i) unit.mutable_data()[i * c + i % c] = 1;
+    return output_gram(output, values, unit);
+  };
+  result.transposed_times = [=](const Tensor& x) {
+    const Tensor cotangent = x.view(output.shape());
+    const std::vector<Tensor> parts =
+        grad({&output, 1}, values, {&cotangent, 1}, {.retain_graph = true, .allow_unused = true});
+    int64 size = 0;
+    for (const Tensor& v : values) size += v.numel();
+    Tensor flat({size});
+    real* to = flat.mutable_data();
+    for (size_t i = 0; i < values.size(); to += values[i].numel(), ++i) {
+      if (parts[i].defined())
+        std::copy_n(parts[i].data(), parts[i].numel(), to);
+      else
+        std::fill_n(to, values[i].numel(), real(0));
+    }
+    return flat;
+  };
+  result.times = [this, values, &batch](const Tensor& p) {
+    const ModeScope mode(model_, true);
+    std::vector<Tensor> tangents;
+    int64 from = 0;
+    for (const Tensor& v : values) {
+      tangents.push_back(p.view(Shape{p.numel()}).rows(from, from + v.numel()).view(v.shape()));
+      from += v.numel();
+    }
+    const Function outputs = [&](std::span<const Tensor> xs) {
+      const Reevaluation again(model_, rng_);
+      std::vector<Tensor> all;
+      size_t next = 0;
+      for (const auto& q : parameters_) all.push_back(q->frozen ? Tensor() : xs[next++]);
+      return functional_call(model_, all, input_of(batch));
+    };
+    const Tensor tangent = jvp(outputs, values, tangents).tangent;
+    return tangent.view(Shape{tangent.numel()});
+  };
+  return result;
 }
 
 Objective& ModelObjective::second_batch() {

@@ -1,6 +1,7 @@
 // The objective of a training step over a model: what optimizers ask for, computed on the step's batches.
 #pragma once
 
+#include <cmath>
 #include <functional>
 
 #include "apps/train/task.h"
@@ -11,6 +12,12 @@ namespace gradus {
 
 struct LossOptions {
   double label_smoothing = 0;
+  bool grad_norms = false;  ///< note the norms of the first gradient
+};
+
+/// Over all trained parameters; NaN where nobody asked.
+struct GradNorms {
+  double l1 = std::nan(""), l2 = l1;
 };
 
 /// One step's batches (more than one where gradients are accumulated), weighted by their sizes. The first
@@ -29,10 +36,17 @@ class ModelObjective final : public Objective {
   /// Throws NumericError if the loss is not finite.
   double gradient() override;
   std::vector<Tensor> hvp(std::span<const Tensor> v) override;
+  /// Throws GraphError where the samples of a batch influence each other (batch norm) and where dropout's masks of a
+  /// sample cannot be repeated without its batch.
+  std::vector<Tensor> per_sample_gradients() override;
+  /// Of one batch with outputs (N,C): layer by layer, the Jacobian itself is not formed. Valid until the weights change.
+  /// Throws UsageError for several batches and for models of tokens, GraphError as per_sample_gradients.
+  GaussNewton gauss_newton() override;
   Objective& second_batch() override;
 
   /// Of the first evaluation.
   const Score& score() const { return score_; }
+  const GradNorms& grad_norms() const { return norms_; }
   int64 examples() const { return examples_; }
 
  private:
@@ -50,6 +64,7 @@ class ModelObjective final : public Objective {
   bool evaluated_ = false;
   int64 examples_ = 0;
   Score score_;
+  GradNorms norms_;
 };
 
 }  // namespace gradus

@@ -22,6 +22,8 @@ namespace {
 constexpr const char* kCsvHeader =
     "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
 
+constexpr const char* kNormsHeader = "step,l1,l2\n";
+
 std::string csv_line(const MetricsRow& r) {
   std::string line = fmt::format("{},{}", r.step, r.epoch);
   for (const double v : {r.lr, r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy})
@@ -120,7 +122,15 @@ void RunDirectory::append(const MetricsRow& row) const {
   append_line(file("metrics.jsonl"), json_line(row));
 }
 
+void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
+  if (!fs::exists(file("grad_norms.csv"))) append_line(file("grad_norms.csv"), kNormsHeader);
+  append_line(file("grad_norms.csv"), fmt::format("{},{},{}\n", step, l1, l2));
+}
+
 void RunDirectory::truncate_metrics(int64 step) const {
+  filter_lines(file("grad_norms.csv"), [&](const std::string& line) {
+    return line == kNormsHeader || std::atoll(line.c_str()) <= step;
+  });
   filter_lines(file("metrics.csv"), [&](const std::string& line) {
     return line == kCsvHeader || std::atoll(line.c_str()) <= step;
   });

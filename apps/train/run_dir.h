@@ -1,6 +1,7 @@
 // The directory of a run:
 //   config.json             the settings; --config takes it back
 //   metrics.csv, .jsonl     a row an evaluation
+//   grad_norms.csv          with --log-grad-norms: step, L1 and L2 norm of the batch's gradient
 //   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
 //   checkpoint.safetensors  everything needed to continue bit for bit
 #pragma once
@@ -40,6 +41,8 @@ class RunDirectory {
 
   /// Adds a row to both files. Throws DataError (disk full).
   void append(const MetricsRow& row) const;
+  /// Adds a line to grad_norms.csv.
+  void append_grad_norms(int64 step, double l1, double l2) const;
   /// Drops the rows behind `step`, also a last row that was cut off.
   void truncate_metrics(int64 step) const;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "autograd/ops/nn_ops.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -75,17 +77,106 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
 
 Input input_of(const Batch& batch) { return batch.tokens.defined() ? Input(batch.tokens) : Input(batch.x); }
 
-Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+namespace {
+
+void check_target(Task task, const Batch& batch) {
   const bool labels = task == Task::kClassification || task == Task::kLanguageModel;
-  if (task == Task::kClassification && batch.targets.defined())
-    return soft_cross_entropy(output, batch.targets);
   if (labels && !batch.y.defined()) fail<UsageError>("{} needs labelled data", task_name(task));
   if (task == Task::kRegression && !batch.targets.defined())
     fail<UsageError>("regression needs data with real targets");
   if (task == Task::kDenoising)
     fail<UsageError>("the train command does not train {} models", task_name(task));
+}
+
+}  // namespace
+
+Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+  if (task == Task::kClassification && batch.targets.defined())
+    return soft_cross_entropy(output, batch.targets);
+  check_target(task, batch);
   return task_loss(task, output, input_of(batch), {batch.y, batch.targets},
                    static_cast<real>(label_smoothing));
+}
+
+Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+  const int64 n = output.dim(0);
+  if (task == Task::kClassification && batch.targets.defined())
+    return soft_cross_entropy(output, batch.targets, Reduction::kNone);
+  check_target(task, batch);
+  const auto smoothing = static_cast<real>(label_smoothing);
+  if (task == Task::kClassification) return cross_entropy(output, batch.y, Reduction::kNone, smoothing);
+  Tensor each;
+  if (task == Task::kLanguageModel) {
+    const int64 tokens = n * output.dim(1);
+    each = cross_entropy(reshape(output, Shape{tokens, output.dim(2)}), batch.y.view({tokens}),
+                         Reduction::kNone, smoothing);
+  } else {
+    each = mse_loss(output, task == Task::kAutoencoder ? batch.x : batch.targets, Reduction::kNone);
+  }
+  return mean(reshape(each, Shape{n, each.numel() / n}), {1});
+}
+
+OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+  if (output.rank() != 2 || task == Task::kLanguageModel)
+    fail<UsageError>("Gauss-Newton steps need one vector of outputs an example, got outputs of shape {} ({})",
+                     output.shape().str(), task_name(task));
+  const bool mixed = task == Task::kClassification && batch.targets.defined();
+  if (!mixed) check_target(task, batch);
+  const int64 n = output.dim(0), c = output.dim(1);
+  const bool classes = task == Task::kClassification;
+  const int64 k = classes ? std::max<int64>(c - 1, 1) : c;
+  OutputCurvature out{Tensor({n * c}), Tensor::zeros({n, c, c}), Tensor::zeros({n, c, k})};
+  std::vector<double> p(static_cast<size_t>(c));
+  for (int64 i = 0; i < n; ++i) {
+    const real* z = output.data() + i * c;
+    real* slope = out.slope.mutable_data() + i * c;
+    real *q = out.curvature.mutable_data() + i * c * c, *root = out.root.mutable_data() + i * c * k;
+    if (!classes) {
+      const Tensor& y = task == Task::kAutoencoder ? batch.x : batch.targets;
+      const double curvature = 2 / static_cast<double>(c);
+      for (int64 j = 0; j < c; ++j) {
+        slope[j] = static_cast<real>(curvature * static_cast<double>(z[j] - y.data()[i * c + j]));
+        q[j * c + j] = static_cast<real>(curvature);
+        root[j * k + j] = static_cast<real>(std::sqrt(curvature));
+      }
+      continue;
+    }
+    const int64 likely = std::max_element(z, z + c) - z;
+    double sum = 0;
+    for (int64 j = 0; j < c; ++j)
+      sum += p[static_cast<size_t>(j)] = std::exp(static_cast<double>(z[j]) - static_cast<double>(z[likely]));
+    for (double& x : p) x /= sum;
+    for (int64 j = 0, column = 0; j < c; ++j) {
+      const double pj = p[static_cast<size_t>(j)];
+      const double y = mixed ? static_cast<double>(batch.targets.data()[i * c + j])
+                             : (batch.y[i] == j ? 1 - label_smoothing : 0) + label_smoothing / static_cast<double>(c);
+      slope[j] = static_cast<real>(pj - y);
+      for (int64 l = 0; l < c; ++l)
+        q[j * c + l] = static_cast<real>((j == l ? pj : 0) - pj * p[static_cast<size_t>(l)]);
+      // One column of S for every other class.
+      if (j == likely) continue;
+      const double top = p[static_cast<size_t>(likely)], s = std::sqrt(pj);
+      const double a = 1 / (1 + std::sqrt(top));
+      for (int64 l = 0; l < c; ++l) {
+        const double pl = p[static_cast<size_t>(l)];
+        root[l * k + column] =
+            static_cast<real>(l == likely ? -std::sqrt(top) * s : (l == j ? s : 0) - a * pl * s);
+      }
+      ++column;
+    }
+  }
+  return out;
+}
+
+Batch rows_of(const Batch& batch, int64 begin, int64 end) {
+  Batch part;
+  part.position = batch.position;
+  if (batch.x.defined()) part.x = batch.x.rows(begin, end);
+  if (batch.tokens.defined()) part.tokens = batch.tokens.rows(begin, end);
+  if (batch.y.defined()) part.y = batch.y.rows(begin, end);
+  if (batch.targets.defined()) part.targets = batch.targets.rows(begin, end);
+  if (batch.index.defined()) part.index = batch.index.rows(begin, end);
+  return part;
 }
 
 Score& Score::operator+=(const Score& o) {

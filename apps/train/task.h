@@ -32,6 +32,20 @@ Input input_of(const Batch& batch);
 /// for a task that the batch cannot serve.
 Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing = 0);
 
+/// The same for every example (B), whose mean is loss_of: of text, the mean over its positions.
+Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing = 0);
+/// Slope (B*C) and curvature (B,C,C) of each example's loss in its outputs (B,C), and a root S (B,C,K) of the curvature,
+/// S S' = Q. Cross-entropy, m the likeliest class: slope p - y, Q = diag(p) - p p', and for every other class j a column
+/// S_lj = sqrt(p_j)*((l = j) - p_l/(1 + sqrt(p_m))), S_mj = -sqrt(p_m p_j). Squared error over C values: 2(z - y)/C, 2/C.
+/// Throws UsageError for outputs of another rank.
+struct OutputCurvature {
+  Tensor slope, curvature, root;
+};
+OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch,
+                                 double label_smoothing = 0);
+/// Examples begin..end-1 of a batch, sharing its storage.
+Batch rows_of(const Batch& batch, int64 begin, int64 end);
+
 /// Sums over examples (tokens for text), from which means are taken.
 struct Score {
   double loss_sum = 0;

@@ -131,10 +131,12 @@ void Trainer::step() {
       second_->next(batch);
       return batch;
     };
-  ModelObjective objective(*model_, parameters_, next_batches(), {config_.label_smoothing}, second);
+  ModelObjective objective(*model_, parameters_, next_batches(),
+                           {config_.label_smoothing, config_.log_grad_norms}, second);
   const double loss = optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
+  grad_norms_ = objective.grad_norms();
   state_.since_row += objective.score();
   state_.since_epoch += objective.score();
   ++state_.step;
@@ -205,6 +207,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     try {
       if (!state_.evaluation_due) {
         step();
+        if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
         const bool end = state_.step >= total_steps_;
         const bool epoch_end = state_.position.batch == 0;
         state_.evaluation_due =

@@ -83,6 +83,7 @@ class Trainer {
   std::unique_ptr<Board> board_;    // of --tensorboard
   int64 steps_per_epoch_ = 0, total_steps_ = 0;
   TrainState state_;
+  GradNorms grad_norms_;  // of the last step
 };
 
 }  // namespace gradus

@@ -145,6 +145,10 @@ SampleGraph sample_graph(const Tensor& losses, std::span<const Tensor> params) {
 }
 
 void run_backward(const Tensor& losses, std::vector<Sink>& sinks) {
+  run_backward(losses, Tensor(), sinks);
+}
+
+void run_backward(const Tensor& outputs, const Tensor& cotangent, std::vector<Sink>& sinks) {
   // The outputs of the calls that take in parameters are the targets: nothing is computed for the parameters.
   std::vector<Tensor> targets;
   for (const Sink& s : sinks) {
@@ -154,7 +158,7 @@ void run_backward(const Tensor& losses, std::vector<Sink>& sinks) {
     stand_in.set_meta(meta);
     targets.push_back(stand_in);
   }
-  const std::vector<Tensor> found = grad(losses, targets, {.retain_graph = true});
+  const std::vector<Tensor> found = grad({&outputs, 1}, targets, {&cotangent, 1}, {.retain_graph = true});
   for (size_t i = 0; i < sinks.size(); ++i) sinks[i].g = found[i];
 }
 

@@ -32,6 +32,14 @@ SampleGraph sample_graph(const Tensor& losses, std::span<const Tensor> params);
 
 /// Runs the backward pass of the samples (not of the parameters) and fills in the cotangents of the sinks.
 void run_backward(const Tensor& losses, std::vector<Sink>& sinks);
+/// The same from outputs (N, ...) with this cotangent of their shape.
+void run_backward(const Tensor& outputs, const Tensor& cotangent, std::vector<Sink>& sinks);
+/// Input (N*r, in) and cotangent (N*r, out) of a call that multiplies rows by a weight matrix, if the sink is that weight
+/// or its bias (with r = 1); else undefined tensors.
+struct LinearSink {
+  Tensor x, g;
+};
+LinearSink linear_sink(const Sink& sink, int64 samples);
 
 /// Adds sample n's part of the gradient to `block` (numel of the shared input); first: writes it instead.
 void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool first);

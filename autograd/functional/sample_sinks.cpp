@@ -159,6 +159,23 @@ double dot(const real* a, const real* b, int64 n) {
 
 }  // namespace
 
+LinearSink linear_sink(const Sink& s, int64 samples) {
+  const bool gated = is(s, "linear_relu");
+  if (!(is(s, "linear") || gated) || s.input == 0) return {};
+  const Tensor& x = s.node->saved()[0];
+  const int64 out = s.g.dim(-1);
+  if (!x.defined() || s.g.numel() != samples * out) return {};
+  Tensor g = s.g.view({samples, out});
+  if (gated) {
+    const Tensor& y = GraphAccess::output(*s.node);
+    g = g.clone();
+    real* to = g.mutable_data();
+    for (int64 i = 0; i < g.numel(); ++i)
+      if (!(y.data()[i] > 0)) to[i] = 0;
+  }
+  return {x.view({samples, x.dim(-1)}), g};
+}
+
 void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool first) {
   if (is_linear_weight(sink)) {
     add_linear(linear_rows(sink, n, samples), samples, block, first);

@@ -7,18 +7,70 @@
 //   m = beta1*m + (1-beta1)*g            v = beta2*v + (1-beta2)*g^2            amsgrad: vmax = max(vmax, v)
 //   w <- w - lr * mhat/(sqrt(vhat) + eps),   mhat = m/(1-beta1^t),  vhat = v/(1-beta2^t)  (vmax for v)
 //   cautious: only where m*g > 0, the step times n/(count + 1), n elements of which count take part
+//   eps_inside_root: sqrt(vhat + eps) for sqrt(vhat) + eps;  bias_correction = false: m, v for mhat, vhat. Both together
+//         are the form analysed by Zhang, Zhou, Zou, TMLR 2025, arXiv 2404.01436 (eps: their zeta)
+//   variance = rank1: for matrices V = r c'/mean(r), r, c running means of the row and column means of g^2 (Frans,
+//         Abbeel, Levine, 2025, arXiv 2510.25000; the published code is n/m times too large)
 // The cautious factor is the paper's; released code divides by max(count/n, 1e-3) instead.
 #include "optim/rules/adam.h"
 
+#include "core/error.h"
+#include "optim/rules/matrix.h"
 #include "optim/rules/rules.h"
 
 namespace gradus::rules {
+namespace {
+
+// Matrices with variance = rank1.
+void adam_rank1(Param& p, State& s, const AdamOptions& o, const Decay& decay, double lr, double c1, double c2) {
+  Tensor g = as_matrix(p.grad).clone(), u(g.shape());
+  const Tensor weights = p.data;
+  if (decay.l2 != 0) for_each_element(g, weights, [l2 = decay.l2](real& x, real w) { x += l2 * w; });
+  for_each_element(u, s("m"), std::as_const(g),
+                   [mean = Ema(o.beta1), c = real(1 / c1)](real& x, real& m, real y) {
+                     m = mean(m, y);
+                     x = c * m;
+                   });
+  divide_by_rank1(u, g, s, o.beta2, c2, o.eps);
+  for_each_element(p.data, std::as_const(u), [keep = decay.keep, c = real(lr)](real& w, real d) {
+    w = keep * w - c * d;
+  });
+}
+
+// Every tensor, with sqrt(vhat + eps) below.
+void adam_inside_root(Param& p, State& s, const AdamOptions& o, const Decay& decay, double lr, double c1,
+                      double c2) {
+  const Ema first(o.beta1), second(o.beta2);
+  const real step = real(lr / c1), square = real(1 / c2), eps = real(o.eps);
+  for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
+    g += decay.l2 * w;
+    m = first(m, g);
+    v = second(v, g * g);
+    w *= decay.keep;
+    w -= step * (m / std::sqrt(v * square + eps));
+  });
+}
+
+}  // namespace
+
+void adam_check(const AdamOptions& o) {
+  const bool plain = !o.amsgrad && !o.cautious;
+  if (o.variance == "rank1" && !(plain && !o.eps_inside_root))
+    fail<UsageError>("optimizer adam: variance=rank1 goes with neither amsgrad, cautious nor eps_inside_root");
+  if (o.eps_inside_root && !plain)
+    fail<UsageError>("optimizer adam: eps_inside_root goes with neither amsgrad nor cautious");
+}
+
 void adam_update(Param& p, State& s, const AdamOptions& o, const StepInfo& k) {
   const double lr = o.lr * k.lr_scale;
+  const double c1 = o.bias_correction ? bias_correction(o.beta1, k.t) : 1;
+  const double c2 = o.bias_correction ? bias_correction(o.beta2, k.t) : 1;
   const Ema first(o.beta1), second(o.beta2);
   const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
-  const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t))), eps = real(o.eps);
-  double step_size = lr / bias_correction(o.beta1, k.t);
+  if (o.variance == "rank1" && p.is_matrix()) return adam_rank1(p, s, o, decay, lr, c1, c2);
+  if (o.eps_inside_root) return adam_inside_root(p, s, o, decay, lr, c1, c2);
+  const real root = real(1 / std::sqrt(c2)), eps = real(o.eps);
+  double step_size = lr / c1;
   const auto agrees = [=](real w, real g, real m) {  // of the mean that will be
     g += decay.l2 * w;
     return first(m, g) * g > 0;
@@ -61,8 +113,13 @@ struct Adam {
       f("decoupled", decoupled, "decay the weights directly instead of adding to the gradient (AdamW)");
       f("amsgrad", amsgrad, "divide by the largest second moment so far");
       f("cautious", cautious, "move only where momentum and gradient agree");
+      f("eps_inside_root", eps_inside_root, "add eps to the second moment instead of its root");
+      f("bias_correction", bias_correction, "divide the moments by 1 - beta^t");
+      f("variance", variance, "second moment of every entry, or of a matrix's rows and columns",
+        choices({"full", "rank1"}));
     }
   };
+  static void check(const Options& o) { adam_check(o); }
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) { adam_update(p, s, o, k); }
 };
 

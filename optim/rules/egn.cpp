@@ -3,6 +3,7 @@
 //        arXiv 2405.14402. Details as cor3bit/somax.
 //   J Jacobian of the outputs (samples stacked), Q curvature of the loss in them, r = -(its slope), b examples
 //   (b*lam*I + Q J J') x = r;   d = J' x             = -(J'QJ/b + lam*I)^-1 g
+//   where the objective gives a root S of Q = S S': (b*lam*I + S'JJ'S) y = S'J g;  d = -(g - J'S y)/lam, the same d
 //   v = momentum*v + (1-momentum)*d;   d = v/(1-momentum^t)
 //   line_search: a = min(1.5*a', lr) (reset conservative: a'), then a *= 0.8 up to 15 times until
 //                f(w + a*d) <= f(w) + 0.1*a*<g,d>; reset goldstein also enlarges while the fall is steeper than 0.9*<g,d>
@@ -39,7 +40,15 @@ struct Egn {
   }
 
   // -(J'QJ/b + lam*I)^-1 g, one tensor per item.
-  static std::vector<Tensor> direction(const GaussNewton& model, Around& around, double lam) {
+  static std::vector<Tensor> direction(const Pass<Options>& pass, const GaussNewton& model, Around& around,
+                                       double lam) {
+    if (model.root_gram) {
+      std::vector<Tensor> g;
+      for (const auto& item : pass.items) g.push_back(item.p.grad);
+      Tensor d = solve_damped(model, around.flatten(g), lam);
+      for_each_element(d, [](real& x) { x = -x; });
+      return around.unflatten(d);
+    }
     Tensor a = gauss_newton_curvature_times(model, gauss_newton_gram(model));
     const int64 size = a.dim(0);
     real* p = a.mutable_data();
@@ -77,7 +86,7 @@ struct Egn {
     Around around(pass);
     const GaussNewton model = pass.objective.gauss_newton();
     double& lam = pass.shared.scalar("lam", o.lam0);
-    std::vector<Tensor> d = direction(model, around, lam);
+    std::vector<Tensor> d = direction(pass, model, around, lam);
     if (o.momentum > 0)
       for (auto& item : pass.items)
         for_each_element(

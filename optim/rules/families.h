@@ -63,6 +63,7 @@ OptimizerEntry sgg();
 OptimizerEntry sam();
 OptimizerEntry gradient_regularization();
 OptimizerEntry amp();
+OptimizerEntry companion();
 std::vector<OptimizerEntry> model_wrappers();
 
 }  // namespace gradus::rules

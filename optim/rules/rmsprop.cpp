@@ -5,23 +5,28 @@
 //   v = beta2*v + (1-beta2)*g^2
 //   centered: a = beta2*a + (1-beta2)*g,  d = sqrt(v - a^2) + eps;  else d = sqrt(v) + eps
 //   w <- w - lr*g/d, or with momentum: u = momentum*u + g/d, w <- w - lr*u
+//   eps_inside_root: d = sqrt(v + eps), centered sqrt(v - a^2 + eps): the form analysed by Zhang, Zhou, Zou, TMLR 2025,
+//   arXiv 2404.01436 (eps: their zeta)
 #include "optim/rules/rmsprop.h"
 
 #include "optim/rules/rules.h"
 
 namespace gradus::rules {
-void rmsprop_update(Param& p, State& s, const RmsPropOptions& o, const StepInfo& k) {
-  const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), eps = real(o.eps),
-             mu = real(o.momentum);
+namespace {
+
+// One step; root(x) is the divisor of a mean square x.
+template <class Root>
+void rmsprop_step(Param& p, State& s, const RmsPropOptions& o, const StepInfo& k, const Root& root) {
+  const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), mu = real(o.momentum);
   const Ema mean(o.beta2);
   const auto plain = [=](real g, real& v) {
     v = mean(v, g * g);
-    return g / (std::sqrt(v) + eps);
+    return g / root(v);
   };
   const auto centered = [=](real g, real& v, real& a) {
     v = mean(v, g * g);
     a = mean(a, g);
-    return g / (std::sqrt(std::max(v - a * a, real(0))) + eps);
+    return g / root(std::max(v - a * a, real(0)));
   };
   if (!o.centered && o.momentum == 0)
     for_each_element(p.data, p.grad, s("v"),
@@ -41,10 +46,25 @@ void rmsprop_update(Param& p, State& s, const RmsPropOptions& o, const StepInfo&
     });
 }
 
+}  // namespace
+
+void rmsprop_update(Param& p, State& s, const RmsPropOptions& o, const StepInfo& k) {
+  const real eps = real(o.eps);
+  if (o.eps_inside_root)
+    rmsprop_step(p, s, o, k, [=](real x) { return std::sqrt(x + eps); });
+  else
+    rmsprop_step(p, s, o, k, [=](real x) { return std::sqrt(x) + eps; });
+}
+
 namespace {
 
 struct RmsProp {
-  using Options = RmsPropOptions;
+  struct Options : RmsPropOptions {
+    void visit(auto&& f) {
+      RmsPropOptions::visit(f);
+      f("eps_inside_root", eps_inside_root, "add eps to the mean square instead of its root");
+    }
+  };
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) { rmsprop_update(p, s, o, k); }
 };
 
@@ -58,7 +78,7 @@ OptimizerEntry rmsprop() {
                                   "g = g + weight_decay*w\n"
                                   "v = beta2*v + (1-beta2)*g^2\n"
                                   "centered: a = beta2*a + (1-beta2)*g, v - a^2 in place of v below\n"
-                                  "u = momentum*u + g/(sqrt(v) + eps)\n"
+                                  "u = momentum*u + g/(sqrt(v) + eps)       eps_inside_root: g/sqrt(v + eps)\n"
                                   "w = w - lr*u"});
 }
 

@@ -8,7 +8,8 @@ namespace gradus::rules {
 
 struct RmsPropOptions {
   double lr = 0.01, beta2 = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
-  bool centered = false;
+  bool centered = false, eps_inside_root = false;
+  /// The options all forms share.
   void visit(auto&& f) {
     f("lr", lr, "step size", positive());
     f("beta2", beta2, "decay of the mean of squared gradients", decay_rate());

@@ -173,7 +173,7 @@ OptimizerEntry sgg() {
 }
 
 std::vector<OptimizerEntry> model_wrappers() {
-  return {sam(), gradient_regularization(), amp(), lawn(), sgg(), coordinate_clipping()};
+  return {companion(), sam(), gradient_regularization(), amp(), lawn(), sgg(), coordinate_clipping()};
 }
 
 }  // namespace gradus::rules
