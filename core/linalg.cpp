@@ -202,7 +202,8 @@ namespace {
 Tensor solve_positive_narrow(const Tensor& a, const Tensor& b) {
   for (const Tensor* t : {&a, &b})
     for (real x : t->span())
-      if (!std::isfinite(x)) fail<NumericError>("solve: shape {} holds a NaN or an infinity", t->shape().str());
+      if (!std::isfinite(x))
+        fail<NumericError>("solve: shape {} holds a NaN or an infinity", t->shape().str());
   Tensor matrix = a.clone(), x = b.clone();
   const lapack_int n = to_lapack(a.dim(0));
   lapack_int info = 0;

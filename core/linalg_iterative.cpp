@@ -31,8 +31,44 @@ std::vector<NewtonSchulzStep> newton_schulz_per_iteration() {
           {2.8366, -3.0525, 1.2012}};
 }
 
+namespace {
+
+// The iterations on A = X X' alone, for a G much longer than wide: X_k = P_k X_0 with P_k a polynomial of A_0, so that
+// A_(k+1) = M A_k M and P_(k+1) = M P_k, M = a + b A_k + c A_k^2. All commute and are symmetric.
+Tensor newton_schulz_by_gram(const Tensor& g, std::span<const NewtonSchulzStep> steps) {
+  const bool tall = g.dim(0) > g.dim(1);
+  const int64 m = std::min(g.dim(0), g.dim(1));
+  Tensor a({m, m}), next({m, m}), polynomial({m, m}), product = identity(m);
+  matmul_into(a, 0, 1, g, g, tall, !tall);
+  double trace = 0;
+  for (int64 i = 0; i < m; ++i) trace += static_cast<double>(a.data()[i * m + i]);
+  const double scale = 1 / (std::sqrt(trace) + 1e-8);
+  real* entries = a.mutable_data();
+  for (int64 i = 0; i < a.numel(); ++i)
+    entries[i] = static_cast<real>(static_cast<double>(entries[i]) * scale * scale);
+  for (size_t k = 0; k < steps.size(); ++k) {
+    const auto& [c0, c1, c2] = steps[k];
+    polynomial.copy_from(a);
+    matmul_into(polynomial, c1, c2, a, a);
+    real* diagonal = polynomial.mutable_data();
+    for (int64 i = 0; i < m; ++i) diagonal[i * m + i] += static_cast<real>(c0);
+    matmul_into(next, 0, 1, polynomial, product);
+    std::swap(next, product);
+    if (k + 1 == steps.size()) break;
+    matmul_into(next, 0, 1, polynomial, a);
+    matmul_into(a, 0, 1, next, polynomial);
+  }
+  Tensor out(g.shape());
+  matmul_into(out, 0, scale, tall ? g : product, tall ? product : g);
+  return out;
+}
+
+}  // namespace
+
 Tensor newton_schulz(const Tensor& g, std::span<const NewtonSchulzStep> steps) {
   if (g.rank() != 2) fail<ShapeError>("newton_schulz: needs a matrix, not shape {}", g.shape().str());
+  if (std::max(g.dim(0), g.dim(1)) >= 2 * std::min(g.dim(0), g.dim(1)) && g.numel() > 0)
+    return newton_schulz_by_gram(g, steps);
   const bool tall = g.dim(0) > g.dim(1);
   Tensor x = tall ? transpose(g) : g.clone();
   const int64 m = x.dim(0), n = x.dim(1);

@@ -20,8 +20,7 @@ void check_loss_gradients(std::span<const Tensor> gradients, const char* method)
     if (gradients[i].numel() != gradients[0].numel())
       fail<ShapeError>("{}: gradient {} has shape {}, gradient 0 {}", method, i, gradients[i].shape().str(),
                        gradients[0].shape().str());
-    if (!all_finite(gradients[i]))
-      fail<NumericError>("{}: the gradient of loss {} is not finite", method, i);
+    if (!all_finite(gradients[i])) fail<NumericError>("{}: the gradient of loss {} is not finite", method, i);
   }
 }
 
@@ -40,7 +39,8 @@ struct Gram {
     for (const Tensor& x : g) norm.push_back(gradus::norm(x));
     for (size_t i = 0; i < m; ++i)
       for (size_t j = 0; j < m; ++j)
-        if (norm[i] > 0 && norm[j] > 0) cosine[i * m + j] = i == j ? 1 : dot(g[i], g[j]) / (norm[i] * norm[j]);
+        if (norm[i] > 0 && norm[j] > 0)
+          cosine[i * m + j] = i == j ? 1 : dot(g[i], g[j]) / (norm[i] * norm[j]);
   }
   double at(size_t i, size_t j) const { return cosine[i * m + j]; }
 };
@@ -106,9 +106,8 @@ Tensor pcgrad_direction(std::span<const Tensor> gradients) {
     for (size_t j = 0; j < gradients.size(); ++j) {
       const double against = j == i ? 0 : dot(p, gradients[j]);
       if (against < 0)
-        for_each_element(p, gradients[j], [c = real(against / sum_of_squares(gradients[j]))](real& x, real g) {
-          x -= c * g;
-        });
+        for_each_element(p, gradients[j],
+                         [c = real(against / sum_of_squares(gradients[j]))](real& x, real g) { x -= c * g; });
     }
     for_each_element(sum, std::as_const(p), [](real& s, real x) { s += x; });
   }
@@ -159,15 +158,15 @@ Tensor MomentumConfig::combine(int64 index, const Tensor& gradient) {
   Tensor g = config_direction(means);
   const double c1 = bias_correction(options_.beta1, static_cast<int64>(t));
   const double c2 = bias_correction(options_.beta2, static_cast<int64>(t));
-  for_each_element(g, state_("f", shape), state_("s", shape),
-                   [mean = Ema(options_.beta2), b = real(options_.beta1), scale = real(c1),
-                    part = real(1 / (1 - options_.beta1)),
-                    root = real(1 / std::sqrt(c2))](real& x, real& f, real& s) {
-                     const real next = x * scale, pseudo = (next - b * f) * part;
-                     f = next;
-                     s = mean(s, pseudo * pseudo);
-                     x = x / (root * std::sqrt(s) + real(1e-8));
-                   });
+  for_each_element(
+      g, state_("f", shape), state_("s", shape),
+      [mean = Ema(options_.beta2), b = real(options_.beta1), scale = real(c1),
+       part = real(1 / (1 - options_.beta1)), root = real(1 / std::sqrt(c2))](real& x, real& f, real& s) {
+        const real next = x * scale, pseudo = (next - b * f) * part;
+        f = next;
+        s = mean(s, pseudo * pseudo);
+        x = x / (root * std::sqrt(s) + real(1e-8));
+      });
   return g;
 }
 

@@ -46,9 +46,9 @@ class Prospect {
   /// One step on example i, 0 <= i < n. Throws NumericError, and changes nothing, if its loss is not finite.
   void step(int64 i);
 
-  const std::vector<double>& weights() const { return w_; }        ///< w
-  const std::vector<double>& risk_weights() const { return q_; }   ///< q
-  const std::vector<double>& losses() const { return losses_; }    ///< table
+  const std::vector<double>& weights() const { return w_; }       ///< w
+  const std::vector<double>& risk_weights() const { return q_; }  ///< q
+  const std::vector<double>& losses() const { return losses_; }   ///< table
   /// v of a step on example i, as it would be now.
   std::vector<double> direction(int64 i) const;
 

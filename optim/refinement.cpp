@@ -49,13 +49,14 @@ std::vector<double> read_norms(const std::string& path, const std::string& colum
     if (norms.empty() && number == 1 && cells.size() > 1) {
       at = static_cast<size_t>(std::find(cells.begin(), cells.end(), column) - cells.begin());
       if (at == cells.size())
-        fail<DataError>("{}: no column '{}'; a list of numbers or a table with columns l1, l2 is needed", path,
-                        column);
+        fail<DataError>("{}: no column '{}'; a list of numbers or a table with columns l1, l2 is needed",
+                        path, column);
       continue;
     }
     char* end = nullptr;
     const double value = at < cells.size() ? std::strtod(cells[at].c_str(), &end) : 0;
-    if (!end || end == cells[at].c_str()) fail<DataError>("{}: line {} holds no number: '{}'", path, number, line);
+    if (!end || end == cells[at].c_str())
+      fail<DataError>("{}: line {} holds no number: '{}'", path, number, line);
     norms.push_back(value);
   }
   return norms;

@@ -38,7 +38,8 @@ Directions directions_of(const Golden& golden) {
     return rows;
   };
   if (name == "config")
-    return [=, o = options_for<ConfigOptions>(golden)](size_t i) { return config_direction(gradients(i), o); };
+    return
+        [=, o = options_for<ConfigOptions>(golden)](size_t i) { return config_direction(gradients(i), o); };
   if (name == "pcgrad") return [=](size_t i) { return pcgrad_direction(gradients(i)); };
   if (name == "imtl-g") return [=](size_t i) { return imtlg_direction(gradients(i)); };
   if (name == "m-config") {
@@ -64,7 +65,8 @@ void run_loss_directions(const Golden& golden, ReplayReport& report) {
   size_t done = 0;
   for (const Json& expected : golden.json.at("expect")) {
     Tensor combined;
-    for (const auto until = expected.at("step").get<size_t>(); done < until; ++done) combined = direction(done);
+    for (const auto until = expected.at("step").get<size_t>(); done < until; ++done)
+      combined = direction(done);
     if (!combined.defined()) fail<DataError>("expected values at step {}, out of order", done);
     add_step(report, expected, relative_error(combined, expected.at("combined").get<Numbers>()), "combined");
   }
@@ -99,8 +101,7 @@ void run_prospect(const Golden& golden, ReplayReport& report) {
     const bool squared = kind == "squared_error";
     const double slope = squared ? z - y[i] : 1 / (1 + std::exp(-z)) - y[i];
     for (size_t j = 0; j < w.size(); ++j) gradient[j] = slope * x[i][j];
-    return squared ? 0.5 * slope * slope
-                   : std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))) - y[i] * z;
+    return squared ? 0.5 * slope * slope : std::max(z, 0.0) + std::log1p(std::exp(-std::abs(z))) - y[i] * z;
   };
   Prospect method(options_for<ProspectOptions>(golden), static_cast<int64>(x.size()),
                   golden.json.at("params").at("w").at("data").get<Numbers>(), loss);

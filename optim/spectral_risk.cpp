@@ -88,7 +88,11 @@ std::vector<double> isotonic_regression(std::span<const double> y) {
   std::vector<Sums> items;
   for (double v : y) items.push_back({v, 1});
   return pool(
-      items, [](Sums x, Sums z) { return Sums{x.a + z.a, x.b + z.b}; }, [](Sums s) { return s.a / s.b; });
+      items,
+      [](Sums x, Sums z) {
+        return Sums{x.a + z.a, x.b + z.b};
+      },
+      [](Sums s) { return s.a / s.b; });
 }
 
 std::vector<double> spectral_weights(std::span<const double> losses, std::span<const double> sigma, double nu,
@@ -118,7 +122,10 @@ std::vector<double> spectral_weights(std::span<const double> losses, std::span<c
   std::vector<Sums> items;
   for (size_t i = 0; i < s.size(); ++i) items.push_back({s[i], std::log(n * sigma[i])});
   const std::vector<double> z = pool(
-      items, [](Sums x, Sums y) { return Sums{log_sum_exp(x.a, y.a), log_sum_exp(x.b, y.b)}; },
+      items,
+      [](Sums x, Sums y) {
+        return Sums{log_sum_exp(x.a, y.a), log_sum_exp(x.b, y.b)};
+      },
       [](Sums x) { return x.a - x.b; });
   for (size_t i = 0; i < s.size(); ++i) q[order[i]] = std::exp(s[i] - z[i]) / n;
   return q;

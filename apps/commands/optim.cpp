@@ -39,9 +39,13 @@ int show(const std::string& name) {
   if (text.extra_reads)
     out += fmt::format("passes   one fused pass and {} more over a tensor of the parameters' size\n",
                        text.extra_reads);
-  const auto has_own_companion = [](const OptionInfo& o) { return o.help.find("companion") != std::string::npos; };
+  const auto has_own_companion = [](const OptionInfo& o) {
+    return o.help.find("companion") != std::string::npos;
+  };
   if (std::any_of(entry.options.begin(), entry.options.end(), has_own_companion))
-    out += "matrices only: another rule takes the rest with --companion adamw:lr=1e-3, in place of the one above\n";
+    out +=
+        "matrices only: another rule takes the rest with --companion adamw:lr=1e-3, in place of the one "
+        "above\n";
   if (entry.wraps)
     out += fmt::format("use      --optim '{0}(adam:lr=1e-3)': it wraps another optimizer\n", text.name);
   else

@@ -27,7 +27,10 @@ ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::
 }
 
 Needs ModelObjective::offers() const {
-  return {.loss = true, .re_evaluation = true, .hvp = true, .per_sample = true,
+  return {.loss = true,
+          .re_evaluation = true,
+          .hvp = true,
+          .per_sample = true,
           .gauss_newton = model_.task() != Task::kLanguageModel && batches_.size() == 1,
           .second_batch = draw_second_ != nullptr};
 }

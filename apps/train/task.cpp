@@ -116,7 +116,8 @@ Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double lab
   return mean(reshape(each, Shape{n, each.numel() / n}), {1});
 }
 
-OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch,
+                                 double label_smoothing) {
   if (output.rank() != 2 || task == Task::kLanguageModel)
     fail<UsageError>("Gauss-Newton steps need one vector of outputs an example, got outputs of shape {} ({})",
                      output.shape().str(), task_name(task));
@@ -148,8 +149,9 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
     for (double& x : p) x /= sum;
     for (int64 j = 0, column = 0; j < c; ++j) {
       const double pj = p[static_cast<size_t>(j)];
-      const double y = mixed ? static_cast<double>(batch.targets.data()[i * c + j])
-                             : (batch.y[i] == j ? 1 - label_smoothing : 0) + label_smoothing / static_cast<double>(c);
+      const double y =
+          mixed ? static_cast<double>(batch.targets.data()[i * c + j])
+                : (batch.y[i] == j ? 1 - label_smoothing : 0) + label_smoothing / static_cast<double>(c);
       slope[j] = static_cast<real>(pj - y);
       for (int64 l = 0; l < c; ++l)
         q[j * c + l] = static_cast<real>((j == l ? pj : 0) - pj * p[static_cast<size_t>(l)]);

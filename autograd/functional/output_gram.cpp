@@ -11,7 +11,7 @@
 namespace gradus {
 namespace {
 
-constexpr int64 kPanel = 192;                // rows of the result that are computed at a time
+constexpr int64 kPanel = 192;                   // rows of the result that are computed at a time
 constexpr int64 kLargestRows = int64{2} << 30;  // bytes
 
 // A weight, its bias, or both, of one linear call.
@@ -87,7 +87,8 @@ class Layers {
     if (!layer.rows.defined()) {
       if (size * numel * static_cast<int64>(sizeof(real)) > kLargestRows)
         fail<UsageError>(
-            "Gauss-Newton: {} outputs by {} numbers of a parameter behind {} are too many rows to hold; take a "
+            "Gauss-Newton: {} outputs by {} numbers of a parameter behind {} are too many rows to hold; take "
+            "a "
             "smaller batch",
             size, numel, s.node->name());
       layer.rows = Tensor::zeros({size, numel});
@@ -114,8 +115,8 @@ class Layers {
     for (int64 from = 0; from < size; from += kPanel) {
       const int64 height = std::min(kPanel, size - from), length = size - from;
       real* product = panel.mutable_data();
-      gemm(false, true, height, length, width, 1, rows.data() + from * width, width, rows.data() + from * width,
-           width, 0, product, length);
+      gemm(false, true, height, length, width, 1, rows.data() + from * width, width,
+           rows.data() + from * width, width, 0, product, length);
       real* to = out.mutable_data();
       parallel_for(height, 16, [&](int64 begin, int64 end) {
         for (int64 i = begin; i < end; ++i) {
@@ -127,7 +128,8 @@ class Layers {
           }
           const real* f = factor.data() + (from + i) / columns_ * samples_;
           for (int64 j = 0; j < length;) {
-            const int64 sample = (from + j) / columns_, stop = std::min(length, (sample + 1) * columns_ - from);
+            const int64 sample = (from + j) / columns_,
+                        stop = std::min(length, (sample + 1) * columns_ - from);
             const real c = f[sample] + plus;
             for (; j < stop; ++j) row[j] += c * p[j];
           }
@@ -145,7 +147,8 @@ class Layers {
 }  // namespace
 
 Tensor output_gram(const Tensor& outputs, std::span<const Tensor> params, const Tensor& root) {
-  if (outputs.rank() != 2 || root.rank() != 3 || root.dim(0) != outputs.dim(0) || root.dim(1) != outputs.dim(1))
+  if (outputs.rank() != 2 || root.rank() != 3 || root.dim(0) != outputs.dim(0) ||
+      root.dim(1) != outputs.dim(1))
     fail<ShapeError>("Gauss-Newton: outputs {} and a root {} do not fit; needs (N,C) and (N,C,K)",
                      outputs.shape().str(), root.shape().str());
   return Layers(outputs, params, root).gram();

@@ -144,9 +144,7 @@ SampleGraph sample_graph(const Tensor& losses, std::span<const Tensor> params) {
   return Walk(losses, params).take();
 }
 
-void run_backward(const Tensor& losses, std::vector<Sink>& sinks) {
-  run_backward(losses, Tensor(), sinks);
-}
+void run_backward(const Tensor& losses, std::vector<Sink>& sinks) { run_backward(losses, Tensor(), sinks); }
 
 void run_backward(const Tensor& outputs, const Tensor& cotangent, std::vector<Sink>& sinks) {
   // The outputs of the calls that take in parameters are the targets: nothing is computed for the parameters.

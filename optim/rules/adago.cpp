@@ -59,6 +59,7 @@ struct AdaGo {
       w = keep * w - c * d;
     });
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<AdaGo>(pass); }
 };
 
 }  // namespace

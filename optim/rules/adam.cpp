@@ -22,7 +22,8 @@ namespace gradus::rules {
 namespace {
 
 // Matrices with variance = rank1.
-void adam_rank1(Param& p, State& s, const AdamOptions& o, const Decay& decay, double lr, double c1, double c2) {
+void adam_rank1(Param& p, State& s, const AdamOptions& o, const Decay& decay, double lr, double c1,
+                double c2) {
   Tensor g = as_matrix(p.grad).clone(), u(g.shape());
   const Tensor weights = p.data;
   if (decay.l2 != 0) for_each_element(g, weights, [l2 = decay.l2](real& x, real w) { x += l2 * w; });
@@ -32,9 +33,8 @@ void adam_rank1(Param& p, State& s, const AdamOptions& o, const Decay& decay, do
                      x = c * m;
                    });
   divide_by_rank1(u, g, s, o.beta2, c2, o.eps);
-  for_each_element(p.data, std::as_const(u), [keep = decay.keep, c = real(lr)](real& w, real d) {
-    w = keep * w - c * d;
-  });
+  for_each_element(p.data, std::as_const(u),
+                   [keep = decay.keep, c = real(lr)](real& w, real d) { w = keep * w - c * d; });
 }
 
 // Every tensor, with sqrt(vhat + eps) below.
@@ -56,7 +56,8 @@ void adam_inside_root(Param& p, State& s, const AdamOptions& o, const Decay& dec
 void adam_check(const AdamOptions& o) {
   const bool plain = !o.amsgrad && !o.cautious;
   if (o.variance == "rank1" && !(plain && !o.eps_inside_root))
-    fail<UsageError>("optimizer adam: variance=rank1 goes with neither amsgrad, cautious nor eps_inside_root");
+    fail<UsageError>(
+        "optimizer adam: variance=rank1 goes with neither amsgrad, cautious nor eps_inside_root");
   if (o.eps_inside_root && !plain)
     fail<UsageError>("optimizer adam: eps_inside_root goes with neither amsgrad nor cautious");
 }

@@ -2,10 +2,15 @@
 // statistics of a gradient.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <exception>
+#include <mutex>
+#include <numeric>
 #include <string>
 
 #include "core/linalg.h"
+#include "core/threads.h"
 #include "optim/rules/layer.h"
 #include "optim/vocabulary.h"
 
@@ -15,6 +20,57 @@ namespace gradus::rules {
 /// model of vectors alone is trained by the companion alone.
 inline bool takes_matrix(const Param& p) {
   return p.data.rank() >= 2 && p.kind == ParamKind::kWeight && p.data.numel() > 0;
+}
+
+/// R::update of every item of a pass: several at a time, a thread each, where none of them is most of the work; else one
+/// after the other, the threads within its products.
+template <class R>
+void update_side_by_side(Pass<typename R::Options>& pass) {
+  const size_t count = pass.items.size();
+  std::vector<double> work;
+  double total = 0;
+  for (const auto& item : pass.items) {
+    const double size = static_cast<double>(item.p.data.numel());
+    work.push_back(takes_matrix(item.p)
+                       ? size * static_cast<double>(std::min(item.p.rows(), item.p.cols()) + 64)
+                       : size);
+    total += work.back();
+  }
+  const auto update = [&pass](size_t i) {
+    auto& item = pass.items[i];
+    R::update(item.p, item.s, item.o, pass.info_of(item));
+  };
+  const auto bins = static_cast<size_t>(threads());
+  const double largest = count ? *std::max_element(work.begin(), work.end()) : 0;
+  if (bins < 2 || largest * static_cast<double>(bins) > total) {
+    for (size_t i = 0; i < count; ++i) update(i);
+    return;
+  }
+  // The largest first, each to the thread that has least to do.
+  std::vector<size_t> order(count);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) { return work[i] > work[j]; });
+  std::vector<std::vector<size_t>> lists(bins);
+  std::vector<double> load(bins);
+  for (size_t i : order) {
+    const auto bin = static_cast<size_t>(std::min_element(load.begin(), load.end()) - load.begin());
+    lists[bin].push_back(i);
+    load[bin] += work[i];
+  }
+  std::exception_ptr error;
+  std::mutex mutex;
+  parallel_for(static_cast<int64>(bins), 1, [&](int64 begin, int64 end) {
+    for (int64 bin = begin; bin < end; ++bin)
+      for (size_t i : lists[static_cast<size_t>(bin)]) {
+        try {
+          update(i);
+        } catch (...) {
+          const std::lock_guard lock(mutex);
+          if (!error) error = std::current_exception();
+        }
+      }
+  });
+  if (error) std::rethrow_exception(error);
 }
 
 /// Adam with decoupled decay for what a matrix rule does not take.

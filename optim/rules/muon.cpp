@@ -46,6 +46,7 @@ struct Muon {
     const Tensor mh = looked_ahead(p, m, o.lookahead, 1 / bias_correction(o.beta1, k.t));
     descend(p, scaled_orthogonal(mh, o.ns_coefficients), o.lr * k.lr_scale, o.weight_decay);
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<Muon>(pass); }
 };
 
 struct AdaMuon {
@@ -82,6 +83,7 @@ struct AdaMuon {
     }
     descend(p, u, o.lr * k.lr_scale, o.weight_decay);
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<AdaMuon>(pass); }
 };
 
 }  // namespace

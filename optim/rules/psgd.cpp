@@ -6,7 +6,8 @@
 //   QL -= precond_lr*triu(A A' - B B')/||A A' + B B'|| * QL;   QR likewise with A' A and B' B        (spectral norms)
 //   U = QL'QL Mh QR'QR, divided by max(1, rms(U)/1.1);   W <- W - lr*(U + weight_decay*W)
 // With probability 0.01 max|QL| and max|QR| are first brought to their geometric mean. The spectral norm is exact (the
-// code uses a lower bound of it). With a side longer than max_dim a matrix goes to the companion.
+// code uses a lower bound of it); of factors longer than 64 it is found by power iteration, to 1e-4. With a side longer
+// than max_dim a matrix goes to the companion.
 #include "core/rng.h"
 #include "optim/rules/families.h"
 #include "optim/rules/matrix.h"
@@ -42,12 +43,24 @@ struct Psgd {
     for_each_element(qr, [c = real(middle / b)](real& x) { x *= c; });
   }
 
+  // Largest eigenvalue of a positive semidefinite matrix.
+  static double top_eigenvalue(const Tensor& a) {
+    const int64 n = a.dim(0);
+    if (n <= 64) return linalg::spectral_norm(a);
+    int64 widest = 0;
+    for (int64 i = 1; i < n; ++i)
+      if (a.data()[i * n + i] > a.data()[widest * n + widest]) widest = i;
+    Tensor x = a.rows(widest, widest + 1).clone().view({n, 1});
+    if (!(norm(x) > 0)) return 0;
+    return linalg::power_iteration([&](const Tensor& y) { return linalg::matmul(a, y); }, x, 50, 1e-5);
+  }
+
   // Q - rate*triu(P - N)/||P + N|| Q, P = A A' or A' A, N of B.
   static Tensor fitted(const Tensor& q, const Tensor& a, const Tensor& b, bool transposed, double rate) {
     Tensor plus = linalg::matmul(a, a, transposed, !transposed), minus = plus.clone();
     const Tensor bb = linalg::matmul(b, b, transposed, !transposed);
     for_each_element(plus, minus, bb, [](real& sum, real& difference, real x) { sum += x, difference -= x; });
-    const double length = linalg::spectral_norm(plus);
+    const double length = top_eigenvalue(plus);
     if (!(length > 0)) return q.clone();
     const int64 n = q.dim(0);
     real* d = minus.mutable_data();

@@ -63,6 +63,7 @@ struct Shampoo {
     if (sides.left) sides.ql().copy_from(root(sides.l(), power, correction, o.eig_floor));
     if (sides.right) sides.qr().copy_from(root(sides.r(), power, correction, o.eig_floor));
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<Shampoo>(pass); }
 };
 
 }  // namespace

@@ -129,6 +129,7 @@ struct Soap {
     if (!matrix) return companion_step(p, s, o, k);
     paper_form(p, s, o, k);
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<Soap>(pass); }
 };
 
 }  // namespace

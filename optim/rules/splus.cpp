@@ -76,6 +76,7 @@ struct SPlus {
     for_each_element(s.starting_at("average", p.data), now,
                      [mean = Ema(0.999)](real& a, real w) { a = mean(a, w); });
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<SPlus>(pass); }
 };
 
 struct Spa {
@@ -110,6 +111,7 @@ struct Spa {
     descend(p, u, o.lr * k.lr_scale, o.weight_decay);
     refresh(sides, as_matrix(p.grad), o.beta2, k.t, o.update_every);
   }
+  static void step(Pass<Options>& pass) { update_side_by_side<Spa>(pass); }
 };
 
 }  // namespace

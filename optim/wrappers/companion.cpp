@@ -61,8 +61,8 @@ class Companion final : public Optimizer {
     Parameters matrices, rest;
     for (const auto& p : parameters) (split_.takes(*p) ? matrices : rest).push_back(p);
     if (matrices.empty())
-      fail<UsageError>("optimizer {}: the model has no weight matrix for '{}'; train it with '{}' alone", name_,
-                       first, second);
+      fail<UsageError>("optimizer {}: the model has no weight matrix for '{}'; train it with '{}' alone",
+                       name_, first, second);
     std::vector<std::string> known_first, known_second;
     collect_options(first, known_first), collect_options(second, known_second);
     for (const GroupSpec& group : groups)
@@ -76,8 +76,9 @@ class Companion final : public Optimizer {
     second_ = make_optimizer(second, rest, known(groups, known_second));
     const Needs n = second_->needs();
     if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
-      fail<UsageError>("optimizer {}: {} asks for more than the gradient of a batch; a companion gets no more",
-                       name_, second_->name());
+      fail<UsageError>(
+          "optimizer {}: {} asks for more than the gradient of a batch; a companion gets no more", name_,
+          second_->name());
   }
 
   void apply(Objective& objective, const StepInfo& info) override {
@@ -121,9 +122,11 @@ class Companion final : public Optimizer {
       return !key.starts_with("first/") && !key.starts_with("companion/");
     };
     for (const auto& [key, value] : saved.scalars)
-      if (foreign(key)) fail<DataError>("optimizer {}: saved state of '{}', which is neither rule's", name_, key);
+      if (foreign(key))
+        fail<DataError>("optimizer {}: saved state of '{}', which is neither rule's", name_, key);
     for (const auto& [key, value] : saved.tensors)
-      if (foreign(key)) fail<DataError>("optimizer {}: saved state of '{}', which is neither rule's", name_, key);
+      if (foreign(key))
+        fail<DataError>("optimizer {}: saved state of '{}', which is neither rule's", name_, key);
     const SavedState before = first_->save_state();
     first_->load_state(saved_below(saved, "first/"));
     try {
@@ -155,14 +158,15 @@ class Companion final : public Optimizer {
 }  // namespace
 
 OptimizerEntry companion() {
-  OptimizerEntry entry{{"companion", "one rule for weight matrices, another for everything else",
-                        "common practice with matrix rules (Jordan et al., \"Muon\", 2024)",
-                        "companion(muon:lr=0.02|adamw:lr=1e-3), or --optim muon:lr=0.02 --companion adamw:lr=1e-3\n"
-                        "weight matrices and kernels: the first rule\n"
-                        "vectors, embeddings, heads: the second (AdamW where none is named)"},
-                       true,
-                       describe_options<CompanionSplit>(),
-                       nullptr};
+  OptimizerEntry entry{
+      {"companion", "one rule for weight matrices, another for everything else",
+       "common practice with matrix rules (Jordan et al., \"Muon\", 2024)",
+       "companion(muon:lr=0.02|adamw:lr=1e-3), or --optim muon:lr=0.02 --companion adamw:lr=1e-3\n"
+       "weight matrices and kernels: the first rule\n"
+       "vectors, embeddings, heads: the second (AdamW where none is named)"},
+      true,
+      describe_options<CompanionSplit>(),
+      nullptr};
   entry.make = [](const Spec& spec, const Parameters& parameters,
                   const std::vector<GroupSpec>& groups) -> OptimizerPtr {
     if (spec.inner.empty())
