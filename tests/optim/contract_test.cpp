@@ -28,15 +28,15 @@ class Problem final : public Objective {
     return sum;
   }
   double gradient() override {
-    const real scale =
-        poisoned_after >= 0 && evaluations_ >= poisoned_after ? real(std::nan("")) : this->scale;
+    const bool poisoned = poisoned_after >= 0 && evaluations_ >= poisoned_after;
+    const real factor = poisoned ? std::numeric_limits<real>::quiet_NaN() : scale;
     for (size_t i = 0; i < parameters_.size(); ++i) {
       Parameter& p = *parameters_[i];
       if (p.frozen) continue;
       Tensor g = draw("noise", i, p.value.shape());
       real* to = g.mutable_data();
       for (int64 j = 0; j < g.numel(); ++j)
-        to[j] = scale * (real(0.5) * to[j] + (p.value.data()[j] - real(0.3)));
+        to[j] = factor * (real(0.5) * to[j] + (p.value.data()[j] - real(0.3)));
       p.grad = g;
     }
     return loss();
