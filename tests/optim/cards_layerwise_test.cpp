@@ -73,7 +73,7 @@ TEST_CASE("tvlars: the decaying factor in both forms, its first step, LARS witho
   CHECK(near(phi(paper, 5000), 0.0679862, 1e-7, 2e-4));
   CHECK(near(first("tvlars:lr=1,weight_decay=0,eta=1e-3", {0.6, 0.8}), {2.997275, 3.996367}, 1e-6, 3e-6));
   CHECK(near(matrix_run("tvlars:lr=1,lmbda=0,eta=0.01,norm_clamp=0,weight_decay=0.1,norm_mode=joint", kGM)[1],
-             matrix_run("lars:lr=1,trust_coefficient=" + std::to_string(0.01 / 1.1) +
+             matrix_run("lars:lr=1,trust_coefficient=" + fmt::format("{}", 0.01 / 1.1) +
                             ",weight_decay=0.1,norm_mode=joint",
                         kGM)[1],
              1e-7, 2e-6));
@@ -198,7 +198,7 @@ TEST_CASE("sgd-sai: the ratio of norm to deviation, fixed at the first step, inv
   const auto w = run_matrix("sgd-sai:lr=0.1,weight_decay=0,eps=1e-30", gs, Values(4, 0), {2, 2});
   Values v(4, 0), at(4, 0);
   for (size_t t = 0; t < 3; ++t) {
-    for (size_t i = 0; i < 4; ++i) v[i] = 0.9 * v[i] + 0.1 * gs[t][i];
+    for (size_t i = 0; i < 4; ++i) v[i] = t == 0 ? gs[t][i] : 0.9 * v[i] + 0.1 * gs[t][i];
     if (t > 0)
       for (size_t i = 0; i < 4; ++i) at[i] -= 0.1 * std::sqrt(3.0) * v[i];
   }

@@ -100,7 +100,7 @@ TEST_CASE(
     d = rising.scalar("d");
   }
   // d0*lr as the step size of an Adam without bias correction; eps is added to d*sqrt(v) scaled alike.
-  CHECK(near(descend_by("prodigy:d0=0.1,growth_rate=1,eps=1e-30", kBowl, {2, 1}, 6),
+  CHECK(near(descend_by("prodigy:d0=0.1,d_coef=1e-12,eps=1e-30", kBowl, {2, 1}, 6),
              descend_by("adam:lr=0.1,bias_correction=false,eps=1e-30", kBowl, {2, 1}, 6), 1e-9, 1e-5));
 }
 
@@ -137,8 +137,8 @@ TEST_CASE("d-adaptation: SGD, Adam and AdaGrad forms by hand, the identity of nu
   for (const std::string rule : {"dadapt-sgd", "dadapt-adam", "dadapt-adagrad"}) {
     CAPTURE(rule);
     const std::string spec = rule + ":d0=0.01" + (rule == "dadapt-sgd" ? "" : ",eps=1e-30");
-    CHECK(
-        near(descend_by(spec, kLong, {1, 2}, 8), descend_by(spec, times(kLong, 16), {1, 2}, 8), 1e-9, 1e-3));
+    CHECK(near(descend_by(spec, kLong, {1, 2}, 8), descend_by(spec, times(kLong, 16), {1, 2}, 8),
+               rule == "dadapt-adagrad" ? 1e-4 : 1e-9, 1e-3));
     Descent rising(spec, kLong, {1, 2});
     double last = 0;
     for (int t = 0; t < 20; ++t) {
