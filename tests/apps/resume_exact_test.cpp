@@ -69,7 +69,7 @@ Finished train_in_stages(const TempDir& dir, const std::string& name, const std:
 
 }  // namespace
 
-TEST_CASE("resume: batch norm, dropout, augmentation, --ema, schedule and accumulation go on bit for bit") {
+TEST_CASE("resume, bit for bit: batch norm, dropout, augmentation, --ema, schedule and accumulation") {
   const TempDir dir;
   const Finished whole = train_in_stages(dir, "whole", {});
   CHECK(whole.metrics.find("\n11,") != std::string::npos);
