@@ -36,6 +36,7 @@ struct Shampoo {
     const linalg::Eigen eigen = linalg::eigh(a);
     double top = 0;
     for (real x : eigen.values.span()) top = std::max(top, static_cast<double>(x));
+    if (!(top > 0)) return linalg::identity(a.dim(0));  // no gradient so far
     return linalg::spectral_function(
         eigen, [=](double x) { return 1 / (std::pow(std::max(x, floor * top) / correction, power) + 1e-8); });
   }

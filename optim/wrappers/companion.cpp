@@ -59,7 +59,10 @@ class Companion final : public Optimizer {
     auto [first, second] = two_specs(spec.inner);
     if (second.empty()) second = "adamw";
     Parameters matrices, rest;
-    for (const auto& p : parameters) (split_.takes(*p) ? matrices : rest).push_back(p);
+    for (const auto& p : parameters) {
+      check_new(*p, matrices), check_new(*p, rest);
+      (split_.takes(*p) ? matrices : rest).push_back(p);
+    }
     if (matrices.empty())
       fail<UsageError>("optimizer {}: the model has no weight matrix for '{}'; train it with '{}' alone",
                        name_, first, second);
@@ -91,6 +94,7 @@ class Companion final : public Optimizer {
   const std::string& name() const override { return name_; }
   const Parameters& parameters() const override { return parameters_; }
   void add_parameter(ParameterPtr parameter) override {
+    check_new(*parameter, parameters_);
     of(*parameter).add_parameter(parameter);
     parameters_.push_back(std::move(parameter));
   }
@@ -146,6 +150,11 @@ class Companion final : public Optimizer {
     for (GroupSpec& group : groups)
       std::erase_if(group.options, [&](const auto& option) { return !has(names, option.first); });
     return groups;
+  }
+  void check_new(const Parameter& p, const Parameters& among) const {
+    for (const auto& other : among)
+      if (other->name == p.name)
+        fail<UsageError>("optimizer {}: two parameters are named '{}'", name_, p.name);
   }
   Optimizer& of(const Parameter& p) const { return split_.takes(p) ? *first_ : *second_; }
 
