@@ -94,9 +94,10 @@ void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, in
   });
 }
 
-/// Whether products of our own beat BLAS: on AVX-512, but for products of vectors.
+/// Whether products of our own beat BLAS: on AVX-512, but for products of vectors and large square ones (README.md).
 inline bool own_gemm_pays(int64 m, int64 n, int64 k) {
-  return kVectorBytes == 64 && m >= 4 && n >= 4 && k >= 4;
+  constexpr int64 kLarge = 768;
+  return kVectorBytes == 64 && std::min({m, n, k}) >= 4 && std::min({m, n, k}) < kLarge;
 }
 
 }  // namespace gradus::kernels
