@@ -468,7 +468,7 @@ TEST_CASE("wrappers: around every optimizer they train, resume bit for bit, or r
   std::vector<std::string> inner;
   for (const OptimizerEntry& entry : optimizers()) inner.push_back(plain_spec(entry));
   for (const OptimizerEntry& wrapper : optimizers()) {
-    if (!wrapper.wraps) continue;
+    if (!wrapper.wraps || !tests::selected(wrapper.text.name)) continue;
     for (const std::string& inside : inner) {
       const std::string spec = wrapper.text.name + "(" + inside + ")";
       CAPTURE(spec);
