@@ -16,6 +16,7 @@ constexpr int64 kLargestRows = int64{2} << 30;  // bytes
 
 // A weight, its bias, or both, of one linear call.
 struct LinearLayer {
+  const Node* node = nullptr;
   bool weight = false, bias = false;
   Tensor x, g;  // (N,in), (N*K,out)
 };
@@ -54,7 +55,7 @@ class Layers {
   Tensor gram() const {
     const int64 size = samples_ * columns_;
     Tensor out = Tensor::zeros({size, size});
-    for (const auto& [node, layer] : linear_) add_linear_gram(layer, out);
+    for (const LinearLayer& layer : linear_) add_linear_gram(layer, out);
     for (const auto& [parameter, layer] : rows_) add_product(layer.rows, Tensor(), 0, out);
     real* p = out.mutable_data();
     for (int64 i = 0; i < size; ++i)
@@ -72,13 +73,20 @@ class Layers {
   }
 
   void add_linear(const Sink& s, const LinearSink& linear, int64 k) {
-    LinearLayer& layer = linear_[s.node.get()];
+    LinearLayer& layer = layer_of(s.node.get());
     (s.input == 1 ? layer.weight : layer.bias) = true;
     layer.x = linear.x;
     const int64 out = linear.g.dim(1);
     if (!layer.g.defined()) layer.g = Tensor({samples_ * columns_, out});
     for (int64 n = 0; n < samples_; ++n)
       std::copy_n(linear.g.data() + n * out, out, layer.g.mutable_data() + (n * columns_ + k) * out);
+  }
+
+  LinearLayer& layer_of(const Node* node) {
+    for (LinearLayer& layer : linear_)
+      if (layer.node == node) return layer;
+    linear_.push_back({.node = node, .x = {}, .g = {}});
+    return linear_.back();
   }
 
   void add_rows(const Sink& s, size_t parameter, int64 numel, int64 k) {
@@ -140,7 +148,7 @@ class Layers {
 
   int64 samples_, columns_;
   SampleGraph graph_;
-  std::map<const Node*, LinearLayer> linear_;
+  std::vector<LinearLayer> linear_;  // in the order they are met: sums must not depend on addresses
   std::map<size_t, RowsLayer> rows_;
 };
 
