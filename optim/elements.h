@@ -27,10 +27,32 @@ inline const real* open(const Tensor& t) { return t.data(); }
 // are.
 inline constexpr int64 kBlock = 64;
 
+// A pass over more than the caches hold is bound by how many lines a core has under way, and the hardware's own
+// prefetching stops at every page: asking for lines 4 KiB ahead makes it up to a third faster.
+inline constexpr int64 kAhead = 4096 / sizeof(real), kFarFrom = (int64{1} << 20) / sizeof(real);
+inline void ask_for_block(const real* p) {
+  constexpr int64 kLine = 64 / sizeof(real);
+#pragma GCC unroll 8
+  for (int64 i = 0; i < kBlock; i += kLine) __builtin_prefetch(p + kAhead + i, 0, 2);
+}
+
 template <class Body, class... P>
 void run_elements(int64 begin, int64 end, const Body& body, P* __restrict... p) {
 #pragma GCC ivdep
   for (int64 i = begin; i < end; ++i) body(p[i]...);
+}
+
+// The blocks begin..end-1 of n elements; `far`: they come from beyond the caches.
+template <class Body, class... P>
+void run_blocks(int64 begin, int64 end, int64 n, bool far, const Body& body, P* __restrict... p) {
+  const int64 whole = std::min(end, n / kBlock);
+  for (int64 block = begin; block < whole; ++block) {
+    const int64 first = block * kBlock;
+    if (far) (ask_for_block(p + first), ...);
+#pragma GCC ivdep
+    for (int64 i = first; i < first + kBlock; ++i) body(p[i]...);
+  }
+  if (whole < end) run_elements(std::max(begin, whole) * kBlock, n, body, p...);
 }
 
 inline constexpr int64 kSumChunk = 4096, kSumLanes = 16;
@@ -70,8 +92,7 @@ void for_each_element(Args&&... args) {
     const auto pointers = std::make_tuple(detail::open(std::get<I>(all))...);
     const int64 blocks = (n + detail::kBlock - 1) / detail::kBlock;
     parallel_for(blocks, kParallelGrain / detail::kBlock, [&](int64 begin, int64 end) {
-      detail::run_elements(begin * detail::kBlock, std::min(n, end * detail::kBlock), body,
-                           std::get<I>(pointers)...);
+      detail::run_blocks(begin, end, n, n >= detail::kFarFrom, body, std::get<I>(pointers)...);
     });
   }
   (std::make_index_sequence<count>());

@@ -1,4 +1,6 @@
 // The interface around the rules: groups, state, wrappers, clipping, sums.
+#include <limits>
+
 #include "core/rng.h"
 #include "core/threads.h"
 #include "optim/elements.h"
@@ -188,4 +190,45 @@ TEST_CASE("sums: exact on integers, independent of threads, blind to nothing") {
   t.mutable_data()[100002] = std::numeric_limits<real>::infinity();
   CHECK(!all_finite(t));
   CHECK_THROWS_AS(dot(t, tensor({3}, {1, 2, 3})), ShapeError);
+}
+
+TEST_CASE("passes: every infinity and NaN is found, in whole blocks and behind them, and nothing else") {
+  using L = std::numeric_limits<real>;
+  for (const int64 n : {1, 63, 64, 65, 1000, 300001}) {
+    Tensor t = Tensor::full({n}, L::lowest());
+    CHECK(all_finite(t));
+    for (const int64 at : {int64{0}, n / 2, n - 1})
+      for (const real bad : {L::infinity(), -L::infinity(), L::quiet_NaN(), -L::quiet_NaN()}) {
+        CAPTURE(n);
+        CAPTURE(at);
+        t.mutable_data()[at] = bad;
+        CHECK_FALSE(all_finite(t));
+        t.mutable_data()[at] = L::denorm_min();
+      }
+    CHECK(all_finite(t));
+  }
+  CHECK(all_finite(Tensor(Shape{0})));
+}
+
+TEST_CASE("passes: each element once, the same bits for any number of threads, in cache and beyond") {
+  const int before = threads();
+  for (const int64 n : {1, 63, 64, 200, 40000, 300001}) {
+    const Tensor g = Rng(1).normal_tensor({n}), start = Rng(2).normal_tensor({n});
+    std::vector<std::vector<real>> results;
+    for (const int count : {1, 2, 3}) {
+      set_threads(count);
+      Tensor w = start.clone(), visits = Tensor::zeros({n});
+      for_each_element(w, g, visits, [](real& a, real b, real& v) {
+        a = real(0.9) * a + b / (std::sqrt(std::abs(b)) + real(0.1));
+        v += 1;
+      });
+      CHECK(visits.values() == std::vector<real>(static_cast<size_t>(n), 1));
+      results.push_back(w.values());
+      CHECK(results.back() == results[0]);
+    }
+    CHECK(results[0][static_cast<size_t>(n - 1)] ==
+          doctest::Approx(0.9 * start.at({n - 1}) +
+                          g.at({n - 1}) / (std::sqrt(std::abs(g.at({n - 1}))) + 0.1)));
+  }
+  set_threads(before);
 }
