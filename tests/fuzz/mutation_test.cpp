@@ -17,8 +17,8 @@ TEST_CASE("readers: valid files are read; 1,000 mutated copies are read or refus
       refused += !accepted;
     }
     CHECK(refused > 50);
-    // Text, tables and records have no mark for their end; every other file must not be cut short.
-    if (name == "text" || name == "csv" || name == "cifar") continue;
+    // Text, tables, records and archives have no mark for their end; every other file must not be cut short.
+    if (name == "text" || name == "csv" || name.starts_with("cifar") || name == "tar") continue;
     for (std::size_t keep = 2; keep < seeds[0].size(); ++keep) {
       bool whole = true;
       CHECK_NOTHROW(whole = fuzz::accepts(reader, std::span(seeds[0]).first(keep)));

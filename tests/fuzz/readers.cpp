@@ -11,7 +11,9 @@
 #include "core/safetensors.h"
 #include "data/cifar.h"
 #include "data/csv.h"
+#include "data/folder.h"
 #include "data/idx.h"
+#include "data/tar.h"
 #include "data/text.h"
 #include "tests/temp_dir.h"
 
@@ -111,6 +113,37 @@ std::vector<Bytes> csv_seeds() {
   return {bytes_of("a,b,kind\n1,2,\"x, \"\"y\"\"\"\n-3.5,1e-3,z\r\n4,5,z\n"), bytes_of("1,2\n3,4\n")};
 }
 
+// Archives of two members; checksums of headers are sums of their bytes.
+std::vector<Bytes> tar_seeds() {
+  std::string archive;
+  for (const std::string name : {"top/a.bin", "top/b.bin"}) {
+    std::string header(512, '\0');
+    header.replace(0, name.size(), name);
+    header.replace(124, 11, "00000000012");  // ten bytes
+    header.replace(148, 8, 8, ' ');
+    header[156] = '0';
+    int sum = 0;
+    for (const unsigned char c : header) sum += c;
+    header.replace(148, 7, fmt::format("{:06o}", sum) + '\0');
+    archive += header + "0123456789" + std::string(502, '\0');
+  }
+  const Bytes plain = bytes_of(archive + std::string(1024, '\0'));
+  return {plain, gzip(plain)};
+}
+
+// A folder of two classes, one image of which is the bytes.
+void read_folder_with(std::span<const std::uint8_t> bytes) {
+  static const TempDir folder;
+  static const Bytes good = png_seeds()[0];
+  static const bool made = [] {
+    for (const char* name : {"a/0.png", "a/1.png", "b/1.png"}) folder.write(name, good);
+    return true;
+  }();
+  static_cast<void>(made);
+  folder.write("b/0.png", bytes);
+  open_folder({.path = folder.path(), .size = 8, .channels = 1}, {});
+}
+
 std::vector<Bytes> text_seeds() {
   return {bytes_of("To be, or not to be: \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80.")};
 }
@@ -132,6 +165,15 @@ const std::vector<Reader>& readers() {
       {"png", png_seeds, [](std::span<const std::uint8_t> b) { decode_image(b, kName, 3); }},
       {"jpeg", jpeg_seeds, [](std::span<const std::uint8_t> b) { decode_image(b, kName, 1); }},
       {"cifar", cifar_seeds, [](std::span<const std::uint8_t> b) { read_cifar(*source(b), 1, 0, 10); }},
+      {"cifar100", [] { return std::vector<Bytes>{ramp({}, 2 * 3074)}; },
+       [](std::span<const std::uint8_t> b) { read_cifar(*source(b), 2, 1, 100); }},
+      {"folder", png_seeds, read_folder_with},
+      {"tar", tar_seeds,
+       [](std::span<const std::uint8_t> b) {
+         read_tar(*source(b), [](const std::string&, std::uint64_t) -> TarSink {
+           return [](const std::uint8_t*, std::size_t) {};
+         });
+       }},
       {"csv", csv_seeds, [](std::span<const std::uint8_t> b) { parse_csv(view(b), kName); }},
       {"text", text_seeds, [](std::span<const std::uint8_t> b) { decode_utf8(view(b), kName); }},
   };

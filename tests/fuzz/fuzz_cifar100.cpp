@@ -1,0 +1,3 @@
+#include "tests/fuzz/readers.h"
+
+GRADUS_FUZZ("cifar100");
