@@ -20,7 +20,7 @@ struct EvalOptions : WeightsOptions {
   std::optional<int64> limit;
   int64 batch_size = 256;
   std::string logits;
-  bool train = false, json = false;
+  bool train = false, train_mode = false, json = false;
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
@@ -28,6 +28,7 @@ struct EvalOptions : WeightsOptions {
     f("batch_size", batch_size, "examples a batch", at_least(1));
     f("logits", logits, "also write the model's outputs (and the labels) to this file");
     f("train", train, "score the training set instead");
+    f("train_mode", train_mode, "run the model as in training: statistics of the batch, dropout");
     f("json", json, "print the result as one JSON object");
   }
 };
@@ -70,7 +71,8 @@ int eval(const std::string& run, const EvalOptions& options) {
   const Data data = open_data(weights.data, {.data_dir = options.data_dir, .block = block_of(weights.model)});
   const auto model = load_model(weights, data.info());
   Outputs outputs;
-  EvaluateOptions how{.batch_size = options.batch_size, .limit = options.limit.value_or(0)};
+  EvaluateOptions how{
+      .batch_size = options.batch_size, .limit = options.limit.value_or(0), .training = options.train_mode};
   if (!options.logits.empty()) how.each = [&](const Batch& b, const Tensor& y) { outputs.add(b, y); };
   const Score score = *evaluate(*model, options.train ? data.train : data.test, how);
   if (!options.logits.empty()) outputs.write(options.logits);

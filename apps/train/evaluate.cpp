@@ -22,7 +22,7 @@ Batch first_rows(const Batch& batch, int64 n) {
 }  // namespace
 
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options) {
-  const ModeScope mode(model, false);
+  const ModeScope mode(model, options.training);
   const Recording off(false);
   Loader loader(data, {.batch_size = options.batch_size});
   int64 left = options.limit ? std::min(options.limit, data->size()) : data->size();

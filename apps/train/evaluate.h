@@ -10,14 +10,15 @@ namespace gradus {
 
 struct EvaluateOptions {
   int64 batch_size = 256;
-  int64 limit = 0;  ///< examples; 0: all
+  int64 limit = 0;        ///< examples; 0: all
+  bool training = false;  ///< as in training: statistics of the batch, dropout
   /// Asked between batches; true ends the evaluation without a result.
   std::function<bool()> stop = nullptr;
   /// Called with every batch and the model's output for it.
   std::function<void(const Batch&, const Tensor&)> each = nullptr;
 };
 
-/// In evaluation mode, without recording, in the order of the set. Nothing if it was stopped.
+/// In evaluation mode (unless asked otherwise), without recording, in the order of the set. Nothing if it was stopped.
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options = {});
 
 }  // namespace gradus

@@ -18,7 +18,7 @@
 #include "nn/registry.h"
 #include "nn/task_loss.h"
 #include "optim/registry.h"
-#include "tests/nn/hashed.h"
+#include "tests/nn/digest.h"
 #include "tests/paths.h"
 
 using namespace gradus;
@@ -48,23 +48,6 @@ double distance(const Tensor& ours, const json& theirs) {
     largest = std::max(largest, std::abs(expected[i]));
   }
   return worst / largest;
-}
-
-// A tensor against its digest: elements over the largest, sums over norm * sqrt(size), norms relatively.
-double digest_distance(const Tensor& t, const json& digest) {
-  const double norm = digest["norm"], largest = std::max(digest["max"].get<double>(), 1e-30);
-  double sum = 0, squares = 0;
-  for (real v : t.span())
-    sum += static_cast<double>(v), squares += static_cast<double>(v) * static_cast<double>(v);
-  double worst = std::abs(sum - digest["sum"].get<double>()) /
-                 (std::max(norm, 1e-30) * std::sqrt(static_cast<double>(t.numel())));
-  worst = std::max(worst, std::abs(std::sqrt(squares) - norm) / std::max(norm, 1e-30));
-  const auto sample = digest["sample"].get<std::vector<double>>();
-  const IntTensor picks = integers({static_cast<int64>(sample.size())}, 7, t.numel());
-  for (size_t i = 0; i < sample.size(); ++i)
-    worst = std::max(
-        worst, std::abs(static_cast<double>(t.data()[picks[static_cast<int64>(i)]]) - sample[i]) / largest);
-  return worst;
 }
 
 DataShape data_of(const json& j) {

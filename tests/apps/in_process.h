@@ -1,0 +1,47 @@
+// Commands of the program called within the test: what they print, and the errors they throw.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "apps/cli/program.h"
+#include "tests/temp_dir.h"
+
+namespace gradus::tests {
+
+struct Output {
+  int code;
+  std::string text;  ///< of stdout
+};
+
+/// Runs `gradus ARGUMENTS...`. Lets the command's errors out, as run_program() does.
+inline Output run(const std::vector<std::string>& arguments) {
+  std::vector<const char*> argv{"gradus"};
+  for (const std::string& a : arguments) argv.push_back(a.c_str());
+  const TempDir dir;
+  const std::string file = dir / "stdout";
+  std::fflush(stdout);
+  const int kept = ::dup(STDOUT_FILENO), to = ::open(file.c_str(), O_WRONLY | O_CREAT, 0600);
+  ::dup2(to, STDOUT_FILENO);
+  ::close(to);
+  const auto restore = [&] {
+    std::fflush(stdout);
+    ::dup2(kept, STDOUT_FILENO);
+    ::close(kept);
+  };
+  int code = -1;
+  try {
+    code = run_program(static_cast<int>(argv.size()), argv.data());
+  } catch (...) {
+    restore();
+    throw;
+  }
+  restore();
+  return {code, dir.read("stdout")};
+}
+
+}  // namespace gradus::tests
