@@ -11,7 +11,7 @@ missing_packages() {
   for package in $(packages); do
     case $package in
       g++) command -v "${CXX:-g++}" > /dev/null && continue ;;  # any compiler, from wherever
-      cmake) command -v cmake > /dev/null && continue ;;
+      cmake | curl) command -v "$package" > /dev/null && continue ;;
     esac
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || echo "$package"
   done

@@ -13,6 +13,8 @@ using Action = std::function<int()>;
 void add_train(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
+void add_sample(CLI::App& app, Action& action);
+void add_export(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);

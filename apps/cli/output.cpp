@@ -6,6 +6,9 @@ namespace gradus {
 
 void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-void print_json(const nlohmann::ordered_json& json) { print(json.dump() + "\n"); }
+void print_json(const nlohmann::ordered_json& json) {
+  // Text that is not UTF-8 (file names, byte-level samples) gets replacement characters.
+  print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
 
 }  // namespace gradus

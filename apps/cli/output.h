@@ -8,7 +8,8 @@ namespace gradus {
 
 /// Writes text to stdout.
 void print(const std::string& text);
-/// Writes one JSON object and a newline; numbers that are not finite become null.
+/// Writes one JSON object and a newline; numbers that are not finite become null, bytes that are not UTF-8 become
+/// U+FFFD.
 void print_json(const nlohmann::ordered_json& json);
 
 }  // namespace gradus

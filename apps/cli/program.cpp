@@ -15,6 +15,7 @@ constexpr const char* kDescription =
     "gradus: trains neural networks with its own tensors, derivatives and optimizers.\n\n"
     "  gradus train                       trains on the built-in digits\n"
     "  gradus train --data mnist --model lenet --optim adam:lr=2e-3 --epochs 3\n"
+    "  gradus data fetch mnist            gets the files of a public data set\n"
     "  gradus optim list                  what there is; likewise 'model list', 'data list'";
 constexpr const char* kFooter =
     "Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 internal error, 2 wrong usage,\n"
@@ -69,6 +70,8 @@ int run_program(int argc, const char* const* argv) {
   add_train(app, action);
   add_eval(app, action);
   add_predict(app, action);
+  add_sample(app, action);
+  add_export(app, action);
   add_optim(app, action);
   add_model(app, action);
   add_data(app, action);

@@ -1,4 +1,4 @@
-// gradus data: the data sets there are, and a look at one.
+// gradus data: the data sets there are, a look at one, and fetching the public ones.
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
@@ -6,6 +6,8 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
 #include "data/contact_sheet.h"
+#include "data/fetch.h"
+#include "data/places.h"
 #include "data/registry.h"
 
 namespace gradus {
@@ -61,15 +63,67 @@ int show(const std::string& text, const DataOptions& options) {
   return kOk;
 }
 
+struct FetchFlags {
+  std::string mirror, data_dir;
+  bool json = false, quiet = false;
+  void visit(auto&& f) {
+    f("mirror", mirror,
+      "URL (http, https, file) of a folder that holds NAME/FILE, instead of the public source");
+    f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("json", json, "print the result as one JSON object");
+    f("quiet", quiet, "no progress on stderr");
+  }
+};
+
+int fetch_set(const std::string& name, const FetchFlags& options) {
+  const FetchRecipe& recipe = find_recipe(name);
+  FetchOptions how{.root = data_roots({.data_dir = options.data_dir}).front(), .mirror = options.mirror};
+  if (!options.quiet) how.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  const std::string folder = fetch(recipe, how);
+  std::vector<std::string> files;
+  for (const FetchFile& file : recipe.files)
+    for (const std::string& result : file.results()) files.push_back(result);
+  if (options.json)
+    print_json({{"data", recipe.name}, {"folder", folder}, {"files", files}});
+  else
+    print(folder + "\n");
+  return kOk;
+}
+
+// Names and sources of what can be fetched, for the help.
+std::string fetchable() {
+  std::string text = "Sets and their sources:";
+  for (const FetchRecipe& recipe : fetch_recipes())
+    text += fmt::format("\n  {:<16} {}", recipe.name, recipe.source);
+  return text;
+}
+
+void add_fetch(CLI::App& data, Action& action) {
+  CLI::App* sub = data.add_subcommand("fetch", "download a public data set, check its sums, unpack it");
+  auto name = std::make_shared<std::string>();
+  auto given = std::make_shared<OptionList>();
+  sub->add_option("NAME", *name, "the set")->required()->type_name("");
+  sub->footer(fetchable());
+  add_flags<FetchFlags>(*sub, given);
+  sub->callback([=, &action] {
+    action = [=] {
+      FetchFlags options;
+      assign(options, *given);
+      return fetch_set(*name, options);
+    };
+  });
+}
+
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME");
+  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary});
     return all;
   });
+  add_fetch(*data, action);
   CLI::App* one = data->add_subcommand("show", "options, sizes and a contact sheet of one");
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();

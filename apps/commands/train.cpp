@@ -70,6 +70,9 @@ void print_table(const nlohmann::ordered_json& result) {
   rows.push_back({"test loss", brief(number("test_loss"))});
   if (!std::isnan(number("test_accuracy")))
     rows.push_back({"test accuracy", percent(number("test_accuracy"))});
+  if (result.contains("perplexity"))
+    rows.push_back({"perplexity", fmt::format("{} ({} bits a token)", brief(number("perplexity")),
+                                              brief(number("bits_per_token")))});
   rows.push_back({"train time", fmt::format("{:.2f} s, {} samples/s", number("train_seconds"),
                                             short_count(number("samples_per_s")))});
   rows.push_back({"run", result["out"].get<std::string>()});

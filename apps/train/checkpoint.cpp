@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/safetensors.h"
 #include "nn/state_dict.h"
 #include "optim/elements.h"
 
@@ -91,11 +90,15 @@ void check_finite(Model& model) {
 
 }  // namespace
 
-void save_weights(const std::string& path, Model& model, const DatasetInfo& info) {
+TensorFile weights_file(Model& model, const DatasetInfo& info) {
   TensorFile file;
   file.tensors = state_dict(model);
   file.metadata = {{"format", "pt"}, {"gradus_model", model.spec()}, {"gradus_data", info_json(info).dump()}};
-  write_safetensors(path, file);
+  return file;
+}
+
+void save_weights(const std::string& path, Model& model, const DatasetInfo& info) {
+  write_safetensors(path, weights_file(model, info));
 }
 
 WeightsOrigin read_origin(const std::string& path) {

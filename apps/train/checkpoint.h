@@ -7,6 +7,7 @@
 
 #include "apps/train/task.h"
 #include "core/rng.h"
+#include "core/safetensors.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
@@ -29,8 +30,9 @@ struct TrainState {
   std::map<std::string, double> schedule;
 };
 
-/// A weights file: parameters and buffers under torch's names, with the model's spec and the data's description
-/// beside them, so that it can be used without naming either.
+/// What a weights file holds: parameters and buffers under torch's names, with the model's spec and the data's
+/// description beside them, so that it can be used without naming either. Shares the model's storage.
+TensorFile weights_file(Model& model, const DatasetInfo& info);
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info);
 
 /// What a weights file says about itself; both absent in files written by others.

@@ -25,12 +25,14 @@ std::string effective_optim(const TrainConfig& config) {
   std::string optim = config.optim;
   if (config.clip_norm) optim = fmt::format("clip-norm({}):max_norm={}", optim, *config.clip_norm);
   if (config.clip_value) optim = fmt::format("clip-value({}):max_value={}", optim, *config.clip_value);
+  if (config.ema) optim = fmt::format("ema({}):decay={}", optim, *config.ema);
   return optim;
 }
 
 void check_resumable(const OptionList& given) {
-  static const std::vector<std::string> changeable = {"epochs",     "steps",      "threads", "save_every",
-                                                      "eval_every", "early_stop", "save",    "data_dir"};
+  static const std::vector<std::string> changeable = {"epochs",     "steps",      "threads",
+                                                      "save_every", "eval_every", "early_stop",
+                                                      "save",       "data_dir",   "tensorboard"};
   for (const auto& entry : given)
     if (std::find(changeable.begin(), changeable.end(), entry.first) == changeable.end())
       fail<UsageError>(

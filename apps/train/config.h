@@ -22,11 +22,12 @@ struct TrainConfig {
   std::optional<int64> limit;
   std::string data_dir;
   double label_smoothing = 0;
-  std::optional<double> clip_norm, clip_value;
+  std::optional<double> clip_norm, clip_value, ema;
   std::vector<std::string> group, freeze;
   std::string init;
   std::optional<int64> save_every, eval_every, early_stop;
   std::string save;
+  bool tensorboard = false;
 
   void visit(auto&& f) {
     f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
@@ -46,6 +47,8 @@ struct TrainConfig {
     f("label_smoothing", label_smoothing, "share of the target spread over all classes", decay_rate());
     f("clip_norm", clip_norm, "largest norm of the gradient over all parameters", positive());
     f("clip_value", clip_value, "largest size of an element of the gradient", positive());
+    f("ema", ema, "evaluate and save a running mean of the weights with this decay, e.g. 0.999",
+      decay_rate());
     f("group", group, "other options for some parameters, 'GLOB:lr=1e-4,...' or 'kind=bias+norm:...'");
     f("freeze", freeze, "parameters that are not trained, by name ('conv*')");
     f("init", init, "weights to start from (safetensors)");
@@ -53,6 +56,7 @@ struct TrainConfig {
     f("eval_every", eval_every, "steps between evaluations; else one an epoch", at_least(1));
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
     f("save", save, "also write the trained weights to this file");
+    f("tensorboard", tensorboard, "also write the metrics as TensorBoard event files into the run directory");
   }
 };
 
@@ -65,11 +69,12 @@ nlohmann::ordered_json config_json(const TrainConfig& config);
 /// bad values.
 void apply_config_json(TrainConfig& config, const nlohmann::json& json, const std::string& file);
 
-/// The optimizer as trained with: --clip-value and --clip-norm wrap it.
+/// The optimizer as trained with: --clip-norm, --clip-value and --ema wrap it, in this order.
 std::string effective_optim(const TrainConfig& config);
 
 /// Throws UsageError if `given` names a setting that a resumed run cannot change (a change would make it another
-/// run). It can: epochs, steps, threads, save_every, eval_every, early_stop, save, data_dir.
+/// run). It can: epochs, steps, threads, save_every, eval_every, early_stop, save, data_dir,
+/// tensorboard.
 void check_resumable(const OptionList& given);
 
 }  // namespace gradus

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "apps/train/evaluate.h"
-#include "apps/train/interrupt.h"
 #include "core/error.h"
 #include "core/glob.h"
 #include "core/threads.h"
@@ -23,20 +22,6 @@ double seconds_since(Clock::time_point start) {
 }
 
 std::uint64_t seed_of(const TrainConfig& config) { return static_cast<std::uint64_t>(config.seed); }
-
-// While alive, the weights to evaluate are in place.
-class EvaluationWeights {
- public:
-  explicit EvaluationWeights(Optimizer& optimizer) : optimizer_(optimizer) {
-    optimizer_.use_evaluation_weights(true);
-  }
-  ~EvaluationWeights() { optimizer_.use_evaluation_weights(false); }
-  EvaluationWeights(const EvaluationWeights&) = delete;
-  EvaluationWeights& operator=(const EvaluationWeights&) = delete;
-
- private:
-  Optimizer& optimizer_;
-};
 
 }  // namespace
 
@@ -105,14 +90,21 @@ double Trainer::lr() const {
   return parameters_.empty() ? scale : optimizer_->option(*parameters_[0], "lr").value_or(1) * scale;
 }
 
-void Trainer::resume(const RunDirectory& run) {
+void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
   if (std::filesystem::exists(run.checkpoint()))
     state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
   schedule_->load_state(state_.schedule);
   loader_->seek(state_.position);
-  run.truncate_metrics(state_.step);
+}
+
+void Trainer::fit_to_data() {
+  constexpr int64 kExamples = 5000;
+  if (data_.info().kind == DataKind::kText) return;
+  const Loader examples(data_.train, {.batch_size = std::min(kExamples, data_.train->size()), .prefetch = 0});
+  const Recording off(false);
+  model_->prepare(input_of(examples.make({})));
 }
 
 std::vector<Batch> Trainer::next_batches() {
@@ -158,10 +150,10 @@ void Trainer::save(const RunDirectory& run) {
   save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
 }
 
-bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress) {
+bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop) {
   progress.evaluating();
   const EvaluationWeights weights(*optimizer_);
-  const std::optional<Score> score = evaluate(*model_, data_.test, {.stop = interrupted});
+  const std::optional<Score> score = evaluate(*model_, data_.test, {.stop = stop});
   if (!score) return false;
   const MetricsRow row{.step = state_.step,
                        .epoch = epoch(),
@@ -172,6 +164,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress) {
                        .test_accuracy = score->accuracy(),
                        .seconds = state_.seconds};
   run.append(row);
+  if (board_) board_->append(row);
   progress.row(row);
   state_.last_test = *score;
   state_.since_row = {};
@@ -195,9 +188,12 @@ void Trainer::note_score(const RunDirectory& run, double score) {
   if (config_.early_stop && state_.evaluations_since_best >= *config_.early_stop) state_.stopped = true;
 }
 
-bool Trainer::train(const RunDirectory& run, bool quiet) {
+bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<bool()>& stop) {
   const InterruptScope signals;
-  resume(run);
+  restore(run);
+  run.truncate_metrics(state_.step);
+  if (!std::filesystem::exists(run.checkpoint()) && config_.init.empty()) fit_to_data();
+  if (config_.tensorboard) board_ = std::make_unique<Board>(run);
   if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
   const int64 first = state_.step, examples = state_.examples;
   const double seconds = state_.seconds;
@@ -217,15 +213,16 @@ bool Trainer::train(const RunDirectory& run, bool quiet) {
         progress.step({state_.step, epoch(), state_.since_epoch.loss(), state_.since_epoch.accuracy(), lr(),
                        state_.examples - examples, state_.seconds - seconds});
       }
-      if (state_.evaluation_due && !interrupted()) evaluate_now(run, progress);
+      if (state_.evaluation_due && !stop()) evaluate_now(run, progress, stop);
       // An epoch that ends between two evaluations still ends.
       if (!state_.evaluation_due && state_.position.batch == 0 && state_.since_epoch.count) {
         state_.last_epoch = state_.since_epoch;
         state_.since_epoch = {};
       }
-      const bool stop = interrupted();
-      if (save_now || stop || state_.stopped) save(run);
-      if (stop && (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped))) return false;
+      const bool stopping = stop();
+      if (save_now || stopping || state_.stopped) save(run);
+      if (stopping && (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped)))
+        return false;
     } catch (const NumericError& e) {
       diverged(run, e.what());
     }
@@ -265,6 +262,10 @@ nlohmann::ordered_json Trainer::result(const std::string& out) const {
   json["train_accuracy"] = state_.last_epoch.accuracy();
   json["test_loss"] = state_.last_test.loss();
   json["test_accuracy"] = state_.last_test.accuracy();
+  if (model_->task() == Task::kLanguageModel) {
+    json["perplexity"] = std::exp(state_.last_test.loss());
+    json["bits_per_token"] = state_.last_test.loss() / std::log(2.0);
+  }
   json["best_step"] = state_.best_step;
   json["train_seconds"] = state_.seconds;
   json["samples_per_s"] =

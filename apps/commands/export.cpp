@@ -1,0 +1,115 @@
+// gradus export: weights of a run, or of a file, as safetensors or npz.
+#include <filesystem>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/train/trainer.h"
+#include "core/npz.h"
+#include "core/safetensors.h"
+#include "nn/state_dict.h"
+
+namespace gradus {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportOptions {
+  std::string weights = "last", data_dir;
+  bool json = false;
+
+  void visit(auto&& f) {
+    f("weights", weights,
+      "which of a run: 'last' and 'best' are the files it wrote; from its checkpoint, also before it ends: "
+      "'ema' (the "
+      "mean of --ema) and 'trained' (without any mean)",
+      choices({"last", "best", "ema", "trained"}));
+    f("data_dir", data_dir,
+      "for 'ema' and 'trained': where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("json", json, "print the result as one JSON object");
+  }
+};
+
+struct Exported {
+  std::string source;
+  TensorFile file;
+};
+
+// From the checkpoint of a run: the weights the optimizer steps on, or those it evaluates.
+Exported from_checkpoint(const std::string& path, const ExportOptions& options) {
+  const RunDirectory run = RunDirectory::open(path);
+  if (!fs::exists(run.checkpoint()))
+    fail<DataError>("{}: there is no checkpoint yet, so --weights {} has nothing to export", path,
+                    options.weights);
+  TrainConfig config = run.config();
+  if (!options.data_dir.empty()) config.data_dir = options.data_dir;
+  if (options.weights == "ema" && !effective_optim(config).starts_with("ema("))
+    fail<UsageError>("{}: the run was trained without --ema: there is no mean of its weights", path);
+  Trainer trainer(config);
+  trainer.restore(run);
+  std::optional<EvaluationWeights> mean;
+  if (options.weights == "ema") mean.emplace(trainer.optimizer());
+  Exported out{run.checkpoint(), weights_file(trainer.model(), trainer.info())};
+  // The file shares the model's storage, which gets its training weights back here.
+  for (auto& [name, tensor] : out.file.tensors) tensor = tensor.clone();
+  return out;
+}
+
+Exported weights_to_export(const std::string& path, const ExportOptions& options) {
+  if (options.weights == "ema" || options.weights == "trained") return from_checkpoint(path, options);
+  std::string file = path;
+  if (fs::is_directory(path)) {
+    file =
+        RunDirectory::open(path).file(options.weights == "best" ? "best.safetensors" : "model.safetensors");
+    if (!fs::exists(file))
+      fail<DataError>(
+          "{}: there is no {}: the run has not come that far; --weights trained takes its checkpoint", path,
+          fs::path(file).filename().string());
+  } else if (options.weights == "best") {
+    fail<UsageError>("--weights best is for the directory of a run, not for the file {}", path);
+  }
+  return {file, read_safetensors(file)};
+}
+
+int export_weights(const std::string& path, const std::string& out, const ExportOptions& options) {
+  const std::string extension = fs::path(out).extension().string();
+  if (extension != ".safetensors" && extension != ".npz")
+    fail<UsageError>("{}: the name of the file says its format: .safetensors or .npz", out);
+  const Exported exported = weights_to_export(path, options);
+  extension == ".npz" ? write_npz(out, exported.file) : write_safetensors(out, exported.file);
+
+  int64 elements = 0;
+  for (const auto& [name, tensor] : exported.file.tensors) elements += tensor.numel();
+  const auto tensors = exported.file.tensors.size() + exported.file.integers.size();
+  if (options.json)
+    print_json({{"file", out},
+                {"source", exported.source},
+                {"tensors", tensors},
+                {"elements", elements},
+                {"bytes", fs::file_size(out)}});
+  else
+    print(fmt::format("{}: {} tensors, {} numbers, {} bytes\n", out, tensors, elements, fs::file_size(out)));
+  return kOk;
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("export", "write weights as safetensors or npz");
+  auto given = std::make_shared<OptionList>();
+  auto run = std::make_shared<std::string>(), out = std::make_shared<std::string>();
+  sub->add_option("RUN", *run, "directory of a run, or a weights file")->required()->type_name("");
+  sub->add_option("OUT", *out, "the file to write: NAME.safetensors or NAME.npz")->required()->type_name("");
+  add_flags<ExportOptions>(*sub, given);
+  sub->callback([=, &action] {
+    action = [=] {
+      ExportOptions options;
+      assign(options, *given);
+      return export_weights(*run, *out, options);
+    };
+  });
+}
+
+}  // namespace gradus

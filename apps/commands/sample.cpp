@@ -1,0 +1,123 @@
+// gradus sample: text from a trained language model, character by character as it is drawn.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/commands/weights_flags.h"
+#include "data/registry.h"
+#include "data/text.h"
+#include "nn/generate.h"
+
+namespace gradus {
+namespace {
+
+struct SampleFlags : WeightsOptions {
+  SampleFlags() { threads = 1; }  // one character at a time leaves nothing to share
+
+  std::string prompt;
+  int64 length = 500;
+  double temperature = 1;
+  std::optional<int64> top_k;
+  double top_p = 1;
+  int64 seed = 0;
+  bool cache = true, json = false, quiet = false;
+
+  void visit(auto&& f) {
+    WeightsOptions::visit(f);
+    f("prompt", prompt, "text to go on from; it is printed first");
+    f("length", length, "characters to draw (tokens of the vocabulary)", at_least(1));
+    f("temperature", temperature, "divides the logits; 0 always takes the most likely character",
+      at_least(0));
+    f("top_k", top_k, "draw among the N most likely characters only", at_least(1));
+    f("top_p", top_p, "draw among the fewest characters that together have this probability",
+      Limits{0, 1, true});
+    f("seed", seed, "of the draws", at_least(0));
+    f("cache", cache, "compute everything anew for each character (the same text, slowly)");
+    f("json", json, "print the result as one JSON object");
+    f("quiet", quiet, "no speed on stderr");
+  }
+};
+
+// What the vocabulary is: of the weights themselves, or of the data named.
+DatasetInfo text_info(const Weights& weights, const SampleFlags& options) {
+  if (weights.info && options.data.empty()) return *weights.info;
+  if (weights.data.empty())
+    fail<UsageError>("{} does not say which text it belongs to: name it with --data", weights.file);
+  return open_data(weights.data, {.data_dir = options.data_dir}).info();
+}
+
+// The tokens to start from. Without a prompt the text begins as after a line break, where there is one.
+std::vector<int64> start_of(const std::string& prompt, const DatasetInfo& info) {
+  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
+  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
+  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
+}
+
+int sample(const std::string& run, const SampleFlags& options) {
+  const Weights weights = find_weights(run, options);
+  const DatasetInfo info = text_info(weights, options);
+  if (info.kind != DataKind::kText) fail<UsageError>("sample is for text, not for {}", kind_name(info.kind));
+  const auto model = load_model(weights, info);
+  auto* const reader = dynamic_cast<TokenModel*>(model.get());
+  if (!reader)
+    fail<UsageError>("sample is for language models; {} is for {}", model->spec(), task_name(model->task()));
+
+  SampleOptions how{.temperature = options.temperature,
+                    .top_k = options.top_k.value_or(0),
+                    .top_p = options.top_p,
+                    .decode = {.cache = options.cache}};
+  Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
+  const std::vector<int64> prompt = start_of(options.prompt, info);
+  std::string text;
+  if (!options.json) print(options.prompt);
+  const auto start = std::chrono::steady_clock::now();
+  generate(*reader, prompt, options.length, how, rng, [&](int64 token) {
+    const std::string& piece = info.vocabulary[static_cast<size_t>(token)];
+    if (options.json) {
+      text += piece;
+      return true;
+    }
+    print(piece);
+    return std::fflush(stdout) == 0;  // nobody reads on: stop
+  });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double rate = static_cast<double>(options.length) / seconds;
+  if (options.json) {
+    print_json({{"model", model->spec()},
+                {"weights", weights.file},
+                {"prompt", options.prompt},
+                {"text", text},
+                {"characters", options.length},
+                {"seconds", seconds},
+                {"characters_per_s", rate}});
+    return kOk;
+  }
+  print("\n");
+  if (!options.quiet)
+    fmt::print(stderr, "{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate));
+  return kOk;
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app, Action& action) {
+  CLI::App* sub = app.add_subcommand("sample", "write text with a trained language model");
+  auto given = std::make_shared<OptionList>();
+  auto run = std::make_shared<std::string>();
+  sub->add_option("RUN", *run, "directory of a run, or a weights file");
+  add_flags<SampleFlags>(*sub, given);
+  sub->callback([=, &action] {
+    action = [=] {
+      SampleFlags options;
+      assign(options, *given);
+      return sample(*run, options);
+    };
+  });
+}
+
+}  // namespace gradus
