@@ -15,6 +15,8 @@ constexpr double kAgreement = 1e-6;
 // Derivatives below this count as this: those that are exactly 0 (a bias before batch norm) come out as
 // rounding.
 constexpr double kFloor = 1e-4;
+// Taken for the size of values that are all zero.
+constexpr double kZeroSize = 0.3;
 
 IntTensor random_ids(const Shape& shape, int64 count, Rng& rng) {
   IntTensor ids(shape);
@@ -27,6 +29,18 @@ double dot(const Tensor& a, const Tensor& b) {
   for (int64 i = 0; i < a.numel(); ++i)
     s += static_cast<double>(a.data()[i]) * static_cast<double>(b.data()[i]);
   return s;
+}
+
+// Root mean square of the values.
+double size_of(const Tensor& t) {
+  const double squares = dot(t, t);
+  return squares > 0 ? std::sqrt(squares / static_cast<double>(t.numel())) : kZeroSize;
+}
+
+// Moves the values by noise in proportion to their own size, so that activations keep theirs and nothing saturates.
+void shake(Tensor value, double scale, Rng& rng) {
+  const Tensor noise = rng.normal_tensor(value.shape(), 0, static_cast<real>(scale * size_of(value)));
+  for (int64 i = 0; i < value.numel(); ++i) value.mutable_data()[i] += noise.data()[i];
 }
 
 // The parameters' values, put back at the end.
@@ -76,7 +90,7 @@ ModelCheck check_model(Model& model, const Rng& rng, int64 batch_size, double st
   const Parameters parameters = model.trainable();
   std::vector<Tensor> leaves;
   for (const ParameterPtr& p : parameters) {
-    p->value.copy_from(draw.normal_tensor(p->value.shape(), 0, static_cast<real>(scale)));
+    shake(p->value.detach(), scale, draw);
     leaves.push_back(p->value);
   }
   const TaskBatch batch = random_batch(model, batch_size, data);
@@ -91,7 +105,8 @@ ModelCheck check_model(Model& model, const Rng& rng, int64 batch_size, double st
   ModelCheck worst;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& p = *parameters[i];
-    const Tensor centre = p.value.clone(), u = direction.normal_tensor(centre.shape());
+    const Tensor centre = p.value.clone(),
+                 u = direction.normal_tensor(centre.shape(), 0, static_cast<real>(size_of(centre)));
     const auto at = [&](double distance) {
       Tensor moved = p.value.detach();
       real* w = moved.mutable_data();
@@ -102,7 +117,7 @@ ModelCheck check_model(Model& model, const Rng& rng, int64 batch_size, double st
     const double analytic = dot(gradients[i], u);
     const double size = std::sqrt(dot(gradients[i], gradients[i]) * dot(u, u));
     ModelCheck best{p.name, std::numeric_limits<double>::infinity(), analytic, 0};
-    for (const double h : {step, step / 10, step / 100}) {
+    for (const double h : {step, 10 * step, step / 10, step / 100}) {
       const double numeric = (at(h) - at(-h)) / (2 * h);
       const double error = std::abs(analytic - numeric) /
                            std::max({1e-3 * size, std::abs(analytic), std::abs(numeric), kFloor});
