@@ -37,7 +37,8 @@ std::string trained(const TempDir& dir, const std::string& folder, const TrainCo
 
 }  // namespace
 
-TEST_CASE("every optimizer: a run stopped at any of its steps and resumed ends in the same bytes") {
+TEST_CASE("every optimizer: a run stopped at any of its steps and resumed ends in the same bytes" *
+          doctest::test_suite("slow")) {
   for (const OptimizerEntry& entry : optimizers()) {
     if (!tests::selected(entry.text.name)) continue;
     CAPTURE(entry.text.name);
