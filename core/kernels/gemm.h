@@ -2,6 +2,8 @@
 // it is in the cache (bias, activation). `gemm` of core/blas.h takes them where they are faster than BLAS.
 #pragma once
 
+#include <algorithm>
+
 #include "core/kernels/conv_pack.h"
 #include "core/kernels/gemm_tile.h"
 #include "core/threads.h"
