@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
+constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;  // the limit of the reference implementation
 constexpr const char* kMetadata = "__metadata__";
 
 struct Entry {
@@ -32,10 +32,10 @@ template <class... Args>
 
 json parse_header(ByteSource& source) {
   const std::uint64_t length = source.read_u64_le("the length of the safetensors header");
-  if (length > kMaxHeader || length > source.remaining_bound())
+  if (length > kMaxSafetensorsHeader || length > source.remaining_bound())
     fail<DataError>(
         "{}: at offset 0: expected the length of a safetensors header (at most {} bytes here), found {}",
-        source.name(), std::min(kMaxHeader, source.remaining_bound()), length);
+        source.name(), std::min(kMaxSafetensorsHeader, source.remaining_bound()), length);
   const ByteBuffer text = source.read(length, "the safetensors header");
   std::set<std::string> names;
   std::string twice;

@@ -214,11 +214,11 @@ class Mixup : public Transform {
     const auto lambda = static_cast<real>(beta_draw(o_.alpha, rng));
     const std::vector<int64> partner = rng.permutation(batch.size());
     const Tensor before = batch.x.clone();
-    const int64 one = info.example.numel();
+    const int64 size = info.example.numel();
     real* x = batch.x.mutable_data();
     for (int64 i = 0; i < batch.size(); ++i) {
-      const real* other = before.data() + partner[static_cast<std::size_t>(i)] * one;
-      for (int64 k = 0; k < one; ++k) x[i * one + k] = lambda * x[i * one + k] + (1 - lambda) * other[k];
+      const real* other = before.data() + partner[static_cast<std::size_t>(i)] * size;
+      for (int64 k = 0; k < size; ++k) x[i * size + k] = lambda * x[i * size + k] + (1 - lambda) * other[k];
     }
     mix_targets(batch, partner, lambda, info.classes);
   }

@@ -117,7 +117,7 @@ ModelCheck check_model(Model& model, const Rng& rng, int64 batch_size, double st
     const double analytic = dot(gradients[i], u);
     const double size = std::sqrt(dot(gradients[i], gradients[i]) * dot(u, u));
     ModelCheck best{p.name, std::numeric_limits<double>::infinity(), analytic, 0};
-    for (const double h : {step, 10 * step, step / 10, step / 100}) {
+    for (const double h : {step, 10 * step, 100 * step, step / 10, step / 100}) {
       const double numeric = (at(h) - at(-h)) / (2 * h);
       const double error = std::abs(analytic - numeric) /
                            std::max({1e-3 * size, std::abs(analytic), std::abs(numeric), kFloor});

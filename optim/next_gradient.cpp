@@ -8,9 +8,9 @@ namespace gradus {
 namespace {
 
 // U'U under the numbers of the differences: difference n, from gradient n-1 to gradient n, is at n mod r.
-class Gram {
+class StoredProducts {
  public:
-  Gram(State& s, int64 r) : s_(s), r_(r) {}
+  StoredProducts(State& s, int64 r) : s_(s), r_(r) {}
   double& operator()(int64 a, int64 b) {
     a %= r_, b %= r_;
     return s_.scalar(fmt::format("gram.{}.{}", std::min(a, b), std::max(a, b)));
@@ -43,7 +43,7 @@ std::vector<double> products(Ring& ring, int64 count) {
 void extrapolate_gradient(State& s, int64 r, double reg, bool relative, const Tensor& g, Tensor& guess) {
   Ring ring(s, r + 1);
   ring.push(g);
-  Gram gram(s, r);
+  StoredProducts gram(s, r);
   const int64 last = ring.pushed() - 1;  // the number of the newest gradient, and of the difference it ends
   const std::vector<double> row = last > 0 ? products(ring, std::min(last, r)) : std::vector<double>();
   for (size_t i = 0; i < row.size(); ++i) gram(last, last - static_cast<int64>(i)) = row[i];

@@ -45,7 +45,7 @@ novograd'
 for rule in $rules; do
   name=${rule%%:*}
   if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi
-  out=$("$gradus" train --data mnist --model "$model" --optim "$rule" --epochs 1 --batch-size 64 --seed 1 \
+  out=$("$gradus" train --data mnist --model "$model" --optim "$rule" --epochs 1 --batch-size 64 --schedule constant --seed 1 \
     --threads 1 --quiet --json --out "$(mktemp -d)/run") || { echo "$rule failed"; continue; }
   echo "$rule $(python3 -c 'import json, sys; print(json.load(sys.stdin)["test_accuracy"])' <<<"$out")"
 done

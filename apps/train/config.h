@@ -12,7 +12,7 @@
 namespace gradus {
 
 struct TrainConfig {
-  std::string data = "digits", model = "mlp", optim = "adam", companion, schedule = "constant";
+  std::string data = "digits", model = "mlp", optim = "adam", companion, schedule = "wsd";
   std::optional<int64> epochs, steps;
   int64 batch_size = 64, accumulate = 1;
   int64 seed = 0;
@@ -36,7 +36,9 @@ struct TrainConfig {
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
     f("companion", companion,
       "optimizer of vectors, embeddings and heads, so that --optim has the weight matrices alone");
-    f("schedule", schedule, "factor on the step size, NAME[:key=value,...]: constant, step, cosine, ...");
+    f("schedule", schedule,
+      "factor on the step size, NAME[:key=value,...]; see 'optim schedules'. wsd falls over the last fifth "
+      "of the steps");
     f("epochs", epochs, "passes over the training set; 5 unless --steps is given", at_least(0));
     f("steps", steps, "optimizer steps, instead of --epochs", at_least(0));
     f("batch_size", batch_size, "examples a batch", at_least(1));

@@ -82,7 +82,8 @@ Trainer::Trainer(const TrainConfig& config) : config_(config), data_(open_traini
                                                           .augment = parse_augmentation(config.augment)});
   steps_per_epoch_ = (loader_->batches_per_epoch() + config.accumulate - 1) / config.accumulate;
   total_steps_ = config.steps ? *config.steps : config.epochs.value_or(5) * steps_per_epoch_;
-  schedule_ = make_schedule(config.schedule, {total_steps_, steps_per_epoch_});
+  // (A run of no steps has a length too; 0 would say that it is unknown.)
+  schedule_ = make_schedule(config.schedule, {std::max<int64>(total_steps_, 1), steps_per_epoch_});
 }
 
 double Trainer::lr() const {

@@ -10,14 +10,13 @@
 #include "tests/apps/in_process.h"
 #include "tests/nn/digest.h"
 #include "tests/paths.h"
+#include "tests/precision.h"
 
 using namespace gradus;
 using namespace gradus::tests;
-using nlohmann::json;
 
 namespace {
 
-constexpr bool kDouble = sizeof(real) == 8;
 constexpr int64 kAlphabet = 65;
 
 std::string bytes_of(const IntTensor& values) {
@@ -34,7 +33,7 @@ std::string big_endian(std::initializer_list<std::uint32_t> numbers) {
 }
 
 // The data files of a case below `dir`; returns what --data is to say.
-std::string write_data(const json& c, const TempDir& dir) {
+std::string write_data(const nlohmann::json& c, const TempDir& dir) {
   const std::string name = c["data"];
   if (name == "text") {
     const int64 length = c["length"];
@@ -81,11 +80,12 @@ Tensor without_keys(const std::string& name, const Tensor& t) {
 
 // A case with its data and its first weights in files.
 struct Case {
-  const json& c;
+  const nlohmann::json& c;
   TempDir dir;
   std::string data, weights;
 
-  explicit Case(const json& j) : c(j), data(write_data(j, dir)), weights(dir / "start.safetensors") {
+  explicit Case(const nlohmann::json& j)
+      : c(j), data(write_data(j, dir)), weights(dir / "start.safetensors") {
     DataShape shape{.channels = 1, .height = 28, .width = 28, .classes = 10};
     if (c["data"] == "cifar10") shape = {.channels = 3, .height = 32, .width = 32, .classes = 10};
     if (c["data"] == "text") shape = {.vocabulary = kAlphabet};
@@ -102,16 +102,16 @@ struct Case {
   }
 };
 
-std::vector<json> cases() {
+std::vector<nlohmann::json> cases() {
   std::ifstream file(tests_dir() / "fixtures/apps/torch_parity.json");
   REQUIRE(file.good());
-  return json::parse(file)["cases"].get<std::vector<json>>();
+  return nlohmann::json::parse(file)["cases"].get<std::vector<nlohmann::json>>();
 }
 
 }  // namespace
 
 TEST_CASE("command line against torch: eval --logits in both modes") {
-  for (const json& c : cases()) {
+  for (const nlohmann::json& c : cases()) {
     CAPTURE(c["model"].get<std::string>());
     const Case files(c);
     const std::string out = files.dir / "logits.safetensors", tests = c["tests"].dump();
@@ -134,12 +134,12 @@ TEST_CASE("command line against torch: eval --logits in both modes") {
 }
 
 TEST_CASE("command line against torch: weights and running statistics after three training steps") {
-  for (const json& c : cases()) {
+  for (const nlohmann::json& c : cases()) {
     CAPTURE(c["model"].get<std::string>());
     const Case files(c);
     const std::string out = files.dir / "trained.safetensors";
     int number = 0;
-    for (const json& expected : c["runs"]) {
+    for (const nlohmann::json& expected : c["runs"]) {
       // Twenty batch norms over a batch of 8 magnify rounding: in float one step is compared, in double all three.
       if (!kDouble && c["model"] == "resnet20" && expected["steps"] == 3) continue;
       CAPTURE(expected["optim"].get<std::string>());

@@ -18,13 +18,14 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/registry.h"
+#include "tests/precision.h"
 
 namespace contract {
 namespace {
 
 using namespace gradus;
+using gradus::tests::kDouble;
 
-constexpr bool kDouble = sizeof(real) == 8;
 constexpr int64 kLarge = 1 << 16;
 
 double dot(const Tensor& a, const Tensor& b) {

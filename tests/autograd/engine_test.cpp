@@ -14,13 +14,14 @@
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
+#include "tests/precision.h"
 
 using namespace gradus;
+using gradus::tests::kDouble;
 
 namespace {
 
 const std::string kLayer = "layer1", kFc = "fc", kHead = "head", kBody = "body";
-constexpr bool kDouble = sizeof(real) == 8;
 
 template <class E, class F>
 std::string message_of(const F& f) {

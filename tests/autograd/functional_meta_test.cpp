@@ -10,12 +10,12 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "core/rng.h"
+#include "tests/precision.h"
 
 using namespace gradus;
+using gradus::tests::kDouble;
 
 namespace {
-
-constexpr bool kDouble = sizeof(real) == 8;
 
 // A regression network 2-3-1. With a dead unit, hidden unit 2 of a ReLU layer never fires, so its weights always have
 // gradient zero.

@@ -12,12 +12,12 @@
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "core/linalg.h"
+#include "tests/precision.h"
 
 using namespace gradus;
+using gradus::tests::kDouble;
 
 namespace {
-
-constexpr bool kDouble = sizeof(real) == 8;
 
 // diag(d) on two tensors.
 struct Diagonal {

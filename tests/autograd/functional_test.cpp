@@ -14,12 +14,13 @@
 #include "autograd/ops/shape_ops.h"
 #include "core/allocator.h"
 #include "core/rng.h"
+#include "tests/precision.h"
 
 using namespace gradus;
+using gradus::tests::kDouble;
 
 namespace {
 
-constexpr bool kDouble = sizeof(real) == 8;
 const double kTight = kDouble ? 1e-11 : 2e-5;
 
 double distance(const Tensor& a, const Tensor& b) {

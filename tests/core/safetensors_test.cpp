@@ -13,13 +13,13 @@ using namespace gradus;
 namespace {
 
 // A file with this header and these data bytes.
-std::string file_of(const std::string& header, const std::string& data) {
+std::string tensors_file(const std::string& header, const std::string& data) {
   std::string bytes(8, '\0');
   for (int i = 0; i < 8; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<char>(header.size() >> 8 * i);
   return bytes + header + data;
 }
 
-TensorFile parse(const std::string& bytes) {
+TensorFile parse_tensors(const std::string& bytes) {
   return read_safetensors(
       *memory_source({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, "f.st"));
 }
@@ -60,7 +60,7 @@ TEST_CASE("safetensors: writes and reads back order, names, shapes, values and m
 
 TEST_CASE("safetensors: every element type") {
   const auto one = [](const char* type, const std::string& data) {
-    return parse(file_of(
+    return parse_tensors(tensors_file(
         fmt::format(R"({{"x":{{"dtype":"{}","shape":[1],"data_offsets":[0,{}]}}}})", type, data.size()),
         data));
   };
@@ -93,7 +93,7 @@ TEST_CASE("safetensors: every element type") {
 
 TEST_CASE("safetensors: what the format forbids is refused") {
   const auto refused = [](const std::string& bytes, const char* message) {
-    CHECK_THROWS_WITH_AS(parse(bytes), doctest::Contains(message), DataError);
+    CHECK_THROWS_WITH_AS(parse_tensors(bytes), doctest::Contains(message), DataError);
   };
   const std::string four(4, '\0');
   const auto entry = [](const char* shape, const char* place, const char* type = "F32") {
@@ -101,25 +101,26 @@ TEST_CASE("safetensors: what the format forbids is refused") {
   };
   refused("", "f.st: at offset 0: expected the length of the safetensors header (8 bytes)");
   refused(std::string(7, '\xff') + "\x7f", "at offset 0: expected the length");
-  refused(file_of("{", ""), "not valid JSON");
-  refused(file_of("[]", ""), "expected a JSON object");
-  refused(file_of("{\"x\":" + entry("[1]", "[0,4]") + "}", ""),
+  refused(tensors_file("{", ""), "not valid JSON");
+  refused(tensors_file("[]", ""), "expected a JSON object");
+  refused(tensors_file("{\"x\":" + entry("[1]", "[0,4]") + "}", ""),
           "announces 4 bytes of tensors, but at most 0 are left");
-  refused(file_of("{\"x\":" + entry("[1]", "[0,4]") + "}", four + "!"), "expected the end of the file");
-  refused(file_of("{\"x\":" + entry("[2]", "[0,4]") + "}", four), "tensor 'x'");
-  refused(file_of("{\"x\":" + entry("[1]", "[4,0]") + "}", four), "expected data_offsets [begin, end]");
-  refused(file_of("{\"x\":" + entry("[-1]", "[0,4]") + "}", four), "non-negative integers");
-  refused(file_of("{\"x\":" + entry("[1.5]", "[0,4]") + "}", four), "non-negative integers");
-  refused(file_of("{\"x\":" + entry("[4611686018427387904]", "[0,4]") + "}", four), "non-negative integers");
-  refused(file_of("{\"x\":" + entry("[2147483648,2147483648,2147483648]", "[0,4]") + "}", four),
+  refused(tensors_file("{\"x\":" + entry("[1]", "[0,4]") + "}", four + "!"), "expected the end of the file");
+  refused(tensors_file("{\"x\":" + entry("[2]", "[0,4]") + "}", four), "tensor 'x'");
+  refused(tensors_file("{\"x\":" + entry("[1]", "[4,0]") + "}", four), "expected data_offsets [begin, end]");
+  refused(tensors_file("{\"x\":" + entry("[-1]", "[0,4]") + "}", four), "non-negative integers");
+  refused(tensors_file("{\"x\":" + entry("[1.5]", "[0,4]") + "}", four), "non-negative integers");
+  refused(tensors_file("{\"x\":" + entry("[4611686018427387904]", "[0,4]") + "}", four),
+          "non-negative integers");
+  refused(tensors_file("{\"x\":" + entry("[2147483648,2147483648,2147483648]", "[0,4]") + "}", four),
           "tensor 'x'");
-  refused(file_of("{\"x\":" + entry("[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", four), "tensor 'x'");
-  refused(file_of("{\"x\":" + entry("[1]", "[0,4]", "F8") + "}", four), "element type 'F8'");
-  refused(file_of("{\"x\":" + entry("[1]", "[0,4]") + ",\"y\":" + entry("[1]", "[0,4]") + "}", four),
+  refused(tensors_file("{\"x\":" + entry("[1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", four), "tensor 'x'");
+  refused(tensors_file("{\"x\":" + entry("[1]", "[0,4]", "F8") + "}", four), "element type 'F8'");
+  refused(tensors_file("{\"x\":" + entry("[1]", "[0,4]") + ",\"y\":" + entry("[1]", "[0,4]") + "}", four),
           "tensor 'y' begins at 0");
-  refused(file_of("{\"x\":" + entry("[1]", "[0,4]") + ",\"x\":" + entry("[1]", "[0,4]") + "}", four),
+  refused(tensors_file("{\"x\":" + entry("[1]", "[0,4]") + ",\"x\":" + entry("[1]", "[0,4]") + "}", four),
           "appears twice");
-  refused(file_of("{\"x\":" + entry("[1]", "[4,8]") + "}", four + four), "begins at 4");
-  refused(file_of("{\"x\":3}", ""), "expected an object with dtype");
-  refused(file_of(R"({"__metadata__":{"a":1}})", ""), "expected __metadata__ 'a' to be a text");
+  refused(tensors_file("{\"x\":" + entry("[1]", "[4,8]") + "}", four + four), "begins at 4");
+  refused(tensors_file("{\"x\":3}", ""), "expected an object with dtype");
+  refused(tensors_file(R"({"__metadata__":{"a":1}})", ""), "expected __metadata__ 'a' to be a text");
 }

@@ -50,7 +50,7 @@ Result plain(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& g,
   return r;
 }
 
-const double kTight = naive::tolerance(4e-6, 1e-12);
+const double kAttentionTight = naive::tolerance(4e-6, 1e-12);
 
 void check_attention(int64 heads, int64 t, int64 s, int64 d, int64 e, bool causal) {
   CAPTURE(t);
@@ -62,11 +62,11 @@ void check_attention(int64 heads, int64 t, int64 s, int64 d, int64 e, bool causa
   const Result r = plain(q, k, v, g, causal, 0.4);
   Tensor lse;
   const Tensor out = kernels::attention(q, k, v, causal, real(0.4), &lse);
-  CHECK(naive::error(out, r.out) < kTight);
+  CHECK(naive::error(out, r.out) < kAttentionTight);
   const kernels::AttentionGrads grads = kernels::attention_grad(g, q, k, v, out, lse, causal, real(0.4));
-  CHECK(naive::error(grads.dq, r.dq) < kTight);
-  CHECK(naive::error(grads.dk, r.dk) < kTight);
-  CHECK(naive::error(grads.dv, r.dv) < kTight);
+  CHECK(naive::error(grads.dq, r.dq) < kAttentionTight);
+  CHECK(naive::error(grads.dk, r.dk) < kAttentionTight);
+  CHECK(naive::error(grads.dv, r.dv) < kAttentionTight);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ Naive normalise(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor&
   return out;
 }
 
-const double kTight = naive::tolerance(3e-6, 1e-12);
+const double kNormTight = naive::tolerance(3e-6, 1e-12);
 
 void check_batch(const Shape& shape, bool parameters, bool relu) {
   CAPTURE(shape.str());
@@ -60,11 +60,11 @@ void check_batch(const Shape& shape, bool parameters, bool relu) {
   for (size_t i = 0; i < channel.size(); ++i) channel[i] = static_cast<int64>(i) / shape.stride(1) % shape[1];
   const Naive n = normalise(x, w, b, g, 1e-5, channel, channel, true, relu);
   kernels::BatchStats stats;
-  CHECK(naive::error(kernels::batch_norm(x, w, b, real(1e-5), relu, stats), n.y) < kTight);
+  CHECK(naive::error(kernels::batch_norm(x, w, b, real(1e-5), relu, stats), n.y) < kNormTight);
   const kernels::NormGrads d = kernels::batch_norm_grad(g, x, w, b, stats, relu);
-  CHECK(naive::error(d.dx, n.dx) < kTight);
-  CHECK(naive::error(d.dw, n.dw) < kTight);
-  CHECK(naive::error(d.db, n.db) < kTight);
+  CHECK(naive::error(d.dx, n.dx) < kNormTight);
+  CHECK(naive::error(d.dw, n.dw) < kNormTight);
+  CHECK(naive::error(d.db, n.db) < kNormTight);
 }
 
 void check_rows(const Shape& shape, bool parameters) {
@@ -78,18 +78,18 @@ void check_rows(const Shape& shape, bool parameters) {
   for (size_t i = 0; i < row.size(); ++i) row[i] = int64(i) / d, column[i] = int64(i) % d;
   Tensor mean, rstd;
   Naive n = normalise(x, w, b, g, 1e-5, row, column, true, false);
-  CHECK(naive::error(kernels::layer_norm(x, w, b, real(1e-5), &mean, &rstd), n.y) < kTight);
-  CHECK(naive::error(kernels::layer_norm(x, w, b, real(1e-5)), n.y) < kTight);
+  CHECK(naive::error(kernels::layer_norm(x, w, b, real(1e-5), &mean, &rstd), n.y) < kNormTight);
+  CHECK(naive::error(kernels::layer_norm(x, w, b, real(1e-5)), n.y) < kNormTight);
   kernels::NormGrads grads = kernels::layer_norm_grad(g, x, w, mean, rstd, true);
-  CHECK(naive::error(grads.dx, n.dx) < kTight);
-  CHECK(naive::error(grads.dw, n.dw) < kTight);
-  CHECK(naive::error(grads.db, n.db) < kTight);
-  CHECK(naive::error(kernels::layer_norm_grad(g, x, w, mean, rstd, false).dx, n.dx) < kTight);
+  CHECK(naive::error(grads.dx, n.dx) < kNormTight);
+  CHECK(naive::error(grads.dw, n.dw) < kNormTight);
+  CHECK(naive::error(grads.db, n.db) < kNormTight);
+  CHECK(naive::error(kernels::layer_norm_grad(g, x, w, mean, rstd, false).dx, n.dx) < kNormTight);
   n = normalise(x, w, {}, g, 1e-6, row, column, false, false);
-  CHECK(naive::error(kernels::rms_norm(x, w, real(1e-6), &rstd), n.y) < kTight);
+  CHECK(naive::error(kernels::rms_norm(x, w, real(1e-6), &rstd), n.y) < kNormTight);
   grads = kernels::rms_norm_grad(g, x, w, rstd, true);
-  CHECK(naive::error(grads.dx, n.dx) < kTight);
-  CHECK(naive::error(grads.dw, n.dw) < kTight);
+  CHECK(naive::error(grads.dx, n.dx) < kNormTight);
+  CHECK(naive::error(grads.dw, n.dw) < kNormTight);
   CHECK_FALSE(grads.db.defined());
 }
 

@@ -7,7 +7,7 @@ using namespace gradus;
 using naive::Doubles;
 
 namespace {
-const double kTight = naive::tolerance(1e-6, 1e-13);
+const double kSoftmaxTight = naive::tolerance(1e-6, 1e-13);
 
 // log of the softmax of each row.
 Doubles log_probabilities(const Tensor& x) {
@@ -39,10 +39,10 @@ TEST_CASE("softmax kernels: values and gradients equal plain double loops") {
       dlog[i] = g.data()[i] - p[i] * sum;
     }
     const Tensor y = kernels::softmax(x), z = kernels::log_softmax(x);
-    CHECK(naive::error(y, p) < kTight);
-    CHECK(naive::error(z, log_p) < kTight);
-    CHECK(naive::error(kernels::softmax_grad(g, y), dx) < 2 * kTight);
-    CHECK(naive::error(kernels::log_softmax_grad(g, z), dlog) < 4 * kTight);
+    CHECK(naive::error(y, p) < kSoftmaxTight);
+    CHECK(naive::error(z, log_p) < kSoftmaxTight);
+    CHECK(naive::error(kernels::softmax_grad(g, y), dx) < 2 * kSoftmaxTight);
+    CHECK(naive::error(kernels::log_softmax_grad(g, z), dlog) < 4 * kSoftmaxTight);
   }
 }
 
@@ -62,8 +62,8 @@ TEST_CASE("cross_entropy_rows: losses and gradients, with and without smoothing"
       dx[i] = g.data()[row] * (std::exp(log_p[i]) - target);
     }
     Tensor lse;
-    CHECK(naive::error(kernels::cross_entropy_rows(x, labels, real(s), &lse), loss) < kTight);
-    CHECK(naive::error(kernels::cross_entropy_rows_grad(g, x, labels, real(s), lse), dx) < 4 * kTight);
+    CHECK(naive::error(kernels::cross_entropy_rows(x, labels, real(s), &lse), loss) < kSoftmaxTight);
+    CHECK(naive::error(kernels::cross_entropy_rows_grad(g, x, labels, real(s), lse), dx) < 4 * kSoftmaxTight);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "nn/layers/recurrent.h"
 #include "nn/layers/transformer.h"
 #include "nn/modes.h"
+#include "tests/nn/compare.h"
 #include "tests/nn/hashed.h"
 
 using namespace gradus;
@@ -15,28 +16,10 @@ using namespace gradus::tests;
 
 namespace {
 
-constexpr double kTolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
-
-// Largest absolute difference.
-double gap(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  double worst = 0;
-  for (int64 i = 0; i < a.numel(); ++i)
-    worst = std::max(worst, std::abs(static_cast<double>(a.data()[i] - b.data()[i])));
-  return worst;
-}
+constexpr double kLayerTolerance = sizeof(real) == 8 ? 1e-12 : 2e-5;
 
 void set(const ParamSlot& slot, std::initializer_list<real> values) {
   slot.parameter()->value.copy_from(Tensor::from(slot.shape(), values));
-}
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace
@@ -78,7 +61,7 @@ TEST_CASE("conv: relu(conv) in one call is relu after conv") {
   WeightStandardConv2d standardised(4, 6, 3, {.pad = 1});
   for (Conv2d* layer : std::initializer_list<Conv2d*>{&plain, &no_bias, &standardised}) {
     fill(*layer);
-    CHECK(gap(layer->relu(x), relu((*layer)(x))) < kTolerance);
+    CHECK(gap(layer->relu(x), relu((*layer)(x))) < kLayerTolerance);
   }
 }
 
@@ -172,7 +155,7 @@ TEST_CASE("norms: relu(norm) in one call is relu after norm") {
       fill(*norm);
       norm->set_training(training);
       norm->run().update_statistics = false;
-      CHECK(gap(norm->relu(x), relu((*norm)(x))) < kTolerance);
+      CHECK(gap(norm->relu(x), relu((*norm)(x))) < kLayerTolerance);
     }
   }
   CHECK(message([] { make_norm("batch", 4); }) == "unknown norm 'batch'; valid: bn, gn, none");
@@ -225,7 +208,7 @@ TEST_CASE("rotary: rotates pairs, products depend on the distance only, offsets 
   CHECK(product(5, 2) == doctest::Approx(product(13, 10)).epsilon(1e-4));
   CHECK(std::abs(product(5, 2) - product(5, 3)) > 1e-3);
   const Tensor z = numbers({6, 8}, 3);
-  CHECK(gap(slice(rotary(z), 0, 4, 6), rotary(slice(z, 0, 4, 6), 4)) < kTolerance);
+  CHECK(gap(slice(rotary(z), 0, 4, 6), rotary(slice(z, 0, 4, 6), 4)) < kLayerTolerance);
 }
 
 TEST_CASE("attention: causal attention does not see the future; weights are those of the output") {
@@ -239,7 +222,7 @@ TEST_CASE("attention: causal attention does not see the future; weights are thos
     CHECK(gap(slice(y, 1, 0, 4), slice(z, 1, 0, 4)) == 0);
     CHECK(gap(slice(y, 1, 4, 5), slice(z, 1, 4, 5)) > 1e-3);
     const auto [same, weights] = layer.with_weights(x);
-    CHECK(gap(same, y) < kTolerance);
+    CHECK(gap(same, y) < kLayerTolerance);
     REQUIRE(weights.shape() == Shape{2, 2, 5, 5});
     for (int64 i = 0; i < 5; ++i) {
       double sum = 0;
@@ -262,7 +245,7 @@ TEST_CASE("attention: continued with a cache equals attention over the whole seq
     int64 at = 0;
     for (int64 size : pieces) {
       CHECK(gap(layer.continued(slice(x, 1, at, at + size), cache), slice(whole, 1, at, at + size)) <
-            kTolerance);
+            kLayerTolerance);
       at += size;
     }
     CHECK(cache.length == 7);
@@ -281,7 +264,7 @@ TEST_CASE("attention: dropout acts on the weights in training only") {
   const Tensor x = numbers({2, 5, 8}, 1);
   CHECK(gap(layer(x), plain(x)) > 1e-3);
   layer.set_training(false);
-  CHECK(gap(layer(x), plain(x)) < kTolerance);
+  CHECK(gap(layer(x), plain(x)) < kLayerTolerance);
 }
 
 TEST_CASE("transformer block: pre-norm and post-norm are what they say") {
@@ -299,7 +282,7 @@ TEST_CASE("transformer block: pre-norm and post-norm are what they say") {
       const Tensor h = x + block.attn(first(x));
       expected = h + mlp(second(h));
     }
-    CHECK(gap(block(x), expected) < kTolerance);
+    CHECK(gap(block(x), expected) < kLayerTolerance);
     CHECK(block.find_slot("mlp.c_fc.weight").shape() == Shape{32, 8});
     CHECK(block.find_slot("attn.c_attn.weight").shape() == Shape{24, 8});
   }
@@ -310,8 +293,8 @@ TEST_CASE("lstm: continuing from the state equals one pass") {
   fill(layer);
   const Tensor x = numbers({2, 6, 3}, 1), whole = layer(x);
   LSTM::State state;
-  CHECK(gap(layer.continued(slice(x, 1, 0, 4), state), slice(whole, 1, 0, 4)) < kTolerance);
-  CHECK(gap(layer.continued(slice(x, 1, 4, 6), state), slice(whole, 1, 4, 6)) < kTolerance);
+  CHECK(gap(layer.continued(slice(x, 1, 0, 4), state), slice(whole, 1, 0, 4)) < kLayerTolerance);
+  CHECK(gap(layer.continued(slice(x, 1, 4, 6), state), slice(whole, 1, 4, 6)) < kLayerTolerance);
   LSTMCell cell(3, 4);
   for (const char* name : {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}) {
     LSTM single(3, 4);

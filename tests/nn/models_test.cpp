@@ -13,15 +13,16 @@
 #include "nn/modes.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
+#include "tests/nn/compare.h"
 #include "tests/nn/hashed.h"
+#include "tests/precision.h"
 
 using namespace gradus;
 using namespace gradus::tests;
 
 namespace {
 
-constexpr bool kDouble = sizeof(real) == 8;
-constexpr double kTolerance = kDouble ? 1e-11 : 2e-5;
+constexpr double kModelTolerance = kDouble ? 1e-11 : 2e-5;
 constexpr DataShape kMnist{.channels = 1, .height = 28, .width = 28, .classes = 10};
 constexpr DataShape kCifar{.channels = 3, .height = 32, .width = 32, .classes = 10};
 constexpr DataShape kText{.vocabulary = 65};
@@ -34,23 +35,6 @@ int64 count(const Model& model) {
   int64 n = 0;
   for (const ParameterPtr& p : model.parameters()) n += p->value.numel();
   return n;
-}
-
-double gap(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  double worst = 0;
-  for (int64 i = 0; i < a.numel(); ++i)
-    worst = std::max(worst, std::abs(static_cast<double>(a.data()[i] - b.data()[i])));
-  return worst;
-}
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace
@@ -222,13 +206,13 @@ TEST_CASE("gpt: decoding with a cache equals decoding without, over several cont
       Tensor last;
       for (const int64 size : {4, 1, 1, 1, 1, 1, 2, 8, 1}) {
         last = cached->feed(piece(at, at + size));
-        CHECK(gap(last, plain->feed(piece(at, at + size))) < kTolerance);
+        CHECK(gap(last, plain->feed(piece(at, at + size))) < kModelTolerance);
         at += size;
       }
       if (forget == 1) {  // the context is the last six tokens
         const ModeScope evaluation(gpt, false);
         const Tensor y = gpt(piece(14, 20));
-        CHECK(gap(last, reshape(slice(y, 1, 5, 6), Shape{2, 9})) < kTolerance);
+        CHECK(gap(last, reshape(slice(y, 1, 5, 6), Shape{2, 9})) < kModelTolerance);
       }
     }
   }
@@ -257,9 +241,9 @@ TEST_CASE("char-lstm: decoding from the state equals reading everything again") 
   Tensor last;
   for (int64 t = 0; t < 12; ++t) {
     last = cached->feed(IntTensor::full({1, 1}, ids[t]));
-    CHECK(gap(last, plain->feed(IntTensor::full({1, 1}, ids[t]))) < kTolerance);
+    CHECK(gap(last, plain->feed(IntTensor::full({1, 1}, ids[t]))) < kModelTolerance);
   }
-  CHECK(gap(last, reshape(slice(lstm(ids), 1, 11, 12), Shape{1, 6})) < kTolerance);
+  CHECK(gap(last, reshape(slice(lstm(ids), 1, 11, 12), Shape{1, 6})) < kModelTolerance);
 }
 
 TEST_CASE("sampling: temperature, top-k, top-p and the generator decide, nothing else") {

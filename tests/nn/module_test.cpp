@@ -4,8 +4,10 @@
 
 #include "nn/modes.h"
 #include "nn/state_dict.h"
+#include "tests/nn/compare.h"
 
 using namespace gradus;
+using namespace gradus::tests;
 
 namespace {
 
@@ -34,15 +36,6 @@ struct Net : Module {
   Inner& tail = add<Inner>("tail");
   Tensor forward(const Input& x) override { return tail(block(x)); }
 };
-
-std::string message(const auto& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 

@@ -20,14 +20,13 @@
 #include "optim/registry.h"
 #include "tests/nn/digest.h"
 #include "tests/paths.h"
+#include "tests/precision.h"
 
 using namespace gradus;
 using namespace gradus::tests;
 using nlohmann::json;
 
 namespace {
-
-constexpr bool kDouble = sizeof(real) == 8;
 
 const json& fixtures() {
   static const json all = [] {

@@ -9,8 +9,6 @@ using namespace gradus::testing;
 
 namespace {
 
-const Function1 kBowl = diagonal_quadratic({1, 4});
-
 // Recorded pieces of a Gauss-Newton model, one parameter.
 class Recorded final : public Objective {
  public:

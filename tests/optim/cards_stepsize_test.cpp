@@ -7,7 +7,6 @@ using namespace gradus::testing;
 
 namespace {
 
-const Function1 kBowl = diagonal_quadratic({1, 4});
 const Function1 kRound = diagonal_quadratic({1, 1});
 const Function1 kLong = diagonal_quadratic({1, 10});
 

@@ -27,6 +27,7 @@ inline Function1 diagonal_quadratic(const Values& a) {
           },
           times, [=](const Values&, const Values& v) { return times(v); }};
 }
+inline const Function1 kBowl = diagonal_quadratic({1, 4});
 /// sum |x_i|.
 inline Function1 absolute() {
   return {[](const Values& x) {

@@ -11,11 +11,11 @@ using namespace gradus::testing;
 
 namespace {
 
-struct Two {
+struct TwoKinds {
   ParameterPtr w = make_parameter("fc.weight", ParamKind::kWeight, tensor({1, 2}, {1, 2}));
   ParameterPtr b = make_parameter("fc.bias", ParamKind::kBias, tensor({1}, {4}));
   OptimizerPtr optimizer;
-  Two(const std::string& spec, const std::vector<GroupSpec>& groups = {})
+  TwoKinds(const std::string& spec, const std::vector<GroupSpec>& groups = {})
       : optimizer(make_optimizer(spec, {w, b}, groups)) {}
   void step(const Values& gw, const Values& gb, double scale = 1) {
     w->grad = tensor({1, 2}, gw);
@@ -46,15 +46,15 @@ TEST_CASE("baselines: first steps by hand") {
 }
 
 TEST_CASE("groups: by name pattern and kind, overriding only the given keys; the first match wins") {
-  Two two("sgd:lr=0.1,weight_decay=0.5",
-          {parse_group("*.bias:weight_decay=0"), parse_group("kind=bias:lr=9")});
+  TwoKinds two("sgd:lr=0.1,weight_decay=0.5",
+               {parse_group("*.bias:weight_decay=0"), parse_group("kind=bias:lr=9")});
   two.step({1, 1}, {1});
   CHECK(near(values_of(two.w->value), {1 - 0.1 * 1.5, 2 - 0.1 * 2}));
   CHECK(near(values_of(two.b->value), {3.9}));
   CHECK(two.optimizer->option(*two.b, "weight_decay") == 0.0);
   CHECK(two.optimizer->option(*two.w, "weight_decay") == 0.5);
   CHECK(!two.optimizer->option(*two.w, "beta1"));
-  Two kinds("sgd:lr=0.1", {parse_group("kind=bias+norm:lr=1")});
+  TwoKinds kinds("sgd:lr=0.1", {parse_group("kind=bias+norm:lr=1")});
   kinds.step({1, 1}, {1}, 0.5);
   CHECK(near(values_of(kinds.w->value), {0.95, 1.95}));
   CHECK(near(values_of(kinds.b->value), {3.5}));
@@ -64,12 +64,12 @@ TEST_CASE("groups: by name pattern and kind, overriding only the given keys; the
   CHECK_THROWS_AS(parse_group("kind=bais:lr=1"), UsageError);
   CHECK_THROWS_AS(parse_group("fc"), UsageError);
   CHECK_THROWS_AS(parse_group(":lr=1"), UsageError);
-  CHECK_THROWS_AS(Two("sgd", {parse_group("*:beta1=1")}), UsageError);
-  CHECK_THROWS_AS(Two("sgd", {GroupSpec{{"*"}, {}, {}, {{"lr", "1"}}}}), UsageError);
+  CHECK_THROWS_AS(TwoKinds("sgd", {parse_group("*:beta1=1")}), UsageError);
+  CHECK_THROWS_AS(TwoKinds("sgd", {GroupSpec{{"*"}, {}, {}, {{"lr", "1"}}}}), UsageError);
 }
 
 TEST_CASE("groups: a wrapper keeps the keys it knows and hands on the rest") {
-  Two two("lookahead(sgd:lr=0.1):k=1,alpha=1", {parse_group("*.bias:alpha=0.5,lr=1")});
+  TwoKinds two("lookahead(sgd:lr=0.1):k=1,alpha=1", {parse_group("*.bias:alpha=0.5,lr=1")});
   two.step({1, 1}, {1});
   CHECK(near(values_of(two.w->value), {0.9, 1.9}));
   CHECK(near(values_of(two.b->value), {3.5}));
@@ -114,7 +114,7 @@ TEST_CASE("delayed: gradients arrive late; without delay nothing changes") {
 }
 
 TEST_CASE("clipping: global norm over all parameters, values one by one, chains, shared gradient tensors") {
-  Two two("clip-norm(sgd:lr=1):max_norm=1");
+  TwoKinds two("clip-norm(sgd:lr=1):max_norm=1");
   two.step({3, 0}, {4});
   CHECK(near(values_of(two.w->value), {1 - 0.6, 2}, 1e-6));
   CHECK(near(values_of(two.b->value), {4 - 0.8}, 1e-6));
@@ -124,7 +124,7 @@ TEST_CASE("clipping: global norm over all parameters, values one by one, chains,
   // The outer transform acts first.
   CHECK(near(run("clip-value(clip-norm(sgd:lr=1):max_norm=0.6):max_value=0.8", {{3, 0, 0}}, {0, 0, 0})[0],
              {-0.6, 0, 0}, 1e-5, 1e-5));
-  Two shared("clip-norm(sgd:lr=1):max_norm=1");
+  TwoKinds shared("clip-norm(sgd:lr=1):max_norm=1");
   shared.w->grad = tensor({1, 2}, {0, 2});
   const Tensor alias = shared.w->grad;
   shared.b->grad = tensor({1}, {0});
@@ -133,7 +133,7 @@ TEST_CASE("clipping: global norm over all parameters, values one by one, chains,
 }
 
 TEST_CASE("state: named by parameter and slot; counters; a wrong shape is refused") {
-  Two two("clip-norm(adam:lr=0.1)");
+  TwoKinds two("clip-norm(adam:lr=0.1)");
   two.step({1, 1}, {1});
   const SavedState saved = two.optimizer->save_state();
   CHECK(saved.tensors.contains("inner/fc.weight/m"));
@@ -143,7 +143,7 @@ TEST_CASE("state: named by parameter and slot; counters; a wrong shape is refuse
   CHECK(two.optimizer->state_bytes() >= 6 * sizeof(real));
   SavedState bent = saved;
   bent.tensors.at("inner/fc.weight/m") = tensor({3}, {1, 2, 3});
-  Two other("clip-norm(adam:lr=0.1)");
+  TwoKinds other("clip-norm(adam:lr=0.1)");
   other.optimizer->load_state(bent);
   CHECK_THROWS_AS(other.step({1, 1}, {1}), DataError);
   SavedState half = saved;

@@ -8,12 +8,13 @@
 
 #include "core/error.h"
 #include "optim/registry.h"
+#include "tests/precision.h"
 
 namespace gradus::testing {
 
 using Values = std::vector<double>;
 
-inline constexpr bool kDouble = sizeof(real) == 8;
+using tests::kDouble;
 
 inline Tensor tensor(const Shape& shape, const Values& values) {
   return Tensor::from(shape, std::vector<real>(values.begin(), values.end()));

@@ -12,50 +12,50 @@ namespace {
 double at(const char* spec, int64 step, Horizon h = {.total_steps = 100, .steps_per_epoch = 10}) {
   return make_schedule(spec, h)->scale(step);
 }
-bool near(double a, double b) { return std::abs(a - b) < 1e-12; }
+bool agrees(double a, double b) { return std::abs(a - b) < 1e-12; }
 }  // namespace
 
 TEST_CASE("schedule: hand-worked values of every kind") {
   CHECK(at("constant", 57) == 1);
-  CHECK(near(at("step:size=2,gamma=0.5", 19), 1));
-  CHECK(near(at("step:size=2,gamma=0.5", 20), 0.5));
-  CHECK(near(at("step:size=7,gamma=0.5,unit=steps", 21), 0.125));
-  CHECK(near(at("multistep:milestones=3-6,gamma=0.1", 29), 1));
-  CHECK(near(at("multistep:milestones=3-6,gamma=0.1", 60), 0.01));
-  CHECK(near(at("multistep:milestones=5,gamma=0.1,unit=steps", 5), 0.1));
-  CHECK(near(at("exponential:gamma=0.9,unit=steps", 3), 0.729));
-  CHECK(near(at("exponential:gamma=0.25", 5), 0.5));
-  CHECK(near(at("cosine", 0), 1));
-  CHECK(near(at("cosine", 50), 0.5));
-  CHECK(near(at("cosine:min=0.2", 25), 0.2 + 0.4 * (1 + std::sqrt(0.5))));
-  CHECK(near(at("cosine:min=0.2", 1000), 0.2));
-  CHECK(near(at("linear:min=0.2", 25), 0.8));
-  CHECK(near(at("polynomial:power=3", 50), 0.125));
-  CHECK(near(at("polynomial:power=2,min=0.5", 50), 0.625));
-  CHECK(near(at("inverse-sqrt", 3), 0.5));
-  CHECK(near(at("inverse-sqrt:timescale=4", 12), 0.5));
-  CHECK(near(at("wsd:decay=0.4", 60), 1));
-  CHECK(near(at("wsd:decay=0.4", 70), 0.75));
-  CHECK(near(at("wsd:decay=0.4,shape=sqrt", 70), 0.5));
-  CHECK(near(at("wsd:decay=0.4,shape=cosine,min=0.5", 80), 0.75));
+  CHECK(agrees(at("step:size=2,gamma=0.5", 19), 1));
+  CHECK(agrees(at("step:size=2,gamma=0.5", 20), 0.5));
+  CHECK(agrees(at("step:size=7,gamma=0.5,unit=steps", 21), 0.125));
+  CHECK(agrees(at("multistep:milestones=3-6,gamma=0.1", 29), 1));
+  CHECK(agrees(at("multistep:milestones=3-6,gamma=0.1", 60), 0.01));
+  CHECK(agrees(at("multistep:milestones=5,gamma=0.1,unit=steps", 5), 0.1));
+  CHECK(agrees(at("exponential:gamma=0.9,unit=steps", 3), 0.729));
+  CHECK(agrees(at("exponential:gamma=0.25", 5), 0.5));
+  CHECK(agrees(at("cosine", 0), 1));
+  CHECK(agrees(at("cosine", 50), 0.5));
+  CHECK(agrees(at("cosine:min=0.2", 25), 0.2 + 0.4 * (1 + std::sqrt(0.5))));
+  CHECK(agrees(at("cosine:min=0.2", 1000), 0.2));
+  CHECK(agrees(at("linear:min=0.2", 25), 0.8));
+  CHECK(agrees(at("polynomial:power=3", 50), 0.125));
+  CHECK(agrees(at("polynomial:power=2,min=0.5", 50), 0.625));
+  CHECK(agrees(at("inverse-sqrt", 3), 0.5));
+  CHECK(agrees(at("inverse-sqrt:timescale=4", 12), 0.5));
+  CHECK(agrees(at("wsd:decay=0.4", 60), 1));
+  CHECK(agrees(at("wsd:decay=0.4", 70), 0.75));
+  CHECK(agrees(at("wsd:decay=0.4,shape=sqrt", 70), 0.5));
+  CHECK(agrees(at("wsd:decay=0.4,shape=cosine,min=0.5", 80), 0.75));
 }
 
 TEST_CASE("schedule: one-cycle climbs to 1 and ends as torch's") {
-  CHECK(near(at("one-cycle", 0), 1.0 / 25));
-  CHECK(near(at("one-cycle", 29), 1));
-  CHECK(near(at("one-cycle", 99), 1.0 / 25 / 1e4));
-  CHECK(near(at("one-cycle", 64), (1 + 4e-6) / 2));
-  CHECK(near(at("one-cycle:anneal=linear,rise=0.51,div_factor=10", 25), 0.1 + 0.9 / 2));
+  CHECK(agrees(at("one-cycle", 0), 1.0 / 25));
+  CHECK(agrees(at("one-cycle", 29), 1));
+  CHECK(agrees(at("one-cycle", 99), 1.0 / 25 / 1e4));
+  CHECK(agrees(at("one-cycle", 64), (1 + 4e-6) / 2));
+  CHECK(agrees(at("one-cycle:anneal=linear,rise=0.51,div_factor=10", 25), 0.1 + 0.9 / 2));
 }
 
 TEST_CASE("schedule: warm-up climbs linearly, then the schedule runs over what remains") {
-  CHECK(near(at("cosine:warmup=20", 0), 0.05));
-  CHECK(near(at("cosine:warmup=20", 19), 1));
-  CHECK(near(at("cosine:warmup=20", 20), 1));
-  CHECK(near(at("cosine:warmup=20", 60), 0.5));
-  CHECK(near(at("constant:warmup=4,warmup_from=0.2", 1), 0.6));
-  CHECK(near(at("step:size=3,gamma=0.5,warmup=20", 30), 0.5));
-  CHECK(near(at("plateau:warmup=10", 4), 0.5));
+  CHECK(agrees(at("cosine:warmup=20", 0), 0.05));
+  CHECK(agrees(at("cosine:warmup=20", 19), 1));
+  CHECK(agrees(at("cosine:warmup=20", 20), 1));
+  CHECK(agrees(at("cosine:warmup=20", 60), 0.5));
+  CHECK(agrees(at("constant:warmup=4,warmup_from=0.2", 1), 0.6));
+  CHECK(agrees(at("step:size=3,gamma=0.5,warmup=20", 30), 0.5));
+  CHECK(agrees(at("plateau:warmup=10", 4), 0.5));
 }
 
 TEST_CASE("schedule: plateau follows the metric, and its state can be put back") {
@@ -81,7 +81,7 @@ TEST_CASE("schedule: plateau follows the metric, and its state can be put back")
   for (double metric : {0.5, 0.6, 0.7}) up->observe(metric);
   CHECK(up->scale(0) == 1);
   up->observe(0.65);
-  CHECK(near(up->scale(0), 0.1));
+  CHECK(agrees(up->scale(0), 0.1));
   up->observe(0.65);
   CHECK(up->scale(0) == 0.05);
   CHECK_THROWS_AS(up->load_state({}), DataError);
