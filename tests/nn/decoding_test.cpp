@@ -1,0 +1,122 @@
+// Models that read and write a piece at a time: caches, states, and how the next token is drawn.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+
+#include "autograd/ops/shape_ops.h"
+#include "nn/generate.h"
+#include "nn/modes.h"
+#include "nn/registry.h"
+#include "nn/state_dict.h"
+#include "tests/nn/compare.h"
+#include "tests/nn/hashed.h"
+#include "tests/nn/model_sizes.h"
+
+using namespace gradus;
+using namespace gradus::tests;
+
+TEST_CASE("gpt: decoding with a cache equals decoding without, over several contexts") {
+  for (const char* options : {"", ",positions=rotary", ",positions=sinusoidal", ",tie=true"}) {
+    for (const int64 forget : {0, 1, 3}) {
+      CAPTURE(options);
+      CAPTURE(forget);
+      auto model =
+          make_model(std::string("gpt:block=6,dim=8,layers=2,heads=2") + options, {.vocabulary = 9}, Rng(2));
+      fill(*model);
+      auto& gpt = dynamic_cast<TokenModel&>(*model);
+      const auto cached = gpt.decoder(2, {.cache = true, .forget = forget});
+      const auto plain = gpt.decoder(2, {.cache = false, .forget = forget});
+      const IntTensor ids = integers({2, 20}, 1, 9);
+      const auto piece = [&](int64 from, int64 to) {
+        IntTensor part({2, to - from});
+        for (int64 n = 0; n < 2; ++n)
+          for (int64 t = from; t < to; ++t) part.mutable_data()[n * (to - from) + t - from] = ids[n * 20 + t];
+        return part;
+      };
+      int64 at = 0;
+      Tensor last;
+      for (const int64 size : {4, 1, 1, 1, 1, 1, 2, 8, 1}) {
+        last = cached->feed(piece(at, at + size));
+        CHECK(gap(last, plain->feed(piece(at, at + size))) < kModelTolerance);
+        at += size;
+      }
+      if (forget == 1) {  // the context is the last six tokens
+        const ModeScope evaluation(gpt, false);
+        const Tensor y = gpt(piece(14, 20));
+        CHECK(gap(last, reshape(slice(y, 1, 5, 6), Shape{2, 9})) < kModelTolerance);
+      }
+    }
+  }
+}
+
+TEST_CASE("gpt: too long a text is refused; the tied head is the embedding") {
+  auto model = make_model("gpt:block=4,dim=8,layers=1,heads=2", {.vocabulary = 5}, Rng(0));
+  CHECK(message([&] {
+          (*model)(IntTensor::full({1, 5}, 0));
+        }) == "gpt: 5 tokens of shape (1, 5) behind 0 do not fit a context of 4 (in transformer)");
+  auto tied = make_model("gpt:block=4,dim=8,layers=1,heads=2,tie=true", {.vocabulary = 5}, Rng(0));
+  CHECK(count(*model) - count(*tied) == 40);
+  StateDict state = state_dict(*tied);
+  CHECK(state.back().first == "lm_head.weight");
+  CHECK(state.back().second.same_storage(tied->find_slot("transformer.wte.weight").value()));
+  state.emplace_back("transformer.h.0.attn.bias", Tensor::zeros({1, 1, 4, 4}));  // nanoGPT's mask
+  load_state_dict(*model, state);
+}
+
+TEST_CASE("char-lstm: decoding from the state equals reading everything again") {
+  auto model = make_model("char-lstm:block=4,dim=4,hidden=5,layers=2", {.vocabulary = 6}, Rng(2));
+  fill(*model);
+  auto& lstm = dynamic_cast<TokenModel&>(*model);
+  const auto cached = lstm.decoder(1, {}), plain = lstm.decoder(1, {.cache = false});
+  const IntTensor ids = integers({1, 12}, 1, 6);
+  Tensor last;
+  for (int64 t = 0; t < 12; ++t) {
+    last = cached->feed(IntTensor::full({1, 1}, ids[t]));
+    CHECK(gap(last, plain->feed(IntTensor::full({1, 1}, ids[t]))) < kModelTolerance);
+  }
+  CHECK(gap(last, reshape(slice(lstm(ids), 1, 11, 12), Shape{1, 6})) < kModelTolerance);
+}
+
+TEST_CASE("sampling: temperature, top-k, top-p and the generator decide, nothing else") {
+  const std::vector<real> logits{1, 3, 2, -1};
+  Rng rng(1);
+  for (int i = 0; i < 20; ++i) {
+    CHECK(sample_token(logits, {.temperature = 0}, rng) == 1);
+    CHECK(sample_token(logits, {.top_k = 1}, rng) == 1);
+    CHECK(sample_token(logits, {.top_p = 0.5}, rng) == 1);
+    CHECK(sample_token(logits, {.top_k = 2}, rng) != 0);
+  }
+  std::array<int, 4> counts{};
+  constexpr int kDraws = 20000;
+  for (int i = 0; i < kDraws; ++i)
+    ++counts[static_cast<size_t>(sample_token(logits, {.temperature = 2}, rng))];
+  double total = 0;
+  for (real l : logits) total += std::exp(static_cast<double>(l) / 2);
+  for (size_t i = 0; i < 4; ++i)
+    CHECK(std::abs(counts[i] / double(kDraws) - std::exp(static_cast<double>(logits[i]) / 2) / total) <
+          0.015);
+  CHECK_THROWS_AS(sample_token(logits, {.temperature = -1}, rng), UsageError);
+  CHECK_THROWS_AS(sample_token(std::vector<real>{real(NAN)}, {}, rng), NumericError);
+
+  auto model = make_model("gpt:block=6,dim=8,layers=1,heads=2", {.vocabulary = 9}, Rng(2));
+  auto& gpt = dynamic_cast<TokenModel&>(*model);
+  const std::vector<int64> prompt{1, 2};
+  const auto text = [&](bool cache, std::uint64_t seed) {
+    std::vector<int64> ids;
+    Rng draw(seed);
+    generate(gpt, prompt, 30, {.decode = {.cache = cache}}, draw, [&](int64 id) {
+      ids.push_back(id);
+      return true;
+    });
+    return ids;
+  };
+  CHECK(text(true, 1).size() == 30);
+  CHECK(text(true, 1) == text(false, 1));
+  CHECK(text(true, 1) != text(true, 2));
+  CHECK_THROWS_AS(generate(gpt, {}, 1, {}, rng, [](int64) { return true; }), UsageError);
+  CHECK_THROWS_AS(generate(gpt, std::vector<int64>{9}, 1, {}, rng, [](int64) { return true; }), DataError);
+  int seen = 0;
+  generate(gpt, prompt, 30, {}, rng, [&](int64) { return ++seen < 3; });
+  CHECK(seen == 3);
+}
