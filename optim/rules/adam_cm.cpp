@@ -76,7 +76,7 @@ OptimizerEntry adam_cm() {
                              "buffer: the topC momenta with the largest keys (gradient norm, decaying)\n"
                              "v = beta2*v + (1-beta2)*u^2\n"
                              "w = w - lr/(1-beta1^t) * u/(sqrt(v/(1-beta2^t)) + eps)",
-                             1});
+                             3});
 }
 
 }  // namespace gradus::rules

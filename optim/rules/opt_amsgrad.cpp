@@ -107,7 +107,7 @@ OptimizerEntry opt_amsgrad() {
                                  "aux = aux - a*theta/(sqrt(vhat) + eps)\n"
                                  "pred = guess of the next gradient, extrapolated from the last r+1\n"
                                  "w = aux - a*(beta1*theta_old + (1-beta1)*pred)/(sqrt(vhat) + eps)",
-                                 2});
+                                 12});
 }
 
 }  // namespace gradus::rules
