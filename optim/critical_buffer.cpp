@@ -9,7 +9,7 @@ bool CriticalBuffer::empty() const {
 
 double CriticalBuffer::inverse_count() { return empty() ? 0 : 1 / count(); }
 
-void CriticalBuffer::insert(double priority, const Tensor& x) {
+Tensor* CriticalBuffer::claim(double priority) {
   const auto held = static_cast<int64>(count());
   int64 at = held;
   if (held < o_.topC) {
@@ -18,14 +18,18 @@ void CriticalBuffer::insert(double priority, const Tensor& x) {
     at = 0;
     for (int64 i = 1; i < held; ++i)
       if (key(i) < key(at)) at = i;
-    if (!(priority > key(at))) return;
+    if (!(priority > key(at))) return nullptr;
   }
   key(at) = priority;
-  // A new slot is zeros, so that both cases read sum + x - old.
-  for_each_element(sum(), s_(fmt::format("critical.{}", at)), x, [](real& total, real& slot, real value) {
-    total += value - slot;
-    slot = value;
-  });
+  return &s_(fmt::format("critical.{}", at));  // zeros when new, so that sum + x - slot holds for it too
+}
+
+void CriticalBuffer::insert(double priority, const Tensor& x) {
+  if (Tensor* place = claim(priority))
+    for_each_element(sum(), *place, x, [](real& total, real& slot, real value) {
+      total += value - slot;
+      slot = value;
+    });
 }
 
 void CriticalBuffer::decay() {

@@ -33,6 +33,8 @@ class CriticalBuffer {
   double inverse_count();
   /// Inserts a copy of x, in place of the one with the smallest key when full, if `key` is larger than that.
   void insert(double key, const Tensor& x);
+  /// The same in the caller's own pass: the slot that takes x, or null. To do for its elements: sum += x - slot, slot = x.
+  Tensor* claim(double key);
   void decay();
 
  private:

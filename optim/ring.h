@@ -14,8 +14,13 @@ class Ring {
  public:
   Ring(State& s, int64 capacity) : s_(s), capacity_(capacity) {}
   void push(const Tensor& x) {
-    for_each_element(slot(pushed()), x, [](real& to, real from) { to = from; });
+    for_each_element(open(), x, [](real& to, real from) { to = from; });
+  }
+  /// The place of one more tensor, to be written: what was the oldest, once the ring is full.
+  Tensor& open() {
+    Tensor& place = slot(pushed());
     s_.scalar("ring.pushed") += 1;
+    return place;
   }
   bool full() { return pushed() >= capacity_; }
   /// The i-th of the tensors held, oldest first; the ring must be full.

@@ -41,7 +41,7 @@ adan:lr=2e-3
 ademamix
 adafactor:lr=0.02,relative_step=false
 came
-novograd'
+novograd:lr=3e-3'
 for rule in $rules; do
   name=${rule%%:*}
   if [ $# -gt 0 ] && [[ " $* " != *" $name "* ]]; then continue; fi

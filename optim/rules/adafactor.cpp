@@ -39,11 +39,10 @@ struct Adafactor {
   };
 
   static void check(const Options& o) {
-    if (o.relative_step && o.lr)
-      fail<UsageError>("optimizer adafactor: relative_step takes no lr; add relative_step=false");
-    if (!o.relative_step && !o.lr) fail<UsageError>("optimizer adafactor: relative_step = false needs an lr");
-    if (o.warmup_init && !o.relative_step)
-      fail<UsageError>("optimizer adafactor: warmup_init belongs to relative_step");
+    const auto refuse = [](const char* why) { fail<UsageError>("optimizer adafactor: {}", why); };
+    if (o.relative_step && o.lr) refuse("relative_step takes no lr; add relative_step=false");
+    if (!o.relative_step && !o.lr) refuse("relative_step = false needs an lr");
+    if (!o.relative_step && o.warmup_init) refuse("warmup_init belongs to relative_step");
   }
 
   static double step_size(const Param& p, const Options& o, const StepInfo& k) {
@@ -65,42 +64,39 @@ struct Adafactor {
       m = b1 * m + share * u;
       w = keep * w - m;
     };
-    const real* g = p.grad.data();
+    const auto move_at_once = [=](real& w, real u) {
+      real m = 0;
+      move(w, u, m);
+    };
     if (p.data.rank() == 2 || (o.factor_conv && p.is_matrix())) {
+      const real* grad = p.grad.data();
       const Margins squares = margins(rows, cols, [&](int64 i, real* to) {
         elements(
-            cols, [=](real& x, real y) { x = y * y + eps1; }, to, g + i * cols);
+            cols, [=](real& x, real g) { x = g * g + eps1; }, to, grad + i * cols);
       });
       const RootFactors root = update_factors(s, "r", "c", squares, b);
       const double clip = rms_clip(sum_of_scaled_squares(p.grad, rows, cols, root), n, o.clip_threshold);
-      real *w = p.data.mutable_data(), *m = o.beta1 ? s("m").mutable_data() : nullptr;
+      real *data = p.data.mutable_data(), *mean = o.beta1 ? s("m").mutable_data() : nullptr;
       for_each_row(rows, cols, [&](int64 i) {
-        const auto step = [=, r = real(clip) * root.row[static_cast<size_t>(i)]](
-                              real& x, real y, real c, real& mean) { move(x, y * r * c, mean); };
-        const auto plain = [=](real& x, real y, real c) {
-          real mean = 0;
-          step(x, y, c, mean);
-        };
-        const int64 at = i * cols;
-        m ? elements(cols, step, w + at, g + at, root.col.data(), m + at)
-          : elements(cols, plain, w + at, g + at, root.col.data());
+        const real r = real(clip) * root.row[static_cast<size_t>(i)];
+        const auto step = [=](real& w, real g, real c, real& m) { move(w, g * r * c, m); };
+        const auto plain = [=](real& w, real g, real c) { move_at_once(w, g * r * c); };
+        real* w = data + i * cols;
+        const real* g = grad + i * cols;
+        mean ? elements(cols, step, w, g, root.col.data(), mean + i * cols)
+             : elements(cols, plain, w, g, root.col.data());
       });
     } else {
       const auto [sum] =
-          for_each_with_sums<1>(p.grad, s("v"), [=, mean = Ema(b)](real y, real& v, double& term) {
-            v = mean(v, y * y + eps1);
-            term = double(square(y / std::sqrt(v)));
+          for_each_with_sums<1>(p.grad, s("v"), [=, mean = Ema(b)](real g, real& v, double& term) {
+            v = mean(v, g * g + eps1);
+            term = double(square(g / std::sqrt(v)));
           });
-      const auto step = [=, c = real(rms_clip(sum, n, o.clip_threshold))](real& w, real y, real v, real& m) {
-        move(w, c * y / std::sqrt(v), m);
-      };
-      if (o.beta1)
-        for_each_element(p.data, p.grad, std::as_const(s("v")), s("m"), step);
-      else
-        for_each_element(p.data, p.grad, std::as_const(s("v")), [=](real& w, real y, real v) {
-          real mean = 0;
-          step(w, y, v, mean);
-        });
+      const real clip = real(rms_clip(sum, n, o.clip_threshold));
+      const auto step = [=](real& w, real g, real v, real& m) { move(w, clip * g / std::sqrt(v), m); };
+      const auto plain = [=](real& w, real g, real v) { move_at_once(w, clip * g / std::sqrt(v)); };
+      o.beta1 ? for_each_element(p.data, p.grad, std::as_const(s("v")), s("m"), step)
+              : for_each_element(p.data, p.grad, std::as_const(s("v")), plain);
     }
   }
 };

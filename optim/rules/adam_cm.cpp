@@ -52,16 +52,26 @@ struct AdamCm {
       top = std::max(top, v);
       w = keep * w - step * u / (std::sqrt(amsgrad ? top : v) * root + eps);
     };
-    const Tensor& sum = buffer.sum();
-    if (amsgrad)
-      for_each_element(p.data, p.grad, s("m"), sum, s("v"), s("vmax"), move);
-    else
-      for_each_element(p.data, p.grad, s("m"), sum, s("v"),
-                       [=](real& w, real g, real& m, real mean, real& v) {
+    Tensor& sum = buffer.sum();
+    if (amsgrad) {
+      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), s("vmax"), move);
+      buffer.insert(key, start ? p.grad : s("m"));
+    } else if (Tensor* place = buffer.claim(key)) {
+      for_each_element(p.data, p.grad, s("m"), sum, s("v"), *place,
+                       [=](real& w, real g, real& m, real& total, real& v, real& slot) {
                          real top = 0;
-                         move(w, g, m, mean, v, top);
+                         move(w, g, m, total, v, top);
+                         const real x = start ? g : m;
+                         total += x - slot;
+                         slot = x;
                        });
-    buffer.insert(key, start ? p.grad : s("m"));
+    } else {
+      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"),
+                       [=](real& w, real g, real& m, real total, real& v) {
+                         real top = 0;
+                         move(w, g, m, total, v, top);
+                       });
+    }
     buffer.decay();
   }
 };

@@ -57,10 +57,10 @@ struct Adan {
     const real after = o.no_prox ? real(1) : real(1 / (1 + lr * o.weight_decay));
     const Ema first(o.beta1), second(o.beta2), third(o.beta3);
     for_each_element(p.data, p.grad, s("m"), s("d"), s("n"), s("g_prev"),
-                     [=](real& w, real g, real& m, real& d, real& n, real& prev) {
+                     [=](real& w, real g, real& m, real& d, real& n, real& g_prev) {
                        g *= clip;
-                       const real diff = changed * (g - prev);
-                       prev = g;
+                       const real diff = changed * (g - g_prev);
+                       g_prev = g;
                        m = first(m, g);
                        d = second(d, diff);
                        n = third(n, square(g + b2 * diff));

@@ -44,12 +44,10 @@ struct AdaptiveBraking {
     const real lr = real(o.lr * k.lr_scale), mu = real(o.momentum), l2 = real(o.weight_decay);
     Tensor& velocity = s("v");
     const Tensor before = velocity;  // read-only view for the cosines
-    real *w = p.data.mutable_data(), *v = velocity.mutable_data();
-    const real* g = p.grad.data();
     const auto move = [=](real alpha) {
-      return [=](real& x, real y, real& z) {
-        z = mu * z + alpha * (y + l2 * x);
-        x -= lr * z;
+      return [=](real& w, real g, real& v) {
+        v = mu * v + alpha * (g + l2 * w);
+        w -= lr * v;
       };
     };
     const auto alpha = [&](const Alignment& a) { return real(1 - o.rho * a.cosine(o.eps)); };
@@ -59,6 +57,8 @@ struct AdaptiveBraking {
       for_each_element(p.data, p.grad, velocity, move(alpha(a)));
       return;
     }
+    real *w = p.data.mutable_data(), *v = velocity.mutable_data();
+    const real* g = p.grad.data();
     for_each_row(rows, cols, [&](int64 i) {
       const Alignment a = alignment(p.data, p.grad, before, o.weight_decay, i * cols, cols);
       elements(cols, move(alpha(a)), w + i * cols, g + i * cols, v + i * cols);

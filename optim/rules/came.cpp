@@ -42,33 +42,33 @@ struct Came {
 
   static void matrix(Param& p, State& s, const Options& o, double lr) {
     const int64 rows = p.rows(), cols = p.cols();
-    const real* g = p.grad.data();
+    const real* grad = p.grad.data();
     const Margins squares = margins(rows, cols, [&, eps1 = real(o.eps1)](int64 i, real* to) {
       elements(
-          cols, [=](real& x, real y) { x = y * y + eps1; }, to, g + i * cols);
+          cols, [=](real& x, real g) { x = g * g + eps1; }, to, grad + i * cols);
     });
     const RootFactors v = update_factors(s, "r", "c", squares, o.beta2);
     const double clip =
         rms_clip(sum_of_scaled_squares(p.grad, rows, cols, v), p.data.numel(), o.clip_threshold);
-    real* m = s("m").mutable_data();
+    real* mean = s("m").mutable_data();
     const Margins deviations =
-        margins(rows, cols, [&, mean = Ema(o.beta1), eps2 = real(o.eps2)](int64 i, real* to) {
-          const auto deviate = [=, r = real(clip) * v.row[static_cast<size_t>(i)]](real& x, real y, real& n,
-                                                                                   real c) {
-            const real u = y * r * c;
-            n = mean(n, u);
-            x = square(u - n) + eps2;
+        margins(rows, cols, [&, first = Ema(o.beta1), eps2 = real(o.eps2)](int64 i, real* to) {
+          const real r = real(clip) * v.row[static_cast<size_t>(i)];
+          const auto deviate = [=](real& x, real g, real& m, real c) {
+            const real u = g * r * c;
+            m = first(m, u);
+            x = square(u - m) + eps2;
           };
-          elements(cols, deviate, to, g + i * cols, m + i * cols, v.col.data());
+          elements(cols, deviate, to, grad + i * cols, mean + i * cols, v.col.data());
         });
     const RootFactors q = update_factors(s, "q", "d", deviations, o.beta3);
-    real* w = p.data.mutable_data();
+    real* weights = p.data.mutable_data();
     const real keep = Decay::decoupled(o.weight_decay, lr).keep;
     for_each_row(rows, cols, [&](int64 i) {
-      const real r = real(lr) * q.row[static_cast<size_t>(i)];
+      const real step = real(lr) * q.row[static_cast<size_t>(i)];
       elements(
-          cols, [=](real& x, real n, real c) { x = keep * x - n * r * c; }, w + i * cols,
-          std::as_const(m) + i * cols, q.col.data());
+          cols, [=](real& w, real m, real d) { w = keep * w - m * step * d; }, weights + i * cols,
+          std::as_const(mean) + i * cols, q.col.data());
     });
   }
 

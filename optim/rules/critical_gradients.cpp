@@ -25,9 +25,17 @@ Param with_memory(const Param& p, State& s, const CriticalOptions& o, double key
     for_each_element(g, p.grad, std::as_const(p.data),
                      [l2 = real(weight_decay)](real& x, real y, real w) { x = y + l2 * w; });
   }
-  for_each_element(h, std::as_const(g), std::as_const(buffer.sum()),
-                   [c = real(buffer.inverse_count())](real& x, real y, real sum) { x = y + c * sum; });
-  buffer.insert(key, g);
+  const auto blend = [c = real(buffer.inverse_count())](real y, real sum) { return y + c * sum; };
+  Tensor& sum = buffer.sum();
+  if (Tensor* place = buffer.claim(key))
+    for_each_element(h, std::as_const(g), sum, *place, [=](real& x, real y, real& total, real& slot) {
+      x = blend(y, total);
+      total += y - slot;
+      slot = y;
+    });
+  else
+    for_each_element(h, std::as_const(g), std::as_const(sum),
+                     [=](real& x, real y, real total) { x = blend(y, total); });
   buffer.decay();
   return {p.name, p.kind, p.data, h, p.index};
 }

@@ -30,12 +30,12 @@ struct DiffGrad {
     const real l2 = real(o.weight_decay), eps = real(o.eps);
     const Ema first(o.beta1), second(o.beta2);
     for_each_element(p.data, p.grad, s("m"), s("v"), s("g_prev"),
-                     [=](real& w, real g, real& m, real& v, real& prev) {
+                     [=](real& w, real g, real& m, real& v, real& g_prev) {
                        g += l2 * w;
                        m = first(m, g);
                        v = second(v, g * g);
-                       const real xi = vmath::sigmoid(std::abs(prev - g));
-                       prev = g;
+                       const real xi = vmath::sigmoid(std::abs(g_prev - g));
+                       g_prev = g;
                        w -= step * xi * m / (std::sqrt(v) + eps);
                      });
   }

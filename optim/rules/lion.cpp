@@ -2,10 +2,10 @@
 // Paper: Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of Optimization
 //        Algorithms", NeurIPS 2023, arXiv 2302.06675, Algorithm 2. cautious: Liang et al., 2024, arXiv 2411.16085.
 //   w <- w - lr*weight_decay*w
-//   u = sign(beta1*m + (1-beta1)*g)          sign(0) = 0
-//   w <- w - lr*u
+//   c = beta1*m + (1-beta1)*g
+//   w <- w - lr*sign(c)                      sign(0) = 0
 //   m = beta2*m + (1-beta2)*g                from the old m
-//   cautious: only where u*g > 0, the step times n/(count + 1), n elements of which count take part
+//   cautious: only where c*g > 0, the step times n/(count + 1), n elements of which count take part
 #include "optim/rules/rules.h"
 #include "optim/vocabulary.h"
 

@@ -1,3 +1,4 @@
+// The corrected gradient c of MARS in both forms, and the steps that its forms share: equations in mars.h.
 #include "optim/rules/mars.h"
 #include "optim/sums.h"
 

@@ -12,6 +12,7 @@
 // rmpe_grad extrapolates the last r+1 gradients tensor by tensor, see optim/next_gradient.h; 0 until they are known. The
 // experiments' code predicts by the gradient at extrapolated iterates; that form is not offered.
 #include "optim/next_gradient.h"
+#include "optim/parts.h"
 #include "optim/rules/rules.h"
 #include "optim/vocabulary.h"
 
@@ -59,24 +60,38 @@ struct OptAmsGrad {
     const real b1 = real(o.beta1), a1 = real(1 - o.beta1);
     const Ema first(o.beta1), second(o.beta2);
     const bool lags = o.h_lag == 1;
-    const Tensor g = with_decay(p, o.weight_decay);
-    Tensor& pred = s("pred");
-    s.starting_at("aux", p.data);
-    for_each_element(g, std::as_const(pred), s("v"), s("vhat"), [=](real y, real guess, real& v, real& vhat) {
-      v = second(v, square(y - guess));
+    const auto measure = [=](real g, real pred, real& v, real& vhat) {
+      v = second(v, square(g - pred));
       vhat = std::max(vhat, v);
+    };
+    const auto move = [=](real& w, real g, real& theta, real& aux, real pred, real vhat) {
+      const real old = theta;
+      theta = first(theta, g);
+      const real h = b1 * (lags ? old : theta) + a1 * pred;
+      const real step = a / (std::sqrt(vhat) + eps);
+      aux -= step * theta;
+      w = aux - step * h;
+    };
+
+    const Tensor gradient = with_decay(p, o.weight_decay);
+    s.starting_at("aux", p.data);
+    const real* g = gradient.data();
+    real *w = p.data.mutable_data(), *theta = s("theta").mutable_data(), *aux = s("aux").mutable_data(),
+         *v = s("v").mutable_data(), *vhat = s("vhat").mutable_data(), *pred = s("pred").mutable_data();
+    const auto measure_part = [&](Part part) { elements(part, measure, g, pred, v, vhat); };
+    const auto move_part = [&](Part part) { elements(part, move, w, g, theta, aux, pred, vhat); };
+    if (o.predictor == "rmpe_grad") {
+      NextGradient next(s, o.r, o.reg, o.reg_relative);
+      next.take(gradient, measure_part);
+      next.guess(s("pred"), move_part);
+      return;
+    }
+    const bool repeat = o.predictor == "last_grad";
+    for_each_part(p.data.numel(), [&](Part part) {
+      measure_part(part);
+      if (repeat) std::copy_n(g + part.first, part.count, pred + part.first);
+      move_part(part);
     });
-    if (o.predictor == "rmpe_grad") extrapolate_gradient(s, o.r, o.reg, o.reg_relative, g, pred);
-    if (o.predictor == "last_grad") for_each_element(pred, g, [](real& x, real y) { x = y; });
-    for_each_element(p.data, g, s("theta"), s("aux"), std::as_const(pred), std::as_const(s("vhat")),
-                     [=](real& w, real y, real& theta, real& aux, real guess, real vhat) {
-                       const real old = theta;
-                       theta = first(theta, y);
-                       const real h = b1 * (lags ? old : theta) + a1 * guess;
-                       const real step = a / (std::sqrt(vhat) + eps);
-                       aux -= step * theta;
-                       w = aux - step * h;
-                     });
   }
 };
 
@@ -92,7 +107,7 @@ OptimizerEntry opt_amsgrad() {
                                  "aux = aux - a*theta/(sqrt(vhat) + eps)\n"
                                  "pred = guess of the next gradient, extrapolated from the last r+1\n"
                                  "w = aux - a*(beta1*theta_old + (1-beta1)*pred)/(sqrt(vhat) + eps)",
-                                 4});
+                                 12});
 }
 
 }  // namespace gradus::rules

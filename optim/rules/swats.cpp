@@ -38,7 +38,6 @@ struct Swats {
     }
   };
   using Items = std::vector<Item<Options>*>;
-
   static void step(Pass<Options>& all) {
     Items together;
     for (auto& item : all.items) {
@@ -75,11 +74,11 @@ struct Swats {
     }
   }
 
-  // w <- w + p; returns p.p and p.g.
+  // w <- w + p; gives p.p and p.g.
   static std::array<double, 2> adam_step(Item<Options>& item, double scale) {
     const Options& o = item.o;
-    const real step = real(efficient_step(o.lr * scale, o.beta1, o.beta2, item.t)), eps = real(o.eps);
-    const real l2 = real(o.weight_decay);
+    const real step = real(efficient_step(o.lr * scale, o.beta1, o.beta2, item.t));
+    const real eps = real(o.eps), l2 = real(o.weight_decay);
     const Ema first(o.beta1), second(o.beta2);
     return for_each_with_sums<2>(item.p.data, item.p.grad, item.s("m"), item.s("a"),
                                  [=](real& w, real g, real& m, real& a, double& pp, double& pg) {

@@ -175,6 +175,8 @@ TEST_CASE("grams: probe, a flipped sign by hand, Adam where signs agree, no move
     }
   }
   check_same(run("grams:lr=0.01,beta1=0,eps=1e-37"), run("adam:lr=0.01,beta1=0,eps=1e-37"));
+  const std::vector<Values> agreeing{{0.1, -0.3, 0.02}, {0.7, -0.1, 0.05}, {0.2, -0.2, 0.3}};
+  check_same(run("grams:lr=0.01,eps=1e-37", agreeing), run("adam:lr=0.01,eps=1e-37", agreeing));
   Probe still("grams", {1});
   still.step({1});
   const double before = still.step({1})[0];
@@ -273,6 +275,9 @@ TEST_CASE("ademamix: probe with and without warm-ups, beta3 in half-life, AdamW 
   CHECK(near(u[0], {0.9899920731, -1.9899920724, 0.4899920771}));
   CHECK(near(u[2], {0.9902097328, -1.9867550742, 0.4745700402}));
   check_same(run("ademamix:lr=0.01,alpha=0,weight_decay=0.1"), run("adamw:lr=0.01,weight_decay=0.1"));
+  // alpha_1 = 8*1/10 and m2 = 0.5 show in the first move.
+  CHECK(near(run("ademamix:lr=0.01,alpha=8,alpha_warmup=10,beta3=0.5,eps=1e-37", {{1}}, {0}, {1})[0][0],
+             -0.01 * (1 + 0.8 * 0.5)));
   // m2 after t steps of g = 1 tells beta3_t: m2_t = 1 - (1 - m2_{t-1})*beta3_t.
   Probe probe("ademamix:alpha_warmup=10,beta3_warmup=10", {0});
   const std::vector<double> beta3{0.99900901, 0, 0, 0, 0.99980022, 0, 0, 0, 0.99988891, 0.9999, 0.9999};

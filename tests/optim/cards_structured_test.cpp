@@ -242,8 +242,16 @@ TEST_CASE("adaptive braking: alphas by hand, plain momentum for rho = 0, scalars
   CHECK(near(after("1", {-0.6, 0.8}), {-0.06, 1.28}));
   CHECK(near(after("1", {0, 3}), {0.9, 3}));
   CHECK(near(after("1", {60, 80}), {0.9 + 24, 32}, 1e-9, 1e-5));
+  // alpha does not depend on the length of v either: 0.4 as above.
+  Probe longer("adaptive-braking:lr=1,momentum=0.9,rho=1", {2}, {0, 0});
+  longer.step({50, 0});
+  longer.step({0.6, 0.8});
+  CHECK(near(values_of(*longer.optimizer->slot(*longer.p, "v")), {45.24, 0.32}, 1e-9, 1e-5));
   CHECK(near(run("adaptive-braking:lr=0.1,rho=0,weight_decay=0.1")[2],
              run("sgd:lr=0.1,momentum=0.9,weight_decay=0.1")[2]));
+  for (const std::string delay : {"0", "1", "2"})
+    CHECK(near(run("delayed(adaptive-braking:lr=0.1,rho=0):delay=" + delay)[2],
+               run("delayed(sgd:lr=0.1,momentum=0.9):delay=" + delay)[2], 0, 0));
   const auto s = run("adaptive-braking:lr=1,rho=1", {{2}, {3}, {-3}}, {0}, {1});
   CHECK(near(s[1][0] - s[0][0], -1.8));         // coasting
   CHECK(near(s[2][0] - s[1][0], -(1.62 - 6)));  // twice the brake

@@ -159,6 +159,9 @@ TEST_CASE("state cost: slots and bytes as the rule stores them") {
   CHECK(cost("adam").slots == std::vector<std::string>{"m", "v"});
   CHECK(cost("adam").bytes_per_parameter == 2 * sizeof(real));
   CHECK(cost("adam").bytes_moved == 7 * sizeof(real));
+  // Of the ten vectors kept a step writes one: w, m, v, the sum and that one read and written, g, and three passes more.
+  CHECK(cost("adam-c").bytes_per_parameter == 13 * sizeof(real));
+  CHECK(cost("adam-c").bytes_moved == 14 * sizeof(real));
   CHECK(cost("lion").bytes_per_parameter == sizeof(real));
   CHECK(cost("adafactor").bytes_per_parameter == sizeof(real) * 24.0 / 128.0);
 }
