@@ -3,6 +3,7 @@
 // double in either build.
 #include "core/kernels/fft.h"
 
+#include <algorithm>
 #include <bit>
 #include <complex>
 #include <numbers>

@@ -126,7 +126,8 @@ Samples conv_samples() {
   struct Case {
     Shape x, w;
     g::ConvSpec spec;
-    real scale = 1;  // of x and of the cotangent
+    real scale = 1;        // of x and of the cotangent
+    double condition = 1;  // see Sample
   };
   const auto scaled = [](const Tensor& t, real by) {
     Tensor small = t.clone();
@@ -151,7 +152,7 @@ Samples conv_samples() {
                         // Large: lowered, direct, Winograd.
                         {{4, 2, 92, 92}, {2, 2, 3, 3}, {1, 1, 1, 1, 1, 1, 1}},
                         {{20, 4, 30, 30}, {4, 2, 2, 3}, {1, 1, 0, 1, 1, 1, 2}},
-                        {{18, 8, 22, 22}, {8, 8, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, real(0.25)}};
+                        {{18, 8, 22, 22}, {8, 8, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, 1, 4}};
   std::uint64_t seed = 20;
   for (const Case& c : cases) {
     const Shape ys = g::conv2d_shape(c.x, c.w, c.spec);
@@ -165,10 +166,18 @@ Samples conv_samples() {
         for (size_t o = 0; o < y.size(); ++o) y[o] += in[2].v[o / size_t(ys.stride(1)) % size_t(ys[1])];
       return y;
     };
-    s.push_back(
-        {"conv2d", {x, w}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], {}, p); }, forward, {}});
-    s.push_back(
-        {"conv2d", {x, w, b}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], v[2], p); }, forward, {}});
+    s.push_back({"conv2d",
+                 {x, w},
+                 [=](const Tensors& v) { return g::conv2d(v[0], v[1], {}, p); },
+                 forward,
+                 {},
+                 c.condition});
+    s.push_back({"conv2d",
+                 {x, w, b},
+                 [=](const Tensors& v) { return g::conv2d(v[0], v[1], v[2], p); },
+                 forward,
+                 {},
+                 c.condition});
     s.push_back({"conv2d_relu",
                  {grid(c.x, ++seed, 4, 0), grid(c.w, ++seed, 4, 0), grid({c.w[0]}, ++seed, 16, 0.5)},
                  [=](const Tensors& v) { return g::conv2d_relu(v[0], v[1], v[2], p); },
@@ -177,7 +186,8 @@ Samples conv_samples() {
                    for (double& v : y) v = std::max(v, 0.0);
                    return y;
                  },
-                 {}});
+                 {},
+                 c.condition});
     s.push_back({"conv2d_input_grad",
                  {gy, w},
                  [=](const Tensors& v) { return g::conv2d_input_grad(v[0], v[1], c.x, p); },
@@ -187,7 +197,8 @@ Samples conv_samples() {
                                 [&](size_t i, size_t j, size_t o) { dx[i] += in[0].v[o] * in[1].v[j]; });
                    return dx;
                  },
-                 {}});
+                 {},
+                 c.condition});
     s.push_back({"conv2d_weight_grad",
                  {gy, x},
                  [=](const Tensors& v) { return g::conv2d_weight_grad(v[0], v[1], c.w, p); },
@@ -197,7 +208,8 @@ Samples conv_samples() {
                                 [&](size_t i, size_t j, size_t o) { dw[j] += in[0].v[o] * in[1].v[i]; });
                    return dw;
                  },
-                 {}});
+                 {},
+                 c.condition});
   }
   return s;
 }
