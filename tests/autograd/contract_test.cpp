@@ -188,8 +188,16 @@ class Checked {
   }
 
   void check_refusal() const {
-    CHECK_THROWS_AS(gradient(x_, {}), GraphError);
-    CHECK_THROWS_AS(forward_tangent(x_, v_), GraphError);
+    const auto refused = [&](const auto& f) {
+      try {
+        f();
+      } catch (const GraphError& e) {
+        return std::string(e.what()).find(s_.name) != std::string::npos;
+      }
+      return false;
+    };
+    CHECK(refused([&] { gradient(x_, {}); }));
+    CHECK(refused([&] { forward_tangent(x_, v_); }));
   }
 
   void check_differences(const Tensors& g, const Tensor& jv) const {
