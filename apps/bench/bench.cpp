@@ -143,14 +143,17 @@ class Bench {
       kind("jvp inputs", c.jvp_inputs), kind("jvp params", c.jvp_params);
       kind("hvp", c.hvp), kind("ggn", c.ggn);
     }
-    const PerSampleCosts p = measure_per_sample("mlp", 128, options_.seconds / 4);
-    const auto kind = [&](const char* what, double seconds) {
-      Row row{.workload = "autodiff", .part = fmt::format("{} {}", p.model, what), .step_s = seconds};
-      row.samples_per_s = static_cast<double>(p.batch) / seconds;
-      row.more.emplace_back("times_gradient", seconds / p.gradient);
-      emit(row);
-    };
-    kind("per sample", p.closed), kind("per-sample norms", p.norms), kind("one by one", p.one_by_one);
+    for (const char* model : {"mlp", "lenet"}) {
+      const PerSampleCosts p = measure_per_sample(model, 128, options_.seconds / 4);
+      const auto kind = [&](const char* what, double seconds) {
+        Row row{.workload = "autodiff", .part = fmt::format("{} {}", p.model, what), .step_s = seconds};
+        row.samples_per_s = static_cast<double>(p.batch) / seconds;
+        row.more.emplace_back("times_gradient", seconds / p.gradient);
+        row.more.emplace_back("faster_than_one_by_one", p.one_by_one / seconds);
+        emit(row);
+      };
+      kind("per sample", p.closed), kind("per-sample norms", p.norms), kind("one by one", p.one_by_one);
+    }
     const ChainCosts chain = measure_chain(100000);
     Row row{.workload = "autodiff", .part = "chain"};
     row.step_s = (chain.record + chain.differentiate) * 1e-9 * static_cast<double>(chain.length);

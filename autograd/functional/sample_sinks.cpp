@@ -73,8 +73,9 @@ void add_linear(const LinearRows& m, int64 samples, real* block, bool first) {
   }
 }
 
+bool is_conv(const Sink& s) { return is(s, "conv2d") || is(s, "conv2d_relu"); }
 bool is_image_weight(const Sink& s) {
-  if (!(is(s, "conv2d") || is(s, "conv2d_relu")) || s.input != 1) return false;
+  if (!is_conv(s) || s.input != 1) return false;
   return kernels::image_weight_grad_fits(s.node->inputs()[1].shape, s.node->attr().as<Convolved>().spec);
 }
 // The leading axis may hold several images a sample.
@@ -86,6 +87,26 @@ void add_image_weight(const Sink& s, int64 n, int64 samples, real* block, bool f
                                is(s, "conv2d_relu") ? y.data() + i * g_image : nullptr,
                                x.data() + i * x_image, x.dim(2), x.dim(3), s.node->inputs()[1].shape,
                                s.node->attr().as<Convolved>().spec, block, !(first && i == n * r));
+}
+
+// The bias of a convolution: sums of g over each output plane; behind a relu, of what it passed on.
+void add_image_bias(const Sink& s, int64 n, int64 samples, real* block, bool first) {
+  const int64 r = s.g.dim(0) / samples, channels = s.g.dim(1), plane = s.g.shape().stride(1);
+  const bool gated = is(s, "conv2d_relu");
+  if (first) std::fill_n(block, channels, real{0});
+  for (int64 p = n * r * channels; p < (n + 1) * r * channels; ++p) {
+    const real* g = s.g.data() + p * plane;
+    real sum = 0;
+    if (gated) {
+      const real* y = GraphAccess::output(*s.node).data() + p * plane;
+#pragma omp simd reduction(+ : sum)
+      for (int64 i = 0; i < plane; ++i) sum += y[i] != 0 ? g[i] : real{0};
+    } else {
+#pragma omp simd reduction(+ : sum)
+      for (int64 i = 0; i < plane; ++i) sum += g[i];
+    }
+    block[p % channels] += sum;
+  }
 }
 
 void add_embedding(const Sink& s, int64 n, int64 samples, real* block, bool first) {
@@ -181,6 +202,8 @@ void add_sample(const Sink& sink, int64 n, int64 samples, real* block, bool firs
     add_linear(linear_rows(sink, n, samples), samples, block, first);
   } else if (is_image_weight(sink)) {
     add_image_weight(sink, n, samples, block, first);
+  } else if (is_conv(sink) && sink.input == 2) {
+    add_image_bias(sink, n, samples, block, first);
   } else if (is(sink, "index_select")) {
     add_embedding(sink, n, samples, block, first);
   } else if (is_row_norm(sink)) {

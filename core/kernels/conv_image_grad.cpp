@@ -100,7 +100,9 @@ void image_weight_grad(const real* g, const real* gate, const real* x, int64 h, 
   const Frame g_frame{0, 0, tile_rows * kTile, tile_columns * kTile};
   const Frame x_frame{spec.pad_h, spec.pad_w, g_frame.height + 2, g_frame.width + 2};
   const int64 in_vectors = vectors_for(in), in_width = in_vectors * kLanes;
-  const int64 out_vectors = vectors_for(out), out_width = out_vectors * kLanes;
+  // Whole blocks of outputs, also where a vector is shorter than a block.
+  const int64 out_blocks = (out + kOutBlock - 1) / kOutBlock;
+  const int64 out_vectors = vectors_for(out_blocks * kOutBlock), out_width = out_vectors * kLanes;
 
   LaneBuffer pixels(std::max(x_frame.plane() * in_vectors, g_frame.plane() * out_vectors));
   LaneBuffer v(kPoints * tiles * in_vectors), m(kPoints * tiles * out_vectors);

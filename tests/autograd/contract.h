@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/graph.h"
+#include "autograd/registry.h"
 #include "core/rng.h"
 
 namespace contract {
@@ -43,12 +44,25 @@ struct Sample {
   std::function<Tensor(const Tensors&)> f;
   Naive naive;                ///< the forward values by plain loops in double
   std::vector<int> constant;  ///< inputs that are not differentiated
+  double condition = 1;  ///< by how much rounding is magnified: the forward tolerance is that much larger
 };
 using Samples = std::vector<Sample>;
 
+/// Adds a sample of a map whose output element i is input element source(i), or 0 if source(i) is empty.
+void add_map(Samples& samples, const char* name, const Shape& in,
+             const std::function<Tensor(const Tensor&)>& f, const Shape& out,
+             const std::function<Index(const Index&)>& source);
+
+/// More elements than this run on several threads, and are spared the second order.
+inline constexpr int64 kLarge = 1 << 16;
+
 /// Runs the whole contract over the samples of one family and fails if a primitive of the family has no
-/// sample or no rule.
+/// rule or lacks a sample that check_coverage asks for. With GRADUS_TEST_DEVIATIONS set in the environment it prints
+/// how near the family came to each tolerance.
 void check_family(const char* family, const Samples& samples);
+/// Fails unless the primitive has a sample that is empty, one of single elements, a large one and, where its inputs
+/// broadcast, one that does.
+void check_coverage(const gradus::PrimitiveEntry& entry, const Samples& samples);
 
 Tensor normal(const Shape& shape, std::uint64_t seed);
 Tensor positive(const Shape& shape, std::uint64_t seed);  ///< uniform in [0.5, 2)

@@ -20,8 +20,8 @@ namespace {
 Samples fft_samples() {
   Samples s;
   std::uint64_t seed = 80;
-  for (const Shape& shape :
-       {Shape{2, 8}, Shape{3, 7}, Shape{1}, Shape{2}, Shape{2, 3, 12}, Shape{0, 6}, Shape{40, 101}}) {
+  for (const Shape& shape : {Shape{2, 8}, Shape{3, 7}, Shape{1}, Shape{2}, Shape{2, 3, 12}, Shape{0, 6},
+                             Shape{40, 101}, Shape{2300, 30}}) {
     const int64 n = shape[-1], half = n / 2 + 1;
     std::vector<int64> dims(shape.begin(), shape.end());
     dims.back() = half;
@@ -75,22 +75,24 @@ Tensor regular(int64 n, std::uint64_t seed) {  // well conditioned: n on the dia
 }
 // Gauss elimination with pivoting, in double.
 std::vector<double> naive_solve(std::vector<double> a, std::vector<double> b, int64 n, int64 k) {
-  const auto at = [](int64 i) { return size_t(i); };
+  const auto row = [](std::vector<double>& m, int64 width, int64 r) { return m.data() + r * width; };
   for (int64 c = 0; c < n; ++c) {
     int64 p = c;
     for (int64 r = c; r < n; ++r)
-      if (std::abs(a[at(r * n + c)]) > std::abs(a[at(p * n + c)])) p = r;
-    for (int64 j = 0; j < n; ++j) std::swap(a[at(p * n + j)], a[at(c * n + j)]);
-    for (int64 j = 0; j < k; ++j) std::swap(b[at(p * k + j)], b[at(c * k + j)]);
+      if (std::abs(row(a, n, r)[c]) > std::abs(row(a, n, p)[c])) p = r;
+    std::swap_ranges(row(a, n, p), row(a, n, p) + n, row(a, n, c));
+    std::swap_ranges(row(b, k, p), row(b, k, p) + k, row(b, k, c));
     for (int64 r = 0; r < n; ++r) {
-      if (r == c) continue;
-      const double f = a[at(r * n + c)] / a[at(c * n + c)];
-      for (int64 j = 0; j < n; ++j) a[at(r * n + j)] -= f * a[at(c * n + j)];
-      for (int64 j = 0; j < k; ++j) b[at(r * k + j)] -= f * b[at(c * k + j)];
+      double *to = row(a, n, r), *from = row(a, n, c);
+      const double f = to[c] / from[c];
+      if (r == c || f == 0) continue;
+      for (int64 j = c; j < n; ++j) to[j] -= f * from[j];
+      to = row(b, k, r), from = row(b, k, c);
+      for (int64 j = 0; j < k; ++j) to[j] -= f * from[j];
     }
   }
   for (int64 r = 0; r < n; ++r)
-    for (int64 j = 0; j < k; ++j) b[at(r * k + j)] /= a[at(r * n + r)];
+    for (int64 j = 0; j < k; ++j) row(b, k, r)[j] /= row(a, n, r)[r];
   return b;
 }
 Grid symmetric(const Grid& a) {
@@ -99,7 +101,7 @@ Grid symmetric(const Grid& a) {
 
 Samples linalg_samples() {
   Samples s;
-  for (const int64 n : {int64{1}, int64{4}, int64{9}}) {
+  for (const int64 n : {0, 1, 4, 9, 257}) {
     const std::uint64_t seed = std::uint64_t(n) * 10;
     s.push_back({"solve",
                  {regular(n, seed), normal({n, 3}, seed + 1)},
@@ -111,17 +113,18 @@ Samples linalg_samples() {
                  [](const Tensors& x) { return g::solve(x[0], x[1]); },
                  [=](const Grids& x) { return naive_solve(x[0].v, x[1].v, n, 1); },
                  {}});
+    const int64 columns = n == 1 ? 1 : 2;
     for (const bool upper : {false, true})
       for (const bool transposed : {false, true})
         s.push_back({"solve_triangular",
-                     {regular(n, seed), normal({n, 2}, seed + 1)},
+                     {regular(n, seed), normal({n, columns}, seed + 1)},
                      [=](const Tensors& x) { return g::solve_triangular(x[0], x[1], upper, transposed); },
                      [=](const Grids& x) {
                        const auto t = fill({n, n}, [&](const Index& i) {
                          const Index j = transposed ? Index{i[1], i[0]} : i;
                          return (upper ? j[0] <= j[1] : j[0] >= j[1]) ? x[0](j) : 0.0;
                        });
-                       return naive_solve(t, x[1].v, n, 2);
+                       return naive_solve(t, x[1].v, n, columns);
                      },
                      {}});
     s.push_back(
@@ -147,10 +150,14 @@ Samples linalg_samples() {
                    return l;
                  },
                  {}});
-    // Distinct eigenvalues: a spread diagonal and small entries beside it. By Jacobi rotations.
+    // Distinct eigenvalues: a spread diagonal and small entries beside it, within blocks where there are many, so that
+    // few rotations are needed. By Jacobi rotations.
     Tensor a = normal({n, n}, seed + 5);
-    for (int64 i = 0; i < n * n; ++i)
-      a.mutable_data()[i] = a.data()[i] / 4 + static_cast<real>(i % (n + 1) == 0 ? 2 * (i / n) : 0);
+    for (int64 i = 0; i < n * n; ++i) {
+      const int64 r = i / n, c = i % n;
+      const real near = n > 100 && r / 4 != c / 4 ? 0 : a.data()[i] / 4;
+      a.mutable_data()[i] = near + static_cast<real>(r == c ? 2 * r : 0);
+    }
     s.push_back({"eigh",
                  {a},
                  [](const Tensors& x) {
@@ -167,6 +174,7 @@ Samples linalg_samples() {
                    for (int sweep = 0; sweep < 30; ++sweep)
                      for (int64 p = 0; p < n; ++p)
                        for (int64 q = p + 1; q < n; ++q) {
+                         if (std::abs(e(m, p, q)) < 1e-18) continue;
                          const double angle = 0.5 * std::atan2(2 * e(m, p, q), e(m, q, q) - e(m, p, p));
                          const double c = std::cos(angle), d = std::sin(angle);
                          for (auto* rotated : {&m, &v})
@@ -192,7 +200,8 @@ Samples linalg_samples() {
                      return e(v, i[0], from) * (e(v, top, from) < 0 ? -1 : 1);
                    });
                  },
-                 {}});
+                 {},
+                 n > 100 ? 4.0 : 1.0});  // an eigenvector moves by (spread of the values / gap) roundings
   }
   return s;
 }
@@ -200,22 +209,26 @@ Samples linalg_samples() {
 // A = Q R resp. A = U s V' put together again: forward values up to what identifies them.
 Samples forward_only_samples() {
   Samples s;
-  s.push_back({"svd",
-               {normal({5, 3}, 1)},
-               [](const Tensors& x) {
-                 const auto [u, d, v] = g::svd(x[0]);
-                 return g::matmul(u * d, v, false, true);
-               },
-               [](const Grids& x) { return x[0].v; },
-               {}});
-  s.push_back({"qr",
-               {normal({5, 3}, 2)},
-               [](const Tensors& x) {
-                 const auto [q, r] = g::qr(x[0]);
-                 return g::matmul(q, r);
-               },
-               [](const Grids& x) { return x[0].v; },
-               {}});
+  const Naive whole = [](const Grids& x) { return x[0].v; };
+  std::uint64_t seed = 0;
+  for (const Shape& shape : {Shape{5, 3}, Shape{1, 1}, Shape{3, 0}, Shape{300, 220}}) {
+    s.push_back({"svd",
+                 {normal(shape, ++seed)},
+                 [](const Tensors& x) {
+                   const auto [u, d, v] = g::svd(x[0]);
+                   return g::matmul(u * d, v, false, true);
+                 },
+                 whole,
+                 {}});
+    s.push_back({"qr",
+                 {normal(shape, ++seed)},
+                 [](const Tensors& x) {
+                   const auto [q, r] = g::qr(x[0]);
+                   return g::matmul(q, r);
+                 },
+                 whole,
+                 {}});
+  }
   return s;
 }
 

@@ -70,8 +70,9 @@ Samples matmul_samples() {
                  {}});
   enum Activation { kNone, kRelu, kGelu };
   for (const Activation act : {kNone, kRelu, kGelu})
-    for (const Shape& rows : {Shape{4, 3}, Shape{2, 5, 3}, Shape{3}, Shape{0, 3}, Shape{700, 100}}) {
-      const int64 in = rows[-1], out = 100;
+    for (const Shape& rows :
+         {Shape{4, 3}, Shape{2, 5, 3}, Shape{3}, Shape{1, 1}, Shape{0, 3}, Shape{700, 100}}) {
+      const int64 in = rows[-1], out = in == 1 ? 1 : 100;
       const auto naive = [=](const Grids& x) {
         std::vector<int64> dims(x[0].shape.begin(), x[0].shape.end());
         dims.back() = out;
@@ -104,35 +105,29 @@ Samples matmul_samples() {
   return s;
 }
 
-// Adds up(x position, w position, y position) for every product in a convolution.
+// Calls up(x, w, y), places in the three tensors, for every product in a convolution.
 void for_products(const Shape& x, const Shape& w, const Shape& y, const g::ConvSpec& p,
-                  const std::function<void(const Index&, const Index&, const Index&)>& up) {
+                  const std::function<void(size_t, size_t, size_t)>& up) {
   const int64 out_per_group = w[0] / p.groups;
-  each(y, [&](const Index& o) {
-    each({w[1], w[2], w[3]}, [&](const Index& k) {
-      const int64 h = o[2] * p.stride_h - p.pad_h + k[1] * p.dilation_h;
-      const int64 v = o[3] * p.stride_w - p.pad_w + k[2] * p.dilation_w;
-      if (h < 0 || h >= x[2] || v < 0 || v >= x[3]) return;
-      up({o[0], o[1] / out_per_group * w[1] + k[0], h, v}, {o[1], k[0], k[1], k[2]}, o);
-    });
-  });
-}
-struct Sums {  // a grid that is added to
-  Grid grid;
-  explicit Sums(const Shape& s) : grid{s, std::vector<double>(size_t(s.numel()), 0)} {}
-  double& operator()(const Index& i) {
-    int64 at = 0;
-    for (size_t k = 0; k < i.size(); ++k) at = at * grid.shape[static_cast<int>(k)] + i[k];
-    return grid.v[size_t(at)];
+  for (int64 at = 0; at < y.numel(); ++at) {
+    const int64 column = at % y[3], row = at / y[3] % y[2], o = at / (y[3] * y[2]) % y[1],
+                n = at / y.stride(0);
+    for (int64 k = 0; k < w.stride(0); ++k) {
+      const int64 h = row * p.stride_h - p.pad_h + k / w[3] % w[2] * p.dilation_h;
+      const int64 v = column * p.stride_w - p.pad_w + k % w[3] * p.dilation_w;
+      if (h < 0 || h >= x[2] || v < 0 || v >= x[3]) continue;
+      const int64 channel = o / out_per_group * w[1] + k / (w[3] * w[2]);
+      up(size_t(((n * x[1] + channel) * x[2] + h) * x[3] + v), size_t(o * w.stride(0) + k), size_t(at));
+    }
   }
-};
-
+}
 Samples conv_samples() {
   Samples s;
   struct Case {
     Shape x, w;
     g::ConvSpec spec;
-    real scale = 1;  // of x and of the cotangent
+    real scale = 1;        // of x and of the cotangent
+    double condition = 1;  // see Sample
   };
   const auto scaled = [](const Tensor& t, real by) {
     Tensor small = t.clone();
@@ -147,12 +142,17 @@ Samples conv_samples() {
                         {{2, 4, 5, 5}, {4, 1, 3, 3}, {1, 1, 1, 1, 1, 1, 4}},
                         {{2, 3, 4, 4}, {5, 3, 1, 1}, {}},
                         {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+                        {{0, 3, 5, 6}, {4, 3, 3, 3}, {1, 1, 1, 1, 1, 1, 1}},
                         {{4, 8, 16, 16}, {8, 8, 3, 3}, {1, 1, 1, 1, 1, 1, 1}},
                         {{16, 8, 5, 6},
                          {8, 8, 3, 3},
                          {1, 1, 1, 1, 1, 1, 1},
                          real(0.5)},  // enough images for Winograd, which rounds more
-                        {{16, 4, 5, 5}, {6, 2, 3, 3}, {2, 1, 1, 1, 1, 1, 2}}};
+                        {{16, 4, 5, 5}, {6, 2, 3, 3}, {2, 1, 1, 1, 1, 1, 2}},
+                        // Large: lowered, direct, Winograd.
+                        {{4, 2, 92, 92}, {2, 2, 3, 3}, {1, 1, 1, 1, 1, 1, 1}},
+                        {{20, 4, 30, 30}, {4, 2, 2, 3}, {1, 1, 0, 1, 1, 1, 2}},
+                        {{18, 8, 22, 22}, {8, 8, 3, 3}, {1, 1, 1, 1, 1, 1, 1}, 1, 4}};
   std::uint64_t seed = 20;
   for (const Case& c : cases) {
     const Shape ys = g::conv2d_shape(c.x, c.w, c.spec);
@@ -160,16 +160,24 @@ Samples conv_samples() {
     const Tensor x = scaled(normal(c.x, ++seed), c.scale), w = normal(c.w, ++seed),
                  b = normal({c.w[0]}, ++seed), gy = scaled(normal(ys, ++seed), c.scale);
     const auto forward = [=](const Grids& in) {
-      Sums y(ys);
-      for_products(c.x, c.w, ys, p,
-                   [&](const Index& i, const Index& j, const Index& o) { y(o) += in[0](i) * in[1](j); });
-      if (in.size() == 3) each(ys, [&](const Index& o) { y(o) += in[2]({o[1]}); });
-      return y.grid.v;
+      std::vector<double> y(size_t(ys.numel()), 0);
+      for_products(c.x, c.w, ys, p, [&](size_t i, size_t j, size_t o) { y[o] += in[0].v[i] * in[1].v[j]; });
+      if (in.size() == 3)
+        for (size_t o = 0; o < y.size(); ++o) y[o] += in[2].v[o / size_t(ys.stride(1)) % size_t(ys[1])];
+      return y;
     };
-    s.push_back(
-        {"conv2d", {x, w}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], {}, p); }, forward, {}});
-    s.push_back(
-        {"conv2d", {x, w, b}, [=](const Tensors& v) { return g::conv2d(v[0], v[1], v[2], p); }, forward, {}});
+    s.push_back({"conv2d",
+                 {x, w},
+                 [=](const Tensors& v) { return g::conv2d(v[0], v[1], {}, p); },
+                 forward,
+                 {},
+                 c.condition});
+    s.push_back({"conv2d",
+                 {x, w, b},
+                 [=](const Tensors& v) { return g::conv2d(v[0], v[1], v[2], p); },
+                 forward,
+                 {},
+                 c.condition});
     s.push_back({"conv2d_relu",
                  {grid(c.x, ++seed, 4, 0), grid(c.w, ++seed, 4, 0), grid({c.w[0]}, ++seed, 16, 0.5)},
                  [=](const Tensors& v) { return g::conv2d_relu(v[0], v[1], v[2], p); },
@@ -178,29 +186,30 @@ Samples conv_samples() {
                    for (double& v : y) v = std::max(v, 0.0);
                    return y;
                  },
-                 {}});
+                 {},
+                 c.condition});
     s.push_back({"conv2d_input_grad",
                  {gy, w},
                  [=](const Tensors& v) { return g::conv2d_input_grad(v[0], v[1], c.x, p); },
                  [=](const Grids& in) {
-                   Sums dx(c.x);
-                   for_products(c.x, c.w, ys, p, [&](const Index& i, const Index& j, const Index& o) {
-                     dx(i) += in[0](o) * in[1](j);
-                   });
-                   return dx.grid.v;
+                   std::vector<double> dx(size_t(c.x.numel()), 0);
+                   for_products(c.x, c.w, ys, p,
+                                [&](size_t i, size_t j, size_t o) { dx[i] += in[0].v[o] * in[1].v[j]; });
+                   return dx;
                  },
-                 {}});
+                 {},
+                 c.condition});
     s.push_back({"conv2d_weight_grad",
                  {gy, x},
                  [=](const Tensors& v) { return g::conv2d_weight_grad(v[0], v[1], c.w, p); },
                  [=](const Grids& in) {
-                   Sums dw(c.w);
-                   for_products(c.x, c.w, ys, p, [&](const Index& i, const Index& j, const Index& o) {
-                     dw(j) += in[0](o) * in[1](i);
-                   });
-                   return dw.grid.v;
+                   std::vector<double> dw(size_t(c.w.numel()), 0);
+                   for_products(c.x, c.w, ys, p,
+                                [&](size_t i, size_t j, size_t o) { dw[j] += in[0].v[o] * in[1].v[i]; });
+                   return dw;
                  },
-                 {}});
+                 {},
+                 c.condition});
   }
   return s;
 }
@@ -215,45 +224,54 @@ Samples pool_samples() {
                         {{2, 2, 7, 7}, {3, 3, 2, 2, 1, 1}},
                         {{1, 2, 5, 6}, {2, 3, 1, 2, 0, 1}},
                         {{1, 1, 1, 1}, {1, 1, 1, 1, 0, 0}},
-                        {{8, 16, 24, 24}, {}}};
+                        {{0, 2, 4, 4}, {}},
+                        {{8, 16, 24, 24}, {}},
+                        {{8, 16, 24, 24}, {2, 2, 1, 1, 0, 0}}};
   std::uint64_t seed = 60;
   for (const Case& c : cases) {
     const g::PoolSpec p = c.spec;
     const Shape ys = g::pool2d_shape(c.x, p, "test");
-    const auto windows = [=](const Index& o, const std::function<void(const Index&)>& f) {
-      each({p.kernel_h, p.kernel_w}, [&](const Index& k) {
-        const int64 h = o[2] * p.stride_h - p.pad_h + k[0], w = o[3] * p.stride_w - p.pad_w + k[1];
-        if (h >= 0 && h < c.x[2] && w >= 0 && w < c.x[3]) f({o[0], o[1], h, w});
-      });
+    // Calls f with the places in x that output o sees.
+    const auto windows = [=](int64 o, const std::function<void(size_t)>& f) {
+      const int64 column = o % ys[3], row = o / ys[3] % ys[2], plane = o / (ys[3] * ys[2]);
+      for (int64 k = 0; k < p.kernel_h * p.kernel_w; ++k) {
+        const int64 h = row * p.stride_h - p.pad_h + k / p.kernel_w;
+        const int64 w = column * p.stride_w - p.pad_w + k % p.kernel_w;
+        if (h >= 0 && h < c.x[2] && w >= 0 && w < c.x[3]) f(size_t((plane * c.x[2] + h) * c.x[3] + w));
+      }
     };
     const Tensor x = distinct(c.x, ++seed);
-    const auto winner = [=](const Grid& v, const Index& o) {
-      Index best;
-      windows(o, [&](const Index& i) {
-        if (best.empty() || v(i) > v(best)) best = i;
+    const auto winner = [=](const std::vector<double>& v, int64 o) {
+      size_t best = v.size();
+      windows(o, [&](size_t i) {
+        if (best == v.size() || v[i] > v[best]) best = i;
       });
       return best;
     };
-    s.push_back(
-        {"max_pool2d",
-         {x},
-         [=](const Tensors& v) { return g::max_pool2d(v[0], p); },
-         [=](const Grids& v) { return fill(ys, [&](const Index& o) { return v[0](winner(v[0], o)); }); },
-         {}});
-    const Grid fixed{x.shape(), {x.data(), x.data() + x.numel()}};
-    s.push_back(
-        {"take_winners",
-         {normal(c.x, ++seed)},
-         [=](const Tensors& v) { return g::max_pool2d_tangent(v[0], x, p); },
-         [=](const Grids& v) { return fill(ys, [&](const Index& o) { return v[0](winner(fixed, o)); }); },
-         {}});
+    using Values = std::vector<double>;
+    const auto outputs = [=](const std::function<double(int64)>& value) {
+      Values y;
+      for (int64 o = 0; o < ys.numel(); ++o) y.push_back(value(o));
+      return y;
+    };
+    s.push_back({"max_pool2d",
+                 {x},
+                 [=](const Tensors& v) { return g::max_pool2d(v[0], p); },
+                 [=](const Grids& v) { return outputs([&](int64 o) { return v[0].v[winner(v[0].v, o)]; }); },
+                 {}});
+    const Values fixed(x.data(), x.data() + x.numel());
+    s.push_back({"take_winners",
+                 {normal(c.x, ++seed)},
+                 [=](const Tensors& v) { return g::max_pool2d_tangent(v[0], x, p); },
+                 [=](const Grids& v) { return outputs([&](int64 o) { return v[0].v[winner(fixed, o)]; }); },
+                 {}});
     s.push_back({"max_unpool",
                  {normal(ys, ++seed)},
                  [=](const Tensors& v) { return g::max_pool2d_adjoint(v[0], x, p); },
                  [=](const Grids& v) {
-                   Sums y(c.x);
-                   each(ys, [&](const Index& o) { y(winner(fixed, o)) += v[0](o); });
-                   return y.grid.v;
+                   Values y(size_t(c.x.numel()), 0);
+                   for (int64 o = 0; o < ys.numel(); ++o) y[winner(fixed, o)] += v[0].v[size_t(o)];
+                   return y;
                  },
                  {}});
     const double share = 1.0 / double(p.kernel_h * p.kernel_w);
@@ -261,23 +279,23 @@ Samples pool_samples() {
                  {normal(c.x, ++seed)},
                  [=](const Tensors& v) { return g::avg_pool2d(v[0], p); },
                  [=](const Grids& v) {
-                   return fill(ys, [&](const Index& o) {
+                   return outputs([&](int64 o) {
                      double total = 0;
-                     windows(o, [&](const Index& i) { total += v[0](i); });
+                     windows(o, [&](size_t i) { total += v[0].v[i]; });
                      return total * share;
                    });
                  },
                  {}});
-    s.push_back(
-        {"avg_pool2d_grad",
-         {normal(ys, ++seed)},
-         [=](const Tensors& v) { return g::avg_pool2d_adjoint(v[0], c.x, p); },
-         [=](const Grids& v) {
-           Sums y(c.x);
-           each(ys, [&](const Index& o) { windows(o, [&](const Index& i) { y(i) += v[0](o) * share; }); });
-           return y.grid.v;
-         },
-         {}});
+    s.push_back({"avg_pool2d_grad",
+                 {normal(ys, ++seed)},
+                 [=](const Tensors& v) { return g::avg_pool2d_adjoint(v[0], c.x, p); },
+                 [=](const Grids& v) {
+                   Values y(size_t(c.x.numel()), 0);
+                   for (int64 o = 0; o < ys.numel(); ++o)
+                     windows(o, [&](size_t i) { y[i] += v[0].v[size_t(o)] * share; });
+                   return y;
+                 },
+                 {}});
   }
   return s;
 }

@@ -14,7 +14,6 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-TIMEOUT = 180  # seconds a test run may take; a mutation that hangs is noticed too
 
 
 class Mutation:
@@ -85,8 +84,8 @@ def mirror(scratch, folders):
 class Program:
     """The rooms and tests of a list, built in the scratch copy."""
 
-    def __init__(self, scratch, settings):
-        self.scratch, self.settings = scratch, settings
+    def __init__(self, scratch, settings, timeout):
+        self.scratch, self.settings, self.timeout = scratch, settings, timeout
         self.folder = scratch / "build" / "-".join(settings["rooms"] + ["tests"] + settings["tests"]).replace("/", "_")
 
     def build(self):
@@ -114,7 +113,7 @@ class Program:
             command.append("--test-case=every *,golden: every*," + ",".join(f"*{name}*" for name in names))
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment,
-                                  timeout=TIMEOUT)
+                                  timeout=self.timeout)
         except subprocess.TimeoutExpired:
             return "does not end"
         if done.returncode == 0:
@@ -129,6 +128,8 @@ def main():
     parser.add_argument("--only", default="*", metavar="GLOB", help="only mutations of files that match")
     parser.add_argument("--check", action="store_true", help="only check that every mutation still applies")
     parser.add_argument("--scratch", type=pathlib.Path, help="where to copy and build; kept, so that the next run is quick")
+    parser.add_argument("--timeout", type=float, default=180, metavar="SECONDS",
+                        help="a test run that takes longer counts as caught: it hangs (default 180)")
     parser.add_argument("--least", type=float, default=95, metavar="PERCENT", help="exit 1 if fewer are caught (default 95)")
     options = parser.parse_args()
 
@@ -148,16 +149,16 @@ def main():
         for path, settings, mutations in lists:
             mutations = [m for m in mutations if fnmatch.fnmatch(m.file, options.only)]
             if mutations:
-                results += run(scratch.resolve(), path, settings, mutations)
+                results += run(scratch.resolve(), path, settings, mutations, options.timeout)
     finally:
         if not options.scratch:
             shutil.rmtree(scratch)
     return report(results, options.least)
 
 
-def run(scratch, path, settings, mutations):
+def run(scratch, path, settings, mutations, timeout):
     mirror(scratch, settings["rooms"] + ["tests"])
-    program = Program(scratch, settings)
+    program = Program(scratch, settings, timeout)
     program.prepare()
     failed = program.test()
     if failed:
