@@ -196,6 +196,13 @@ TEST_CASE("sgg: the rule inside to the bit for beta3 = 1 and before the first cl
   CHECK(near(run_matrix("sgg(adam:lr=0.1):n_clusters=1,recluster_interval=2,scale_mode=mean,beta_c=0", gs,
                         start, {8, 5})[7],
              adam[7], 1e-12, 1e-5));
+  // Layers of fewer than ten entries a cluster are left alone.
+  const std::string early = "sgg(adam:lr=0.1):recluster_interval=2,n_clusters=4";
+  CHECK(distance(run_matrix(early, gs, start, {8, 5})[7], adam[7]) > 1e-6);
+  std::vector<Values> fewer;
+  for (const Values& g : gs) fewer.emplace_back(g.begin(), g.begin() + 39);
+  const Values first(start.begin(), start.begin() + 39);
+  CHECK(run_matrix(early, fewer, first, {3, 13})[7] == run_matrix("adam:lr=0.1", fewer, first, {3, 13})[7]);
   // Momenta of all layers times c: the ratios of deviations stay, and so does Adam's direction.
   const std::string spec = "sgg(adam:lr=0.1,eps=1e-30):recluster_interval=2,eps=1e-30,beta3=0.5";
   CHECK(near(run_matrix(spec, gs, start, {8, 5})[7], run_matrix(spec, scaled(gs, 64), start, {8, 5})[7],
@@ -263,6 +270,54 @@ TEST_CASE("soap, original form: without a rotated side it is Adam from the secon
   const auto adam = run_matrix("adam:" + options, later, Values(12, 0), {3, 4});
   CHECK(soap[0] == Values(12, 0));
   for (size_t t = 0; t < 5; ++t) CHECK(near(soap[t + 1], adam[t], 1e-9, 1e-5));
+}
+
+TEST_CASE("soap, original form: second moments follow the order of the basis") {
+  // Diagonal gradients: whatever the order of the eigenvectors, each entry is Adam's on its own. The order turns
+  // round at the refresh of step 4 and back later.
+  const auto diagonal = [](double a, double b) { return Values{a, 0, 0, b}; };
+  std::vector<Values> gs;
+  for (const auto& [a, b] : {std::pair{3.0, 0.1},
+                             {2.0, -0.2},
+                             {0.1, 9.0},
+                             {-0.2, 8.0},
+                             {0.3, 7.0},
+                             {0.1, 9.0},
+                             {40.0, 0.3},
+                             {50.0, 0.2},
+                             {60.0, -0.1},
+                             {45.0, 0.4}})
+    gs.push_back(diagonal(a, b));
+  const std::vector<Values> later(gs.begin() + 1, gs.end());
+  const std::string options = "lr=0.1,beta1=0.8,beta2=0.9,eps=1e-12";
+  const auto soap = run_matrix("soap:form=original,update_every=3," + options, gs, Values(4, 0), {2, 2});
+  const auto adam = run_matrix("adam:" + options, later, Values(4, 0), {2, 2});
+  for (size_t t = 0; t < later.size(); ++t) {
+    CHECK(near(soap[t + 1][0], adam[t][0], 1e-6, 1e-4));
+    CHECK(near(soap[t + 1][3], adam[t][3], 1e-6, 1e-4));
+  }
+}
+
+TEST_CASE("splus, released form: weights to evaluate are a running mean of those after each step") {
+  Probe probe("splus:form=released,lr=0.5", {3, 4}, Values(12, 1));
+  Values mean;
+  for (const Values& g : gaussian_steps(6, 12)) {
+    const Values w = probe.step(g);
+    if (mean.empty()) mean = w;
+    for (size_t i = 0; i < 12; ++i) mean[i] = 0.999 * mean[i] + 0.001 * w[i];
+    CHECK(near(values_of(*probe.optimizer->slot(*probe.p, "average")), mean, 1e-12, 1e-6));
+  }
+  CHECK(distance(mean, values_of(probe.p->value)) > 1e-3);
+}
+
+TEST_CASE("psgd: a direction longer than 1.1 a coordinate is cut to that length") {
+  Probe probe("psgd:lr=1", {3, 4}, Values(12, 0));
+  Values before(12, 0);
+  for (const Values& g : scaled(gaussian_steps(3, 12), 30)) {
+    const Values w = probe.step(g);
+    CHECK(near(length(minus(w, before)), 1.1 * std::sqrt(12.0), 1e-9, 1e-4));
+    before = w;
+  }
 }
 
 TEST_CASE("adago: all gradients scaled, the same trajectory") {
