@@ -1,5 +1,6 @@
 #include "core/rng.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -107,7 +108,21 @@ Tensor Rng::bernoulli_tensor(const Shape& shape, double p) {
 }
 
 Tensor Rng::rademacher_tensor(const Shape& shape) {
-  return fill(shape, [](const auto& r) { return r[0] & 1 ? 1.0 : -1.0; });
+  // One block serves 128 elements: a sign wants one bit.
+  constexpr int64 kSigns = 128;
+  Tensor t(shape);
+  const int64 n = t.numel();
+  real* out = t.mutable_data();
+  parallel_for((n + kSigns - 1) / kSigns, kParallelGrain / kSigns, [&](int64 begin, int64 end) {
+    for (int64 b = begin; b < end; ++b) {
+      const auto bits = block(counter_ + static_cast<std::uint64_t>(b));
+      const int64 count = std::min(kSigns, n - b * kSigns);
+      for (int64 j = 0; j < count; ++j)
+        out[b * kSigns + j] = bits[static_cast<size_t>(j / 32)] >> (j % 32) & 1 ? real(1) : real(-1);
+    }
+  });
+  counter_ += static_cast<std::uint64_t>(n);
+  return t;
 }
 
 std::vector<int64> Rng::permutation(int64 n) {

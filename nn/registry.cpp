@@ -7,6 +7,7 @@
 #include "nn/models/lenet.h"
 #include "nn/models/mlp.h"
 #include "nn/models/mobilenet.h"
+#include "nn/models/nf_resnet.h"
 #include "nn/models/resnet.h"
 #include "nn/models/siren.h"
 #include "nn/models/unet.h"
@@ -65,6 +66,8 @@ const ModelEntry kModels[] = {
     entry<ResNet, resnet_depth<20>>("resnet20", "residual network of 20 layers", "width=2", images(2, 6)),
     entry<ResNet, resnet_depth<32>>("resnet32", "residual network of 32 layers", "width=2", images(2, 6)),
     entry<ResNet, resnet_depth<56>>("resnet56", "residual network of 56 layers", "width=2", images(2, 6)),
+    entry<NfResNet>("nf-resnet", "residual network without normalisation, scaled weight standardisation",
+                    "depth=8,width=2", images(2, 8)),
     entry<WideResNet>("wrn", "wide residual network, pre-activation", "depth=10,width=1,channels=2",
                       images(2, 6)),
     entry<MobileNetMini>("mobilenet-mini", "small MobileNetV2: depthwise convolutions, inverted residuals",

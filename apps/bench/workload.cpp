@@ -84,7 +84,8 @@ Step training_step(const Workload& w, const std::string& spec, int64 batch_size)
   for (const ParameterPtr& p : *parameters)
     if (!p->frozen) step.parameters += p->value.numel();
   step.run = [=] {
-    ModelObjective objective(*model, *parameters, {batch}, {}, [=] { return batch; });
+    ModelObjective objective(*model, *parameters, {batch}, {.keep_graph = optimizer->needs().hvp},
+                             [=] { return batch; });
     optimizer->step(objective);
     for (const ParameterPtr& p : *parameters) p->grad = Tensor();
   };

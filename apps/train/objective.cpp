@@ -66,12 +66,18 @@ double ModelObjective::gradient() {
   const std::vector<Tensor> values = trained();
   std::vector<Tensor> sums(values.size());
   double mean = 0;
-  const bool note_norms = options_.grad_norms && !evaluated_;
+  const bool note_norms = options_.grad_norms && !evaluated_,
+             keep = options_.keep_graph && !evaluated_ && batches_.size() == 1;
+  kept_.reset();
   evaluate(true, [&](const Tensor& loss, double weight) {
     const double value = loss.item();
     if (!std::isfinite(value)) fail<NumericError>("the loss is {}", value);
     mean += weight * value;
-    std::vector<Tensor> grads = grad(loss, values, {.allow_unused = true});
+    std::vector<Tensor> grads = grad(loss, values, {.create_graph = keep, .allow_unused = true});
+    if (keep) {
+      kept_.emplace(Recorded{values, grads, {}});
+      for (const Tensor& x : values) kept_->versions.push_back(x.storage()->version());
+    }
     for (size_t i = 0; i < grads.size(); ++i) {
       if (!grads[i].defined()) continue;
       if (batches_.size() == 1) {
@@ -97,30 +103,54 @@ double ModelObjective::gradient() {
   return mean;
 }
 
+const ModelObjective::Recorded* ModelObjective::kept() const {
+  if (!kept_) return nullptr;
+  const std::vector<Tensor> now = trained();
+  bool same = now.size() == kept_->values.size();
+  for (size_t i = 0; same && i < now.size(); ++i)
+    same = node_of(now[i]) == node_of(kept_->values[i]) && now[i].storage() == kept_->values[i].storage() &&
+           now[i].storage()->version() == kept_->versions[i];
+  return same ? &*kept_ : nullptr;
+}
+
+void ModelObjective::add_product(const Recorded& at, std::span<const Tensor> v, double weight,
+                                 std::vector<Tensor>& product) const {
+  std::vector<Tensor> ys, cotangents;
+  size_t next = 0;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i]->frozen) continue;
+    const Tensor& g = at.grads[next++];
+    if (!g.defined() || !requires_grad(g) || !v[i].defined()) continue;
+    ys.push_back(g);
+    cotangents.push_back(v[i].detach());
+  }
+  std::vector<Tensor> h(at.values.size());
+  if (!ys.empty()) h = grad(ys, at.values, cotangents, {.retain_graph = true, .allow_unused = true});
+  next = 0;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i]->frozen) continue;
+    Tensor& hi = h[next++];
+    if (!hi.defined()) hi = Tensor::zeros(parameters_[i]->value.shape());
+    if (batches_.size() == 1) {
+      product[i] = hi.storage()->ref_count() == 1 ? hi.detach() : hi.clone();  // the caller's own
+      continue;
+    }
+    if (!product[i].defined()) product[i] = Tensor::zeros(hi.shape());
+    for_each_element(product[i], std::as_const(hi),
+                     [w = static_cast<real>(weight)](real& s, real x) { s += w * x; });
+  }
+}
+
 std::vector<Tensor> ModelObjective::hvp(std::span<const Tensor> v) {
-  const std::vector<Tensor> values = trained();
   std::vector<Tensor> product(parameters_.size());
+  if (const Recorded* at = kept()) {
+    add_product(*at, v, 1, product);
+    return product;
+  }
+  const std::vector<Tensor> values = trained();
   evaluate(true, [&](const Tensor& loss, double weight) {
-    const std::vector<Tensor> g = grad(loss, values, {.create_graph = true, .allow_unused = true});
-    std::vector<Tensor> ys, cotangents;
-    size_t next = 0;
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      if (parameters_[i]->frozen) continue;
-      const Tensor& gi = g[next++];
-      if (!gi.defined() || !requires_grad(gi) || !v[i].defined()) continue;
-      ys.push_back(gi);
-      cotangents.push_back(v[i].detach());
-    }
-    std::vector<Tensor> h(values.size());
-    if (!ys.empty()) h = grad(ys, values, cotangents, {.allow_unused = true});
-    next = 0;
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-      if (parameters_[i]->frozen) continue;
-      const Tensor& hi = h[next++];
-      if (!product[i].defined()) product[i] = Tensor::zeros(parameters_[i]->value.shape());
-      if (hi.defined())
-        for_each_element(product[i], hi, [w = static_cast<real>(weight)](real& s, real x) { s += w * x; });
-    }
+    add_product({values, grad(loss, values, {.create_graph = true, .allow_unused = true}), {}}, v, weight,
+                product);
   });
   return product;
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include "apps/train/task.h"
 #include "core/rng.h"
@@ -13,6 +14,8 @@ namespace gradus {
 struct LossOptions {
   double label_smoothing = 0;
   bool grad_norms = false;  ///< note the norms of the first gradient
+  bool keep_graph =
+      false;  ///< record the first gradient: Hessian products at its weights then reuse its passes
 };
 
 /// Over all trained parameters; NaN where nobody asked.
@@ -53,6 +56,16 @@ class ModelObjective final : public Objective {
   /// Calls use(loss of the batch, its weight) batch by batch, in training mode, recording or not.
   void evaluate(bool record, const std::function<void(const Tensor&, double)>& use);
   std::vector<Tensor> trained() const;
+  /// A recorded gradient of one batch: its loss at `values`, as they were then.
+  struct Recorded {
+    std::vector<Tensor> values, grads;
+    std::vector<std::uint32_t> versions;
+  };
+  /// The kept one if the weights have not changed since.
+  const Recorded* kept() const;
+  /// product += weight * H v, H the derivative of the recorded gradients.
+  void add_product(const Recorded& at, std::span<const Tensor> v, double weight,
+                   std::vector<Tensor>& product) const;
 
   Model& model_;
   const Parameters& parameters_;
@@ -62,6 +75,7 @@ class ModelObjective final : public Objective {
   std::unique_ptr<ModelObjective> second_;
   Rng::State rng_;
   bool evaluated_ = false;
+  std::optional<Recorded> kept_;
   int64 examples_ = 0;
   Score score_;
   GradNorms norms_;

@@ -133,7 +133,10 @@ void Trainer::step() {
       return batch;
     };
   ModelObjective objective(*model_, parameters_, next_batches(),
-                           {config_.label_smoothing, config_.log_grad_norms}, second);
+                           {.label_smoothing = config_.label_smoothing,
+                            .grad_norms = config_.log_grad_norms,
+                            .keep_graph = optimizer_->needs().hvp},
+                           second);
   const double loss = optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;

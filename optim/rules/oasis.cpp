@@ -39,10 +39,10 @@ struct Oasis {
   static Needs needs(const Options& o) { return {.re_evaluation = o.adaptive, .hvp = true}; }
 
   static void update_diagonal(Pass<Options>& pass, Around& around) {
-    const std::vector<Tensor> estimate = hessian_diagonal(pass, around, 0);
+    const DiagonalEstimate now = hessian_diagonal(pass, around, 0);
     for (auto& item : pass.items)
-      for_each_element(item.s("D"), estimate[item.p.index],
-                       [mean = Ema(item.o.beta2)](real& d, real v) { d = mean(d, v); });
+      for_each_element(item.s("D"), now.z[item.p.index], now.product[item.p.index],
+                       [mean = Ema(item.o.beta2)](real& d, real z, real h) { d = mean(d, z * h); });
   }
 
   // ||w - w'||_A / ||g - gp||_(1/A), NaN where it is undefined.
@@ -95,10 +95,11 @@ struct Oasis {
     for (auto& item : pass.items) {
       const real alpha = real(item.o.alpha);
       if (o.adaptive) {
-        item.s("previous").copy_from(item.p.data);
-        for_each_element(item.p.data, item.p.grad, item.s("D"), [=, c = real(eta)](real& w, real g, real d) {
-          w -= c * g / std::max(std::abs(d), alpha);
-        });
+        for_each_element(item.p.data, item.p.grad, item.s("D"), item.s("previous"),
+                         [=, c = real(eta)](real& w, real g, real d, real& past) {
+                           past = w;
+                           w -= c * g / std::max(std::abs(d), alpha);
+                         });
       } else {
         const double lr = item.o.lr * pass.info.lr_scale;
         const Ema mean(item.o.beta1);

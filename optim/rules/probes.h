@@ -6,11 +6,16 @@
 
 namespace gradus::rules {
 
-/// z*(H z) at the present weights, one tensor per item, for +-1 vectors z: exact in expectation, and in one sample for
-/// a diagonal Hessian. `sample` 0 is the estimate of the step; 1, 2, ... are those of a start. z is what the objective
-/// prescribes, else a function of the parameter's name, the step and `sample` alone (no state to save).
+/// +-1 vectors z and H z at the present weights, one tensor each per item: z*(H z) is the Hessian's diagonal in
+/// expectation, and in one sample for a diagonal Hessian.
+struct DiagonalEstimate {
+  std::vector<Tensor> z, product;
+};
+
+/// `sample` 0 is the estimate of the step; 1, 2, ... are those of a start. z is what the objective prescribes, else a
+/// function of the parameter's name, the step and `sample` alone (no state to save).
 template <class Options>
-std::vector<Tensor> hessian_diagonal(Pass<Options>& pass, Around& around, int64 sample) {
+DiagonalEstimate hessian_diagonal(Pass<Options>& pass, Around& around, int64 sample) {
   const PrescribedDraws* given = pass.objective.prescribed_draws();
   std::vector<Tensor> z;
   if (given && sample == 0) z = around.of_items(given->probe);
@@ -21,11 +26,7 @@ std::vector<Tensor> hessian_diagonal(Pass<Options>& pass, Around& around, int64 
                       .fork(item.p.name)
                       .rademacher_tensor(item.p.data.shape()));
   std::vector<Tensor> product = around.hessian_times(z);
-  for (size_t i = 0; i < z.size(); ++i) {
-    const Tensor& probe = z[i];
-    for_each_element(product[i], probe, [](real& h, real s) { h *= s; });
-  }
-  return product;
+  return {std::move(z), std::move(product)};
 }
 
 /// Starts slot "D" of the items that have none with the mean of `samples` estimates (of as many as are prescribed).
@@ -39,10 +40,11 @@ void warm_start_diagonal(Pass<Options>& pass, Around& around, int64 samples) {
   std::vector<Tensor> sum;
   for (const auto& item : pass.items) sum.push_back(Tensor::zeros(item.p.data.shape()));
   for (int64 k = 1; k <= samples; ++k) {
-    const std::vector<Tensor> one = hessian_diagonal(pass, around, k);
+    const DiagonalEstimate one = hessian_diagonal(pass, around, k);
     for (size_t i = 0; i < sum.size(); ++i)
-      for_each_element(sum[i], one[i],
-                       [c = real(1.0 / static_cast<double>(samples))](real& s, real x) { s += c * x; });
+      for_each_element(
+          sum[i], one.z[i], one.product[i],
+          [c = real(1.0 / static_cast<double>(samples))](real& s, real z, real h) { s += c * (z * h); });
   }
   for (const auto& item : pass.items)
     if (!item.s.has("D")) item.s("D").copy_from(sum[item.p.index]);

@@ -78,10 +78,11 @@ struct Sania {
   // D^-1 g with a diagonal D, brought up to date first.
   static std::vector<Tensor> diagonal(Pass<Options>& pass, Around& around) {
     const Options& o = pass.options;
-    std::vector<Tensor> s, estimate;
+    std::vector<Tensor> s;
+    DiagonalEstimate now;
     if (o.preconditioner == "hutchinson") {
       warm_start_diagonal(pass, around, o.warmup_samples);
-      estimate = hessian_diagonal(pass, around, 0);
+      now = hessian_diagonal(pass, around, 0);
     }
     for (auto& item : pass.items) {
       s.push_back(item.p.grad.clone());
@@ -92,9 +93,10 @@ struct Sania {
         x /= root ? std::sqrt(bounded) : bounded;
       };
       if (o.preconditioner == "hutchinson") {
-        for_each_element(s.back(), item.s("D"), estimate[item.p.index],
-                         [=, mean = Ema(item.o.beta)](real& x, real& d, real v) {
-                           d = mean(d, v);
+        for_each_element(s.back(), item.s("D"), std::as_const(now.z[item.p.index]),
+                         std::as_const(now.product[item.p.index]),
+                         [=, mean = Ema(item.o.beta)](real& x, real& d, real z, real h) {
+                           d = mean(d, z * h);
                            x /= std::max(std::abs(d), alpha);
                          });
       } else if (o.preconditioner == "adagrad-sqr") {

@@ -48,10 +48,11 @@ std::vector<Tensor> Around::gradients(Objective& objective) {
 }
 
 std::vector<Tensor> Around::hessian_times(std::span<const Tensor> v) {
-  std::vector<Tensor> all;
-  for (const auto& p : objective_.parameters())
-    all.push_back(p->frozen ? Tensor() : Tensor::zeros(p->value.shape()));
+  const Parameters& parameters = objective_.parameters();
+  std::vector<Tensor> all(parameters.size());
   for (size_t i = 0; i < positions_.size(); ++i) all[positions_[i]] = v[i];
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!all[i].defined() && !parameters[i]->frozen) all[i] = Tensor::zeros(parameters[i]->value.shape());
   std::vector<Tensor> products = of_items(objective_.hvp(all));
   for (size_t i = 0; i < products.size(); ++i) {
     if (!products[i].defined()) products[i] = Tensor::zeros(v[i].shape());

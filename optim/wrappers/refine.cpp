@@ -18,7 +18,7 @@ NeighbourhoodBase::NeighbourhoodBase(Objective& objective, std::vector<Parameter
     : objective_(objective), active_(std::move(active)) {
   for (const auto& p : active_) {
     weights_.push_back(p->value.clone());
-    gradients_.push_back(p->grad.clone());
+    gradients_.push_back(p->grad.detach());  // evaluations elsewhere make tensors of their own
   }
 }
 

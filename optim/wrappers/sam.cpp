@@ -31,7 +31,7 @@ struct Sam {
     std::vector<Tensor> ascent;
     double square = 0;
     for (size_t i = 0; i < near.size(); ++i) {
-      Tensor e = near.gradient(i).clone();
+      Tensor e = o.adaptive ? near.gradient(i).clone() : near.gradient(i);
       if (o.adaptive) for_each_element(e, near.weights(i), [](real& x, real w) { x *= std::abs(w); });
       square += sum_of_squares(e);
       if (o.adaptive) for_each_element(e, near.weights(i), [](real& x, real w) { x *= std::abs(w); });

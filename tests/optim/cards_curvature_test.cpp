@@ -177,6 +177,10 @@ TEST_CASE("egn: systems by hand, agreement of the three ways to solve, limits, d
   const Values by_weights = minus(zero, values_of(linalg::solve(dense, tensor({RandomModel::d}, random.g))));
   CHECK(near(by_outputs, by_weights, 1e-10, 2e-5));
   CHECK(near(by_root, by_weights, 1e-10, 2e-5));
+  const Tensor g = tensor({RandomModel::d}, random.g);
+  CHECK(
+      near(scaled({values_of(solve_damped(random.explicit_model, g, 0.3))}, -1)[0], by_weights, 1e-10, 2e-5));
+  CHECK(near(scaled({values_of(solve_damped(random.rooted, g, 0.3))}, -1)[0], by_weights, 1e-10, 2e-5));
   const Values large = Recorded(random.rooted, random.g, zero).step("egn:lam0=1e6");
   CHECK(near(scaled({large}, 1e6)[0], scaled({random.g}, -1)[0], 1e-4, 1e-3));
   double slope = 0;
