@@ -124,8 +124,8 @@ Tensor max_pool2d_grad(const Tensor& g, const IntTensor& index, const Shape& x_s
   const int64* pi = index.data();
   real* px = dx.mutable_data();
   parallel_for(x_shape[0] * x_shape[1], plane_grain(plane), [&](int64 begin, int64 end) {
-    for (int64 p = begin; p < end;
-         ++p) {  // cleared plane by plane, so that it is still near when it is added to
+    // Cleared plane by plane, so that a plane is still near when it is added to.
+    for (int64 p = begin; p < end; ++p) {
       std::fill_n(px + p * plane, plane, real{0});
       for (int64 i = p * out_plane; i < (p + 1) * out_plane; ++i) px[p * plane + pi[i]] += pg[i];
     }
