@@ -124,9 +124,10 @@ Tensor max_pool2d_grad(const Tensor& g, const IntTensor& index, const Shape& x_s
   const int64* pi = index.data();
   real* px = dx.mutable_data();
   parallel_for(x_shape[0] * x_shape[1], plane_grain(plane), [&](int64 begin, int64 end) {
-    std::fill(px + begin * plane, px + end * plane, real{0});
-    for (int64 p = begin; p < end; ++p)
+    for (int64 p = begin; p < end; ++p) {  // a plane at a time, while it is in the cache
+      std::fill_n(px + p * plane, plane, real{0});
       for (int64 i = p * out_plane; i < (p + 1) * out_plane; ++i) px[p * plane + pi[i]] += pg[i];
+    }
   });
   return dx;
 }
