@@ -21,6 +21,10 @@ void check(const Shape& got, const Shape& expected, const char* op, const char* 
   if (!(got == expected)) fail<ShapeError>("{}: {} is {}, expected {}", op, what, got.str(), expected.str());
 }
 
+// Whether one pass for dx and dw beats two: what it keeps, weights and their gradient at 36 points among it, must leave
+// room in the second-level cache, and the more so where it saves no passes beside (README.md).
+bool one_pass_pays(const Shape& w, bool saves_passes) { return w[0] * w[1] <= (saves_passes ? 2048 : 512); }
+
 // The paths by shape alone, so that equal calls give equal results. Lanes hold images: with few of them most lanes
 // would idle, and a lowered product by BLAS is better. Winograd's transforms pay from a few channels on.
 enum class Path { kLowered, kDirect, kWinograd };
@@ -91,7 +95,7 @@ ConvGrads conv2d_grads(const Tensor& g, const Tensor& x, const Tensor& w, const 
   check(g.shape(), y, "conv2d_grads", "output gradient");
   if (gate) check(gate.shape(), y, "conv2d_grads", "gate");
   const auto path = path_for(x.shape(), w.shape(), spec);
-  if (path == Path::kWinograd && needs.x && needs.w)
+  if (path == Path::kWinograd && needs.x && needs.w && one_pass_pays(w.shape(), gate.defined() || needs.bias))
     return conv2d_grads_winograd(g, x, w, gate, spec, needs.bias);
   if (path == Path::kDirect && !needs.x && needs.w)
     return conv2d_weight_grads_direct(g, x, w.shape(), gate, spec, needs.bias);
