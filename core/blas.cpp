@@ -24,7 +24,7 @@ void gemm(bool transpose_a, bool transpose_b, int64 m, int64 n, int64 k, real al
   if (kernels::own_gemm_pays(m, n, k) && (beta == 0 || beta == 1)) {
     kernels::gemm_blocked(kernels::matrix_view(a, lda, transpose_a),
                           kernels::matrix_view(b, ldb, transpose_b), m, n, k, alpha, c, ldc, beta == 1,
-                          [](int64, int64, int64, int64) {});
+                          nullptr, [](int64, int64, int64, int64) {});
     return;
   }
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;

@@ -11,7 +11,21 @@ namespace {
 
 const ConvSpec& spec(const Ctx& c) { return c.attr<Convolved>().spec; }
 
+// All gradients at once by plain kernels, where nothing will be differentiated further; g counts where `gate` is not 0.
+Grads conv_first_order(const Ctx& c, const Tensor& g, const Tensor& gate) {
+  const bool bias = c.inputs() == 3 && c.needs(2);
+  const kernels::ConvGrads d =
+      kernels::conv2d_grads(g, c[0], c[1], gate, spec(c), {c.needs(0), c.needs(1), bias});
+  Grads grads{d.dx, d.dw};
+  if (c.inputs() == 3) grads.push_back(d.db);
+  return grads;
+}
+bool conv_is_plain(const Ctx& c, const Tensor& g) {
+  return !differentiated(g) && !differentiated(c[0]) && !differentiated(c[1]);
+}
+
 Grads conv_vjp(const Ctx& c, const Tensor& g) {
+  if (conv_is_plain(c, g)) return conv_first_order(c, g, {});
   Grads grads(static_cast<size_t>(c.inputs()));
   if (c.needs(0)) grads[0] = conv2d_input_grad(g, c[1], c.shape(0), spec(c));
   if (c.needs(1)) grads[1] = conv2d_weight_grad(g, c[0], c.shape(1), spec(c));
@@ -36,7 +50,11 @@ const Primitive kConv2d{
 const Primitive kConv2dRelu{
     .name = "conv2d_relu",
     .forward = [](const Ctx& c) { return kernels::conv2d(c[0], c[1], bias_of(c), spec(c), true); },
-    .vjp = [](const Ctx& c, const Tensor& g) { return conv_vjp(c, masked(g, c.out())); },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          return conv_is_plain(c, g) && !differentiated(c.out()) ? conv_first_order(c, g, c.out())
+                                                                 : conv_vjp(c, masked(g, c.out()));
+        },
     .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(conv_jvp(c, i, t), c.out()); },
     .saves = save_input(0) | save_input(1) | kSaveOutput};
 

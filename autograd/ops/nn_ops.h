@@ -33,6 +33,9 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
 /// relu(batch_norm(...)) in one pass.
 Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps,
                        Tensor* batch_mean = nullptr, Tensor* batch_var = nullptr);
+/// relu(batch_norm(...) + shortcut) in one pass: the end of a residual block. The shortcut has the shape of x.
+Tensor batch_norm_add_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& shortcut,
+                           real eps, Tensor* batch_mean = nullptr, Tensor* batch_var = nullptr);
 /// With given statistics (evaluation).
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
                        const Tensor& bias, real eps);

@@ -31,29 +31,37 @@ void check_gain(const char* op, const Tensor& x, const Tensor& p, int64 size) {
     fail<ShapeError>("{}: weight or bias {} for x {}", op, p.shape().str(), x.shape().str());
 }
 
-// Gain and offset are optional inputs after x.
+// Gain and offset are optional inputs after x, a shortcut (batch norm) the last.
 struct Norm {
   real eps;
-  bool weight, bias, relu = false;
+  bool weight, bias, relu = false, shortcut = false;
   std::shared_ptr<kernels::BatchStats> stats = nullptr;  // batch norm: filled by the forward pass
 };
 Tensor weight_of(const Ctx& c) { return c.attr<Norm>().weight ? c[1] : Tensor(); }
-Tensor shift_of(const Ctx& c) { return c.attr<Norm>().bias ? c[c.inputs() - 1] : Tensor(); }
+Tensor shift_of(const Ctx& c) {
+  const auto& a = c.attr<Norm>();
+  return a.bias ? c[a.weight ? 2 : 1] : Tensor();
+}
+Tensor shortcut_of(const Ctx& c) { return c.attr<Norm>().shortcut ? c[c.inputs() - 1] : Tensor(); }
 Grads pack(const Ctx& c, const kernels::NormGrads& d) {
   Grads grads{d.dx};
   if (c.attr<Norm>().weight) grads.push_back(d.dw);
   if (c.attr<Norm>().bias) grads.push_back(d.db);
+  if (c.attr<Norm>().shortcut) grads.push_back(d.ds);
   return grads;
 }
 bool wants_parameters(const Ctx& c) {
   return (c.inputs() > 1 && c.needs(1)) || (c.inputs() > 2 && c.needs(2));
 }
-Tensor apply_norm(const Primitive& p, const Tensor& x, const Tensor& weight, const Tensor& bias, Norm attr) {
+Tensor apply_norm(const Primitive& p, const Tensor& x, const Tensor& weight, const Tensor& bias, Norm attr,
+                  const Tensor& shortcut = {}) {
   std::vector<Tensor> inputs{x};
   attr.weight = weight.defined();
   attr.bias = bias.defined();
   if (attr.weight) inputs.push_back(weight);
   if (attr.bias) inputs.push_back(bias);
+  attr.shortcut = shortcut.defined();
+  if (attr.shortcut) inputs.push_back(shortcut);
   return apply(p, inputs, Attr::of(std::move(attr)));
 }
 
@@ -97,28 +105,30 @@ const Primitive kRmsNorm{
           return affine(c[0] * rsqrt(mean(square(c[0]), {-1}, true) + c.attr<Norm>().eps), weight_of(c), {});
         }};
 
-const Primitive kBatchNorm{
-    .name = "batch_norm",
-    .forward =
-        [](const Ctx& c) {
-          const auto& a = c.attr<Norm>();
-          return kernels::batch_norm(c[0], weight_of(c), shift_of(c), a.eps, a.relu, *a.stats);
-        },
-    .vjp =
-        [](const Ctx& c, const Tensor& g) {
-          const auto& a = c.attr<Norm>();
-          return pack(c, kernels::batch_norm_grad(g, c[0], weight_of(c), shift_of(c), *a.stats, a.relu));
-        },
-    .composite =
-        [](const Ctx& c) {
-          const auto& a = c.attr<Norm>();
-          const int rank = c[0].rank();
-          Axes axes{0};
-          for (int i = 2; i < rank; ++i) axes.push_back(i);
-          const Tensor y = affine(standardize(c[0], axes, a.eps), per_channel(weight_of(c), rank),
-                                  per_channel(shift_of(c), rank));
-          return a.relu ? relu(y) : y;
-        }};
+const Primitive kBatchNorm{.name = "batch_norm",
+                           .forward =
+                               [](const Ctx& c) {
+                                 const auto& a = c.attr<Norm>();
+                                 return kernels::batch_norm(c[0], weight_of(c), shift_of(c), a.eps, a.relu,
+                                                            *a.stats, shortcut_of(c));
+                               },
+                           .vjp =
+                               [](const Ctx& c, const Tensor& g) {
+                                 const auto& a = c.attr<Norm>();
+                                 return pack(c, kernels::batch_norm_grad(g, c[0], weight_of(c), shift_of(c),
+                                                                         *a.stats, a.relu, shortcut_of(c)));
+                               },
+                           .composite =
+                               [](const Ctx& c) {
+                                 const auto& a = c.attr<Norm>();
+                                 const int rank = c[0].rank();
+                                 Axes axes{0};
+                                 for (int i = 2; i < rank; ++i) axes.push_back(i);
+                                 const Tensor y =
+                                     affine(standardize(c[0], axes, a.eps), per_channel(weight_of(c), rank),
+                                            per_channel(shift_of(c), rank));
+                                 return a.shortcut ? relu(y + shortcut_of(c)) : a.relu ? relu(y) : y;
+                               }};
 
 // y = x * gain + offset, one gain and offset a channel.
 const Primitive kChannelAffine{
@@ -146,12 +156,12 @@ const Primitive kChannelAffine{
     .saves = save_input(0) | save_input(1)};
 
 Tensor batch_norm_with(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
-                       Tensor* batch_mean, Tensor* batch_var) {
+                       Tensor* batch_mean, Tensor* batch_var, const Tensor& shortcut = {}) {
   if (x.rank() < 2) fail<ShapeError>("batch_norm: x {} has no channels on axis 1", x.shape().str());
   check_gain("batch_norm", x, weight, x.dim(1));
   check_gain("batch_norm", x, bias, x.dim(1));
   const auto stats = std::make_shared<kernels::BatchStats>();
-  const Tensor y = apply_norm(kBatchNorm, x, weight, bias, {eps, true, true, relu, stats});
+  const Tensor y = apply_norm(kBatchNorm, x, weight, bias, {eps, true, true, relu, false, stats}, shortcut);
   if (batch_mean) *batch_mean = stats->mean;
   if (batch_var) *batch_var = stats->var;
   return y;
@@ -190,6 +200,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
 Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps,
                        Tensor* batch_mean, Tensor* batch_var) {
   return batch_norm_with(x, weight, bias, eps, true, batch_mean, batch_var);
+}
+
+Tensor batch_norm_add_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& shortcut,
+                           real eps, Tensor* batch_mean, Tensor* batch_var) {
+  if (!(shortcut.shape() == x.shape()))
+    fail<ShapeError>("batch_norm_add_relu: shortcut {} for x {}", shortcut.shape().str(), x.shape().str());
+  return batch_norm_with(x, weight, bias, eps, true, batch_mean, batch_var, shortcut);
 }
 
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,

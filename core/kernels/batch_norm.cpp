@@ -71,14 +71,31 @@ void affine_channel(const real* x, real* y, const Channels& s, real gain, real o
   }
 }
 
+// y = relu(x * gain + offset + z).
+void affine_channel_onto(const real* x, const real* z, real* y, const Channels& s, real gain, real offset) {
+  const int64 step = s.c * s.inner;
+  for (int64 image = 0; image < s.n; ++image, x += step, z += step, y += step)
+    for (int64 i = 0; i < s.inner; ++i) {
+      const real v = x[i] * gain + offset + z[i];
+      y[i] = v <= 0 ? real{0} : v;
+    }
+}
+
 // g where relu(x * gain + offset) passes it on.
 inline real passed(real g, real x, real gain, real offset) { return x * gain + offset > 0 ? g : real{0}; }
+
+void check_shortcut(const Tensor& x, const Tensor& shortcut, bool relu) {
+  if (shortcut && (!relu || !(shortcut.shape() == x.shape())))
+    fail<ShapeError>("batch_norm: shortcut {} for x {}{}", shortcut.shape().str(), x.shape().str(),
+                     relu ? "" : " without relu");
+}
 
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
-                  BatchStats& stats) {
+                  BatchStats& stats, const Tensor& shortcut) {
   const Channels s = channels_of("batch_norm", x, {&weight, &bias});
+  check_shortcut(x, shortcut, relu);
   Tensor y(x.shape());
   stats = {Tensor({s.c}), Tensor({s.c}), Tensor({s.c})};
   const real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
@@ -92,18 +109,26 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
       var[c] = static_cast<real>(v);
       rstd[c] = static_cast<real>(1 / std::sqrt(v + double(eps)));
       const real gain = (w ? w[c] : 1) * rstd[c];
-      affine_channel(px + c * s.inner, py + c * s.inner, s, gain, (b ? b[c] : 0) - mean[c] * gain, relu);
+      const real offset = (b ? b[c] : 0) - mean[c] * gain;
+      if (shortcut)
+        affine_channel_onto(px + c * s.inner, shortcut.data() + c * s.inner, py + c * s.inner, s, gain,
+                            offset);
+      else
+        affine_channel(px + c * s.inner, py + c * s.inner, s, gain, offset, relu);
     }
   });
   return y;
 }
 
 NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          const BatchStats& stats, bool relu) {
+                          const BatchStats& stats, bool relu, const Tensor& shortcut) {
   const Channels s = channels_of("batch_norm_grad", x, {&weight, &bias, &stats.mean, &stats.rstd});
   if (!(g.shape() == x.shape()))
     fail<ShapeError>("batch_norm_grad: gradient {} for x {}", g.shape().str(), x.shape().str());
-  NormGrads out{Tensor(x.shape()), Tensor({s.c}), Tensor({s.c})};
+  check_shortcut(x, shortcut, relu);
+  NormGrads out{Tensor(x.shape()), Tensor({s.c}), Tensor({s.c}), shortcut ? Tensor(x.shape()) : Tensor()};
+  const real* ps = shortcut ? shortcut.data() : nullptr;
+  real* ds = shortcut ? out.ds.mutable_data() : nullptr;
   const real *pg = g.data(), *px = x.data();
   const real *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
   const real *mean = stats.mean.data(), *rstd = stats.rstd.data();
@@ -119,7 +144,18 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
           prefetch_plane(gi + s.c * s.inner, s.inner);
           prefetch_plane(xi + s.c * s.inner, s.inner);
         }
-        if (relu) {
+        if (shortcut) {
+          const real* si = ps + (image * s.c + c) * s.inner;
+          real* di = ds + (image * s.c + c) * s.inner;
+          if (image + 1 < s.n) prefetch_plane(si + s.c * s.inner, s.inner);
+#pragma omp simd reduction(+ : sg, sgx)
+          for (int64 i = 0; i < s.inner; ++i) {
+            const real v = xi[i] * gain + offset + si[i] > 0 ? gi[i] : real{0};
+            di[i] = v;
+            sg += v;
+            sgx += v * (xi[i] - m);
+          }
+        } else if (relu) {
 #pragma omp simd reduction(+ : sg, sgx)
           for (int64 i = 0; i < s.inner; ++i) {
             const real v = passed(gi[i], xi[i], gain, offset);
@@ -144,7 +180,9 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
       const real slope = static_cast<real>(sum_gx * double(r) * double(r) / count);
       for (int64 image = 0; image < s.n; ++image) {
         const int64 at = (image * s.c + c) * s.inner;
-        if (relu) {
+        if (shortcut) {
+          for (int64 i = at; i < at + s.inner; ++i) dx[i] = gain * (ds[i] - shift - (px[i] - m) * slope);
+        } else if (relu) {
           for (int64 i = at; i < at + s.inner; ++i)
             dx[i] = gain * (passed(pg[i], px[i], gain, offset) - shift - (px[i] - m) * slope);
         } else {

@@ -4,7 +4,8 @@
 // elements:
 //   y = w * (x - mean) * rstd + b,   rstd = 1 / sqrt(var + eps),   var biased.
 //   dx = w * rstd * (g - sum(g)/m - xhat * sum(g*xhat)/m),   dw = sum(g*xhat),   db = sum(g);
-// with ReLU, g counts only where y > 0, which is found again from x.
+// with ReLU, g counts only where y > 0, which is found again from x. With a shortcut s, y = relu(norm(x) + s), as at the
+// end of a residual block (He et al., arXiv 1512.03385), and ds = g where y > 0.
 #pragma once
 
 #include "core/tensor.h"
@@ -17,15 +18,17 @@ struct BatchStats {
 
 struct NormGrads {
   Tensor dx, dw, db;  ///< dw and db undefined where not asked for
+  Tensor ds;          ///< of the shortcut, if there was one
 };
 
 /// weight and bias (C) or undefined (1 and 0). Fills `stats`. Each channel's statistics are gathered in one
-/// pass (Chan's pairwise update, in double across images). Throws ShapeError.
+/// pass (Chan's pairwise update, in double across images). A shortcut has the shape of x and goes with relu only. Throws
+/// ShapeError.
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
-                  BatchStats& stats);
-/// All three gradients of batch_norm for dy = g.
+                  BatchStats& stats, const Tensor& shortcut = {});
+/// All gradients of batch_norm for dy = g.
 NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                          const BatchStats& stats, bool relu);
+                          const BatchStats& stats, bool relu, const Tensor& shortcut = {});
 /// y = relu?(x * gain + offset), gain and offset (C): batch norm with given statistics.
 Tensor channel_affine(const Tensor& x, const Tensor& gain, const Tensor& offset, bool relu);
 

@@ -7,6 +7,8 @@
 #include "core/kernels/conv_lowered.h"
 #include "core/kernels/conv_pack.h"
 #include "core/kernels/conv_winograd.h"
+#include "core/kernels/elementwise.h"
+#include "core/kernels/reduce.h"
 
 namespace gradus {
 namespace {
@@ -18,6 +20,10 @@ int64 out_extent(int64 in, int64 kernel, int64 stride, int64 pad, int64 dilation
 void check(const Shape& got, const Shape& expected, const char* op, const char* what) {
   if (!(got == expected)) fail<ShapeError>("{}: {} is {}, expected {}", op, what, got.str(), expected.str());
 }
+
+// Whether one pass for dx and dw beats two: what it keeps, weights and their gradient at 36 points among it, must leave
+// room in the second-level cache, and the more so where it saves no passes beside (README.md).
+bool one_pass_pays(const Shape& w, bool saves_passes) { return w[0] * w[1] <= (saves_passes ? 2048 : 512); }
 
 // The paths by shape alone, so that equal calls give equal results. Lanes hold images: with few of them most lanes
 // would idle, and a lowered product by BLAS is better. Winograd's transforms pay from a few channels on.
@@ -34,9 +40,10 @@ Path path_for(const Shape& x, const Shape& w, const ConvSpec& spec) {
 Shape conv2d_shape(const Shape& x, const Shape& w, const ConvSpec& spec) {
   const auto complain = [&](const char* why) {
     fail<ShapeError>(
-        "conv2d: input {} and weight {} (stride {}x{}, pad {}x{}, dilation {}x{}, groups {}): {}", x.str(),
-        w.str(), spec.stride_h, spec.stride_w, spec.pad_h, spec.pad_w, spec.dilation_h, spec.dilation_w,
-        spec.groups, why);
+        "conv2d: input {} and weight {} (stride {}x{}, pad {}x{}, "
+        "dilation {}x{}, groups {}): {}",
+        x.str(), w.str(), spec.stride_h, spec.stride_w, spec.pad_h, spec.pad_w, spec.dilation_h,
+        spec.dilation_w, spec.groups, why);
   };
   if (x.rank() != 4 || w.rank() != 4) complain("both must have 4 axes, (N,C,H,W) and (O,C/groups,KH,KW)");
   if (spec.groups < 1 || spec.stride_h < 1 || spec.stride_w < 1 || spec.dilation_h < 1 ||
@@ -80,6 +87,24 @@ Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape
                    : path == Path::kDirect ? conv2d_weight_grad_direct
                                            : conv2d_weight_grad_winograd;
   return run(g, x, w_shape, spec);
+}
+
+ConvGrads conv2d_grads(const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& gate,
+                       const ConvSpec& spec, ConvNeeds needs) {
+  const Shape y = conv2d_shape(x.shape(), w.shape(), spec);
+  check(g.shape(), y, "conv2d_grads", "output gradient");
+  if (gate) check(gate.shape(), y, "conv2d_grads", "gate");
+  const auto path = path_for(x.shape(), w.shape(), spec);
+  if (path == Path::kWinograd && needs.x && needs.w && one_pass_pays(w.shape(), gate.defined() || needs.bias))
+    return conv2d_grads_winograd(g, x, w, gate, spec, needs.bias);
+  if (path == Path::kDirect && !needs.x && needs.w)
+    return conv2d_weight_grads_direct(g, x, w.shape(), gate, spec, needs.bias);
+  const Tensor h = gate ? zip(g, gate, [](real v, real m) { return m != 0 ? v : real{0}; }) : g;
+  ConvGrads d;
+  if (needs.x) d.dx = conv2d_input_grad(h, w, x.shape(), spec);
+  if (needs.w) d.dw = conv2d_weight_grad(h, x, w.shape(), spec);
+  if (needs.bias) d.db = sum(h, axis_bit(0) | axis_bit(2) | axis_bit(3), {y[1]});
+  return d;
 }
 
 }  // namespace kernels

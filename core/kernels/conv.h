@@ -24,6 +24,17 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvSp
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& w, const Shape& x_shape, const ConvSpec& spec);
 /// dw for dy = g.
 Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape, const ConvSpec& spec);
+
+struct ConvGrads {
+  Tensor dx, dw, db;  ///< undefined where not asked for
+};
+struct ConvNeeds {
+  bool x, w, bias;
+};
+/// The gradients of conv2d that are needed, for dy = g, which counts only where `gate` (of y's shape, or undefined:
+/// all) is not 0: with y itself as the gate these are the gradients of relu(conv2d). What they share is done once.
+ConvGrads conv2d_grads(const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& gate,
+                       const ConvSpec& spec, ConvNeeds needs);
 }  // namespace kernels
 
 }  // namespace gradus

@@ -15,5 +15,8 @@ Tensor conv2d_direct(const Tensor& x, const Tensor& w, const Tensor& bias, const
 Tensor conv2d_input_grad_direct(const Tensor& g, const Tensor& w, const Shape& x_shape, const ConvSpec& spec);
 Tensor conv2d_weight_grad_direct(const Tensor& g, const Tensor& x, const Shape& w_shape,
                                  const ConvSpec& spec);
+/// dw, and db if `bias`, as conv2d_grads of conv.h.
+ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Shape& w_shape,
+                                     const Tensor& gate, const ConvSpec& spec, bool bias);
 
 }  // namespace gradus::kernels

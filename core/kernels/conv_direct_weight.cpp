@@ -11,7 +11,13 @@ namespace gradus::kernels {
 
 Tensor conv2d_weight_grad_direct(const Tensor& g, const Tensor& x, const Shape& w_shape,
                                  const ConvSpec& spec) {
-  Tensor dw(w_shape);
+  return conv2d_weight_grads_direct(g, x, w_shape, {}, spec, false).dw;
+}
+
+ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Shape& w_shape,
+                                     const Tensor& gate, const ConvSpec& spec, bool bias) {
+  ConvGrads d{{}, Tensor(w_shape), bias ? Tensor({w_shape[0]}) : Tensor()};
+  Tensor all({w_shape.numel() + (bias ? w_shape[0] : 0)});
   const int64 images = x.dim(0), h = x.dim(2), w = x.dim(3), oh = g.dim(2), ow = g.dim(3);
   const int64 c = w_shape[1], kh = w_shape[2], kw = w_shape[3], o = w_shape[0] / spec.groups;
   const Frame frame{spec.pad_h, spec.pad_w,
@@ -28,8 +34,8 @@ Tensor conv2d_weight_grad_direct(const Tensor& g, const Tensor& x, const Shape& 
                                                     j * spec.dilation_w));
   while (offsets.size() % kDotColumns) offsets.push_back(offsets.back());
   const int64 out_rows = (o + kDotRows - 1) / kDotRows * kDotRows;
-  const real *pg = g.data(), *px = x.data();
-  sum_in_parts(image_groups(images), 1, w_shape.numel(), dw.mutable_data(),
+  const real *pg = g.data(), *px = x.data(), *gates = gate ? gate.data() : nullptr;
+  sum_in_parts(image_groups(images), 1, all.numel(), all.mutable_data(),
                [&](int64 begin, int64 end, real* sums) {
                  LaneBuffer packed_x(c * frame.plane()), packed_g(out_rows * oh * ow);
                  std::fill_n(packed_x.data(), c * frame.plane() * kLanes, real{0});
@@ -39,8 +45,12 @@ Tensor conv2d_weight_grad_direct(const Tensor& g, const Tensor& x, const Shape& 
                    for (int64 group = 0; group < spec.groups; ++group) {
                      pack_images(px + (n * spec.groups + group) * c * h * w, spec.groups * c * h * w, here, c,
                                  h, w, frame, packed_x.data());
-                     pack_images(pg + (n * spec.groups + group) * o * oh * ow, spec.groups * o * oh * ow,
-                                 here, o, oh, ow, out_frame, packed_g.data());
+                     const int64 at = (n * spec.groups + group) * o * oh * ow;
+                     pack_images(pg + at, spec.groups * o * oh * ow, here, o, oh, ow, out_frame,
+                                 packed_g.data(), gates ? gates + at : nullptr);
+                     for (int64 r = 0; bias && r < o; ++r)
+                       sums[w_shape.numel() + group * o + r] +=
+                           sum_lanes(packed_g.data() + r * oh * ow * kLanes, oh * ow);
                      for (int64 r0 = 0; r0 < o; r0 += kDotRows)
                        for (int64 c0 = 0; c0 < columns; c0 += kDotColumns) {
                          const Lanes tile =
@@ -54,7 +64,9 @@ Tensor conv2d_weight_grad_direct(const Tensor& g, const Tensor& x, const Shape& 
                    }
                  }
                });
-  return dw;
+  std::copy_n(all.data(), w_shape.numel(), d.dw.mutable_data());
+  if (bias) std::copy_n(all.data() + w_shape.numel(), w_shape[0], d.db.mutable_data());
+  return d;
 }
 
 }  // namespace gradus::kernels

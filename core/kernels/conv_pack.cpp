@@ -34,17 +34,31 @@ LaneBuffer::LaneBuffer(int64 vectors) : memory_({std::max<int64>(1, vectors * kL
   data_ = memory_.mutable_data();
 }
 
-void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
-                 const Frame& frame, real* packed) {
+namespace {
+
+// kLanes elements of an image; those that the gate closes are 0.
+template <bool kGated>
+inline Lanes load_gated(const real* x, const real* gate) {
+  const Lanes v = load(x);
+  if constexpr (kGated) return load(gate) != Lanes{} ? v : Lanes{};
+  return v;
+}
+
+template <bool kGated>
+void pack(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
+          const Frame& frame, real* packed, const real* gate) {
   const int64 count = channels * h * w, whole = count / kLanes * kLanes;
   FrameCursor cursor(frame, h, w, 0);
   for (int64 p = 0; p < whole; p += kLanes) {
     Lanes v[kLanes];
     if (images == kLanes) {
 #pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) v[l] = load(x + l * image_stride + p);
+      for (int l = 0; l < kLanes; ++l)
+        v[l] = load_gated<kGated>(x + l * image_stride + p, gate + l * image_stride + p);
     } else {
-      for (int l = 0; l < kLanes; ++l) v[l] = l < images ? load(x + l * image_stride + p) : Lanes{};
+      for (int l = 0; l < kLanes; ++l)
+        v[l] =
+            l < images ? load_gated<kGated>(x + l * image_stride + p, gate + l * image_stride + p) : Lanes{};
     }
     transpose(v);
 #pragma GCC unroll 16
@@ -52,8 +66,34 @@ void pack_images(const real* x, int64 image_stride, int64 images, int64 channels
   }
   for (int64 p = whole; p < count; ++p, cursor.next()) {
     real* to = packed + cursor.at() * kLanes;
-    for (int64 l = 0; l < kLanes; ++l) to[l] = l < images ? x[l * image_stride + p] : real{0};
+    for (int64 l = 0; l < kLanes; ++l) {
+      const bool open = l < images && (!kGated || gate[l * image_stride + p] != 0);
+      to[l] = open ? x[l * image_stride + p] : real{0};
+    }
   }
+}
+
+}  // namespace
+
+void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
+                 const Frame& frame, real* packed, const real* gate) {
+  if (gate)
+    pack<true>(x, image_stride, images, channels, h, w, frame, packed, gate);
+  else
+    pack<false>(x, image_stride, images, channels, h, w, frame, packed, x);
+}
+
+real sum_lanes(const real* packed, int64 count) {
+  Lanes sum[4] = {};
+  int64 i = 0;
+  for (; i + 4 <= count; i += 4)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) sum[j] += load(packed + (i + j) * kLanes);
+  for (; i < count; ++i) sum[0] += load(packed + i * kLanes);
+  const Lanes all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  real total = 0;
+  for (int l = 0; l < kLanes; ++l) total += all[l];
+  return total;
 }
 
 void unpack_run(const real* packed, int64 count, bool relu, int64 images, real* y, int64 image_stride) {

@@ -29,11 +29,13 @@ class LaneBuffer {
   real* data_;
 };
 
-/// `images` <= kLanes images of `channels` planes of h x w, the first at x, each `image_stride` elements after
-/// the one before, into `packed` (channels * frame.plane() vectors), whose frame is zero already. Lanes beyond
-/// `images` become 0.
+/// `images` <= kLanes images of `channels` planes of h x w, the first at x, each `image_stride` elements after the
+/// one before, into `packed` (channels * frame.plane() vectors), whose frame is zero already. Lanes beyond `images`
+/// become 0, and elements whose `gate` (laid out as x, or null) is 0.
 void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
-                 const Frame& frame, real* packed);
+                 const Frame& frame, real* packed, const real* gate = nullptr);
+/// Sum over all lanes of `count` vectors.
+real sum_lanes(const real* packed, int64 count);
 
 /// `count` vectors to `count` consecutive elements of each of `images` images; relu on the way if asked.
 void unpack_run(const real* packed, int64 count, bool relu, int64 images, real* y, int64 image_stride);

@@ -18,5 +18,8 @@ Tensor conv2d_input_grad_winograd(const Tensor& g, const Tensor& w, const Shape&
                                   const ConvSpec& spec);
 Tensor conv2d_weight_grad_winograd(const Tensor& g, const Tensor& x, const Shape& w_shape,
                                    const ConvSpec& spec);
+/// As conv2d_grads of conv.h; db only if `bias`.
+ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& gate,
+                                const ConvSpec& spec, bool bias);
 
 }  // namespace gradus::kernels

@@ -1,119 +1,11 @@
-// Weight gradient by the adjoint of F(4x4, 3x3): tiles of input and output gradient are transformed into a queue
-// of tiles; at each of the 36 points the queue then gives the product (outputs x tiles and images) times (tiles
-// and images x inputs), and only its sum over the whole batch is transformed back. The input's tiles are
-// transposed on their way into the queue, so that lanes hold channels there and no sum runs across lanes.
-#include <algorithm>
-
-#include "core/kernels/conv_pack.h"
+// Weight gradient alone; together with the others: conv_winograd_grads.cpp.
 #include "core/kernels/conv_winograd.h"
-#include "core/kernels/lane_products.h"
+#include "core/kernels/conv_winograd_queue.h"
 #include "core/kernels/partial_sums.h"
-#include "core/kernels/winograd_transforms.h"
 
 namespace gradus::kernels {
-namespace {
 
 using namespace winograd;
-
-// Vectors a queue should not exceed, to stay near the processor.
-constexpr int64 kQueueVectors = 768 * 1024 / kVectorBytes;
-
-int64 rounded_up(int64 n, int64 step) { return (n + step - 1) / step * step; }
-
-class Queue {
- public:
-  // Channels are rounded up to whole vectors and blocks; what is added stays zero.
-  Queue(int64 in, int64 out)
-      : in_(in),
-        out_(out),
-        in_blocks_((in + kLanes - 1) / kLanes),
-        out_rows_(rounded_up(out, kOutBlock)),
-        capacity_(std::clamp<int64>(kQueueVectors / (kPoints * (in_blocks_ * kLanes + out_rows_)), 4, 32)),
-        v_(kPoints * in_blocks_ * capacity_ * kLanes),
-        m_(kPoints * out_rows_ * capacity_),
-        sums_(kPoints * out_rows_ * in_blocks_) {
-    std::fill_n(m_.data(), kPoints * out_rows_ * capacity_ * kLanes, real{0});
-    std::fill_n(sums_.data(), kPoints * out_rows_ * in_blocks_ * kLanes, real{0});
-  }
-
-  // All tiles of one group of images: x framed to (in, x_frame), g to (out, g_frame).
-  void add_tiles(const real* x, const Frame& x_frame, const real* g, const Frame& g_frame) {
-    const int64 columns = g_frame.width / kTile, tiles = g_frame.height / kTile * columns;
-    for (int64 t = 0; t < tiles; ++t) {
-      const int64 top = t / columns * kTile, left = t % columns * kTile;
-      for (int64 block = 0; block < in_blocks_; ++block)
-        add_input(x + (top * x_frame.width + left) * kLanes, x_frame, block);
-      for (int64 o = 0; o < out_; ++o) {
-        const real* y = g + (o * g_frame.plane() + top * g_frame.width + left) * kLanes;
-        real* m = m_.data() + (o * capacity_ + filled_) * kLanes;
-        const int64 line = g_frame.width * kLanes, next = out_rows_ * capacity_ * kLanes;
-        both_ways<Lanes, 4, 6>(
-            output_adjoint<Lanes>, [=](int i, int j) { return load(y + i * line + j * kLanes); },
-            [=](int i, int j, const Lanes& value) { store(m + (6 * i + j) * next, value); });
-      }
-      if (++filled_ == capacity_) flush();
-    }
-  }
-
-  void flush() {
-    const int64 plane = capacity_ * kLanes, row = in_blocks_ * kLanes;
-    for (int64 point = 0; filled_ && point < kPoints; ++point)
-      for (int64 block = 0; block < in_blocks_;) {
-        const int64 left = in_blocks_ - block, blocks = left >= kWide            ? kWide
-                                                        : left >= 2 && kWide > 1 ? 2
-                                                                                 : 1;
-        const auto product = blocks == kWide ? outer_product<kWide>
-                             : blocks == 2   ? outer_product<2>
-                                             : outer_product<1>;
-        for (int64 o = 0; o < out_rows_; o += kOutBlock)
-          product(m_.data() + (point * out_rows_ + o) * plane, plane,
-                  v_.data() + (point * in_blocks_ + block) * plane * kLanes, plane, filled_ * kLanes,
-                  sums_.data() + (point * out_rows_ + o) * row + block * kLanes, row);
-        block += blocks;
-      }
-    filled_ = 0;
-  }
-
-  // Adds G' sums G to dw (out, in, 3, 3).
-  void add_to(real* dw) {
-    const int64 next = out_rows_ * in_blocks_ * kLanes;
-    for (int64 o = 0; o < out_; ++o)
-      for (int64 block = 0; block < in_blocks_; ++block) {
-        const real* at = sums_.data() + (o * in_blocks_ + block) * kLanes;
-        Lanes g[9];
-        both_ways<Lanes, 6, 3>(
-            filter_adjoint<Lanes>, [=](int i, int j) { return load(at + (6 * i + j) * next); },
-            [&](int i, int j, const Lanes& value) { g[3 * i + j] = value; });
-        for (int64 c = block * kLanes; c < std::min(in_, (block + 1) * kLanes); ++c)
-          for (int k = 0; k < 9; ++k) dw[(o * in_ + c) * 9 + k] += g[k][c - block * kLanes];
-      }
-  }
-
- private:
-  static constexpr int kWide = kPixelBlock<kOutBlock>;
-
-  // kLanes channels of one tile, the first row and column of its frame at `tile`.
-  void add_input(const real* tile, const Frame& frame, int64 block) {
-    Lanes points[kPoints][kLanes] = {};
-    const int64 line = frame.width * kLanes;
-    for (int64 c = 0; c < std::min<int64>(kLanes, in_ - block * kLanes); ++c) {
-      const real* d = tile + (block * kLanes + c) * frame.plane() * kLanes;
-      both_ways<Lanes, 6, 6>(
-          input<Lanes>, [=](int i, int j) { return load(d + i * line + j * kLanes); },
-          [&](int i, int j, const Lanes& value) { points[6 * i + j][c] = value; });
-    }
-    for (int64 point = 0; point < kPoints; ++point) {
-      transpose(points[point]);
-      real* v = v_.data() + ((point * in_blocks_ + block) * capacity_ + filled_) * kLanes * kLanes;
-      for (int l = 0; l < kLanes; ++l) store(v + l * kLanes, points[point][l]);
-    }
-  }
-
-  int64 in_, out_, in_blocks_, out_rows_, capacity_, filled_ = 0;
-  LaneBuffer v_, m_, sums_;
-};
-
-}  // namespace
 
 Tensor conv2d_weight_grad_winograd(const Tensor& g, const Tensor& x, const Shape& w_shape,
                                    const ConvSpec& spec) {
@@ -133,7 +25,8 @@ Tensor conv2d_weight_grad_winograd(const Tensor& g, const Tensor& x, const Shape
           const int64 here = std::min<int64>(kLanes, images - n);
           pack_images(px + n * in * h * w, in * h * w, here, in, h, w, x_frame, packed_x.data());
           pack_images(pg + n * out * oh * ow, out * oh * ow, here, out, oh, ow, g_frame, packed_g.data());
-          queue.add_tiles(packed_x.data(), x_frame, packed_g.data(), g_frame);
+          queue.add_tiles(packed_x.data(), x_frame, packed_g.data(), g_frame, g_frame.height / kTile,
+                          g_frame.width / kTile);
         }
         queue.flush();
         queue.add_to(sums);

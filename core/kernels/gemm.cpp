@@ -6,7 +6,8 @@
 namespace gradus::kernels {
 namespace {
 
-using Tile = void (*)(const real* a, int64 step, const real* panel, int64 k, real* c, int64 ldc, bool add);
+using Tile = void (*)(const real* a, int64 step, const real* panel, int64 k, const real* start, real* c,
+                      int64 ldc, bool add);
 
 template <Walk kWalk, int kVectors, int... kRow>
 constexpr std::array<Tile, sizeof...(kRow)> tiles_of(std::integer_sequence<int, kRow...>) {
@@ -65,7 +66,7 @@ void pack_panels(const MatrixView& b, int64 k, int64 n, real alpha, real* panels
 }
 
 void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real* panels, real* c, int64 ldc,
-                     bool add) {
+                     bool add, const real* start) {
   const bool along_rows = a.column == 1;
   const int64 step = along_rows ? a.row : a.column;
   const auto& tiles = kTiles[along_rows ? 0 : 1];
@@ -78,11 +79,12 @@ void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real*
       const real* at = a.p + r * a.row;
       real* to = c + r * ldc + j;
       if (width == kPanel || width == kLanes) {
-        tile(at, step, panels, k, to, ldc, add);
+        tile(at, step, panels, k, start ? start + j : nullptr, to, ldc, add);
         continue;
       }
-      alignas(64) real block[kTileRows * kPanel];
-      tile(at, step, panels, k, block, kPanel, false);
+      alignas(64) real block[kTileRows * kPanel], first[kPanel] = {};
+      if (start) std::copy_n(start + j, width, first);
+      tile(at, step, panels, k, first, block, kPanel, false);
       for (int64 i = 0; i < rows; ++i)
         for (int64 q = 0; q < width; ++q)
           to[i * ldc + q] = add ? to[i * ldc + q] + block[i * kPanel + q] : block[i * kPanel + q];

@@ -26,8 +26,9 @@ inline int64 panel_numbers(int64 k, int64 n) { return (n + kPanel - 1) / kPanel 
 /// alpha * B (k,n) as panels of kPanel columns, one after the other.
 void pack_panels(const MatrixView& b, int64 k, int64 n, real alpha, real* panels);
 /// C (m,n) = or += A (m,k) times packed B, on the calling thread; the panels and A are best in the second-level cache.
+/// `start` (n numbers or null) is added to each row.
 void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real* panels, real* c, int64 ldc,
-                     bool add);
+                     bool add, const real* start = nullptr);
 /// The same for deep A and panels packed in pieces: piece after piece of at most `gemm_depth(k)`.
 int64 gemm_depth(int64 k);
 void pack_pieces(const MatrixView& b, int64 k, int64 n, real alpha, real* panels);
@@ -43,7 +44,7 @@ inline constexpr int64 kGemmCopy = 240 * (384 + 16);
 
 template <class Finish>
 void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n, int64 k, real alpha, real* c,
-                     int64 ldc, bool add, const Finish& finish) {
+                     int64 ldc, bool add, const real* start, const Finish& finish) {
   const int64 depth = gemm_depth(k), columns = std::min(n, kGemmColumns);
   // As many pieces of depth as fit, so that a block of C is finished while it is near.
   const int64 group = std::min(k, std::max<int64>(1, kGemmPanels / columns / depth) * depth);
@@ -64,7 +65,8 @@ void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n,
           const int64 d = std::min(depth, deep - k0);
           const MatrixView at = a.from(m0, g0 + k0);
           multiply_packed(copies ? gemm_copy(at, rows, d, copy.data()) : at, rows, d, width,
-                          panels.data() + panel_numbers(k0, width), block, ldc, add || g0 + k0 > 0);
+                          panels.data() + panel_numbers(k0, width), block, ldc, add || g0 + k0 > 0,
+                          start && g0 + k0 == 0 ? start + n0 : nullptr);
         }
         if (g0 + deep == k) finish(m0, rows, n0, width);
       }
@@ -73,11 +75,11 @@ void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n,
 }
 }  // namespace detail
 
-/// C (m,n) = or += alpha A (m,k) B (k,n) on all threads; finish(row, rows, column, columns) follows each block of C, on
-/// the thread that computed it. The result does not depend on the number of threads. k >= 1.
+/// C (m,n) = or += start + alpha A (m,k) B (k,n) on all threads, `start` being n numbers added to each row, or null;
+/// finish(row, rows, column, columns) follows each block of C, on the thread that computed it. The result does not depend on the number of threads. k >= 1.
 template <class Finish>
 void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, int64 k, real alpha, real* c,
-                  int64 ldc, bool add, const Finish& finish) {
+                  int64 ldc, bool add, const real* start, const Finish& finish) {
   constexpr int64 kSerial =
       int64{1} << 19;  // multiply-adds: two microseconds' work is not worth waking threads
   const bool by_rows = m >= n;
@@ -86,11 +88,11 @@ void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, in
     const int64 first = begin * unit, count = std::min(end * unit, by_rows ? m : n) - first;
     if (by_rows) {
       detail::gemm_one_thread(
-          a.from(first, 0), b, count, n, k, alpha, c + first * ldc, ldc, add,
+          a.from(first, 0), b, count, n, k, alpha, c + first * ldc, ldc, add, start,
           [&](int64 r, int64 rows, int64 q, int64 columns) { finish(first + r, rows, q, columns); });
     } else {
       detail::gemm_one_thread(
-          a, b.from(0, first), m, count, k, alpha, c + first, ldc, add,
+          a, b.from(0, first), m, count, k, alpha, c + first, ldc, add, start ? start + first : nullptr,
           [&](int64 r, int64 rows, int64 q, int64 columns) { finish(r, rows, first + q, columns); });
     }
   });

@@ -113,8 +113,12 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Epilogue epi
                  ds ? ds + r * out + column : nullptr);
   };
   if (own_gemm_pays(rows, out, in)) {
+    const auto activate = [=](int64 row, int64 count, int64 column, int64 columns) {
+      for (int64 r = row; epilogue != Epilogue::kNone && r < row + count; ++r)
+        finish_row(o + r * out + column, nullptr, columns, epilogue, ds ? ds + r * out + column : nullptr);
+    };
     gemm_blocked(matrix_view(x.data(), in), matrix_view(w.data(), in, true), rows, out, in, 1, o, out, false,
-                 finish);
+                 b, activate);
     return y;
   }
   gemm(false, true, rows, out, in, 1, x.data(), in, w.data(), in, 0, o, out);

@@ -7,6 +7,10 @@
 
 namespace gradus {
 
+Tensor Norm::add_relu(const Tensor& x, const Tensor& shortcut) {
+  return call(x, [&] { return gradus::relu(forward(x) + shortcut); });
+}
+
 BatchNorm2d::BatchNorm2d(int64 channels, double momentum, double eps)
     : weight(parameter("weight", ParamKind::kNorm, {channels}, init::ones())),
       bias(parameter("bias", ParamKind::kNorm, {channels}, init::zeros())),
@@ -16,12 +20,13 @@ BatchNorm2d::BatchNorm2d(int64 channels, double momentum, double eps)
       momentum_(momentum),
       eps_(eps) {}
 
-Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu) {
+Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu, const Tensor& shortcut) {
   if (x.rank() < 2 || x.dim(1) != channels_)
     fail<ShapeError>("BatchNorm2d: {} channels, but the input is {}", channels_, x.shape().str());
   const real eps = static_cast<real>(eps_);
   if (!training()) {
-    const Tensor y = batch_norm_eval(x, running_mean, running_var, weight, bias, eps);
+    Tensor y = batch_norm_eval(x, running_mean, running_var, weight, bias, eps);
+    if (shortcut) y = y + shortcut;
     return with_relu ? gradus::relu(y) : y;
   }
   const int64 n = channels_ ? x.numel() / channels_ : 0;  // values per channel
@@ -29,8 +34,9 @@ Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu) {
     fail<ShapeError>("BatchNorm2d: training needs more than one value per channel, the input is {}",
                      x.shape().str());
   Tensor mean, var;
-  const Tensor y = with_relu ? batch_norm_relu(x, weight, bias, eps, &mean, &var)
-                             : batch_norm(x, weight, bias, eps, &mean, &var);
+  const Tensor y = shortcut    ? batch_norm_add_relu(x, weight, bias, shortcut, eps, &mean, &var)
+                   : with_relu ? batch_norm_relu(x, weight, bias, eps, &mean, &var)
+                               : batch_norm(x, weight, bias, eps, &mean, &var);
   if (run().update_statistics) {
     const double m = momentum_, unbias = static_cast<double>(n) / static_cast<double>(n - 1);
     real *running_m = running_mean.mutable_data(), *running_v = running_var.mutable_data();

@@ -10,6 +10,8 @@ class Norm : public Module {
  public:
   /// relu(norm(x)), in one pass where there is a fused operation.
   virtual Tensor relu(const Tensor& x) = 0;
+  /// relu(norm(x) + shortcut): the end of a residual block; in one pass where there is a fused operation.
+  virtual Tensor add_relu(const Tensor& x, const Tensor& shortcut);
 };
 
 /// Batch normalisation. Ioffe and Szegedy, ICML 2015, arXiv 1502.03167.
@@ -25,9 +27,12 @@ class BatchNorm2d : public Norm {
  public:
   explicit BatchNorm2d(int64 channels, double momentum = 0.1, double eps = 1e-5);
 
-  Tensor forward(const Input& x) override { return normalise(x.values(), false); }
+  Tensor forward(const Input& x) override { return normalise(x.values(), false, {}); }
   Tensor relu(const Tensor& x) override {
-    return call(x, [&] { return normalise(x, true); });
+    return call(x, [&] { return normalise(x, true, {}); });
+  }
+  Tensor add_relu(const Tensor& x, const Tensor& shortcut) override {
+    return call(x, [&] { return normalise(x, true, shortcut); });
   }
   std::string describe() const override { return fmt::format("BatchNorm2d({})", channels_); }
   int64 flops(const Shape& input, const Shape&) const override { return 2 * input.numel(); }
@@ -37,7 +42,7 @@ class BatchNorm2d : public Norm {
   Tensor& running_var;
 
  private:
-  Tensor normalise(const Tensor& x, bool with_relu);
+  Tensor normalise(const Tensor& x, bool with_relu, const Tensor& shortcut);
 
   int64 channels_;
   double momentum_, eps_;

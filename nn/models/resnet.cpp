@@ -1,7 +1,5 @@
 #include "nn/models/resnet.h"
 
-#include "autograd/ops/elementwise.h"
-
 namespace gradus {
 
 void he_initialise(Module& module) {
@@ -26,8 +24,8 @@ BasicBlock::BasicBlock(int64 in, int64 out, int64 stride, const std::string& nor
 }
 
 Tensor BasicBlock::forward(const Input& x) {
-  const Tensor branch = bn2_(conv2_(bn1_.relu(conv1_(x))));
-  return relu(branch + (downsample_ ? (*downsample_)(x) : x.values()));
+  const Tensor branch = conv2_(bn1_.relu(conv1_(x)));
+  return bn2_.add_relu(branch, downsample_ ? (*downsample_)(x) : x.values());
 }
 
 ResNet::ResNet(const Options& o, const DataShape& data)

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "autograd/grad.h"
+#include "autograd/ops/conv.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
@@ -92,6 +93,33 @@ TEST_CASE("fused: batch_norm, with and without relu, equals its composite to sec
   CHECK(difference(batch_var, var(in[0], {0, 2, 3}, false, 0)) < 1e-5);
   check_equal([](const Inputs& t) { return batch_norm_relu(t[0], t[1], t[2], real(1e-5)); },
               [&](const Inputs& t) { return relu(composite(t)); }, in);
+  Inputs with_shortcut = in;
+  with_shortcut.push_back(rng.normal_tensor({5, 3, 4, 2}));
+  check_equal([](const Inputs& t) { return batch_norm_add_relu(t[0], t[1], t[2], t[3], real(1e-5)); },
+              [&](const Inputs& t) { return relu(composite(t) + t[3]); }, with_shortcut);
+  CHECK_THROWS_AS(batch_norm_add_relu(in[0], in[1], in[2], Tensor::zeros({5, 3, 4}), real(1e-5)), ShapeError);
+}
+
+TEST_CASE("fused: all gradients of a convolution at once equal the separate ones to second order") {
+  Rng rng(8);
+  struct Case {
+    Shape x, w;
+    ConvSpec spec;
+  };
+  // Winograd and direct; a few images are lowered. Rest tiles in both directions.
+  const Case cases[] = {{{18, 8, 7, 6}, {9, 8, 3, 3}, {.pad_h = 1, .pad_w = 1}},
+                        {{16, 3, 7, 6}, {5, 3, 3, 3}, {.stride_h = 2, .stride_w = 2}},
+                        {{1, 3, 5, 5}, {2, 3, 2, 2}, {}}};
+  for (const Case& c : cases) {
+    const Inputs in{rng.normal_tensor(c.x), rng.normal_tensor(c.w, 0, real(0.3)),
+                    rng.normal_tensor({c.w[0]})};
+    const auto separate = [&](const Inputs& t) {
+      return conv2d(t[0], t[1], {}, c.spec) + reshape(t[2], Shape{c.w[0], 1, 1});
+    };
+    check_equal([&](const Inputs& t) { return conv2d(t[0], t[1], t[2], c.spec); }, separate, in);
+    check_equal([&](const Inputs& t) { return conv2d_relu(t[0], t[1], t[2], c.spec); },
+                [&](const Inputs& t) { return relu(separate(t)); }, in);
+  }
 }
 
 TEST_CASE("fused: softmax, log_softmax and cross_entropy equal their composites to second order") {

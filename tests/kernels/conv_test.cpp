@@ -53,6 +53,33 @@ void check_case(const Case& c) {
     CHECK(naive::error(input_grad(g, w, c.x, c.spec), dx) < tolerance);
     CHECK(naive::error(weight_grad(g, x, c.w, c.spec), dw) < tolerance);
   };
+  // All gradients at once, gated: by the path chosen, and by each fast path in particular.
+  Tensor gate = rng.normal_tensor(ys);
+  for (int64 i = 0; i < gate.numel(); ++i)
+    gate.mutable_data()[i] = gate.data()[i] < 0 ? 0 : gate.data()[i];
+  const auto outputs = static_cast<size_t>(ys[1]);
+  Doubles gated_dx(dx.size()), gated_dw(dw.size()), db(outputs), gated_db(outputs);
+  naive::each_product(c.x, c.w, ys, c.spec, [&](int64 yi, int64 xi, int64 wi) {
+    if (gate.data()[yi] == 0) return;
+    gated_dx[static_cast<size_t>(xi)] += double(g.data()[yi]) * w.data()[wi];
+    gated_dw[static_cast<size_t>(wi)] += double(g.data()[yi]) * x.data()[xi];
+  });
+  for (int64 i = 0; i < ys.numel(); ++i) {
+    const auto o = static_cast<size_t>(i / (ys[2] * ys[3]) % ys[1]);
+    db[o] += g.data()[i];
+    if (gate.data()[i] != 0) gated_db[o] += g.data()[i];
+  }
+  const auto check_grads = [&](const char* path, const kernels::ConvGrads& d, bool with_gate) {
+    CAPTURE(path);
+    CAPTURE(with_gate);
+    if (d.dx) CHECK(naive::error(d.dx, with_gate ? gated_dx : dx) < tolerance);
+    CHECK(naive::error(d.dw, with_gate ? gated_dw : dw) < tolerance);
+    CHECK(naive::error(d.db, with_gate ? gated_db : db) < tolerance);
+  };
+  for (const bool with_gate : {false, true})
+    check_grads("direct, without dx",
+                kernels::conv2d_weight_grads_direct(g, x, c.w, with_gate ? gate : Tensor(), c.spec, true),
+                with_gate);
   check_path("lowered", kernels::conv2d_lowered, kernels::conv2d_input_grad_lowered,
              kernels::conv2d_weight_grad_lowered);
   check_path("direct", kernels::conv2d_direct, kernels::conv2d_input_grad_direct,
@@ -60,6 +87,14 @@ void check_case(const Case& c) {
   const bool winograd = kernels::winograd_fits(c.w, c.spec);
   if (winograd) tolerance *= 10;  // it may be the one chosen, where few images fill the lanes
   check_path("chosen", kernels::conv2d, kernels::conv2d_input_grad, kernels::conv2d_weight_grad);
+  for (const bool with_gate : {false, true}) {
+    const Tensor by = with_gate ? gate : Tensor();
+    check_grads("chosen", kernels::conv2d_grads(g, x, w, by, c.spec, {true, true, true}), with_gate);
+    check_grads("chosen, without dx", kernels::conv2d_grads(g, x, w, by, c.spec, {false, true, true}),
+                with_gate);
+    if (winograd)
+      check_grads("winograd", kernels::conv2d_grads_winograd(g, x, w, by, c.spec, true), with_gate);
+  }
   if (!winograd) return;
   check_path("winograd", kernels::conv2d_winograd, kernels::conv2d_input_grad_winograd,
              kernels::conv2d_weight_grad_winograd);

@@ -25,11 +25,12 @@ Doubles product(const Tensor& a, const Tensor& b, bool ta, bool tb, int64 m, int
 }
 
 Tensor own(const Tensor& a, const Tensor& b, bool ta, bool tb, int64 m, int64 n, int64 k, real alpha,
-           Tensor c, bool add) {
+           Tensor c, bool add, const Tensor& start = {}) {
   std::vector<int> finished(size_t(m * n));  // blocks are disjoint, so no two threads meet here
   kernels::gemm_blocked(kernels::matrix_view(a.data(), ta ? m : k, ta),
                         kernels::matrix_view(b.data(), tb ? k : n, tb), m, n, k, alpha, c.mutable_data(), n,
-                        add, [&](int64 row, int64 rows, int64 column, int64 columns) {
+                        add, start ? start.data() : nullptr,
+                        [&](int64 row, int64 rows, int64 column, int64 columns) {
                           for (int64 r = row; r < row + rows; ++r)
                             for (int64 q = column; q < column + columns; ++q) ++finished[size_t(r * n + q)];
                         });
@@ -66,6 +67,11 @@ TEST_CASE("gemm: own products equal plain loops, whatever the shape, and do not 
         CHECK(naive::error(fresh, product(a, b, ta, tb, s.m, s.n, s.k, 1, zero)) < kProduct);
         CHECK(naive::error(own(a, b, ta, tb, s.m, s.n, s.k, real(-0.5), c.clone(), true),
                            product(a, b, ta, tb, s.m, s.n, s.k, -0.5, naive::doubles(c))) < kProduct);
+        const Tensor row = rng.normal_tensor({s.n});
+        Doubles rows = zero;
+        for (size_t i = 0; i < rows.size(); ++i) rows[i] = row.data()[int64(i) % s.n];
+        CHECK(naive::error(own(a, b, ta, tb, s.m, s.n, s.k, 1, Tensor::full({s.m, s.n}, NAN), false, row),
+                           product(a, b, ta, tb, s.m, s.n, s.k, 1, rows)) < kProduct);
         set_threads(before == 1 ? 2 : 1);
         CHECK(own(a, b, ta, tb, s.m, s.n, s.k, 1, Tensor({s.m, s.n}), false).values() == fresh.values());
         set_threads(before);

@@ -1,0 +1,165 @@
+// One thread's work in a Winograd convolution: weights transformed beforehand, then groups of images packed, and
+// their tiles transformed, multiplied and transformed back a strip at a time. Internal to conv_winograd*.cpp.
+#pragma once
+
+#include <algorithm>
+
+#include "core/kernels/conv_pack.h"
+#include "core/kernels/lane_products.h"
+#include "core/kernels/winograd_transforms.h"
+#include "core/threads.h"
+
+namespace gradus::kernels::winograd {
+
+// What a thread works on at a time should stay in its second-level cache.
+constexpr int64 kCacheVectors = 768 * 1024 / kVectorBytes;
+
+struct Extents {
+  int64 in, out, in_h, in_w, pad_h, pad_w;
+  int64 out_h() const { return in_h + 2 * pad_h - 2; }
+  int64 out_w() const { return in_w + 2 * pad_w - 2; }
+  int64 blocks() const { return (out + kOutBlock - 1) / kOutBlock; }
+};
+
+// Transformed weights, (point, block of outputs, input channel, output in the block); weight(o, c) points at
+// nine numbers, which are taken backwards if `flip`.
+template <class Weight>
+inline void transform_weights(const Extents& e, const Weight& weight, bool flip, real* u) {
+  parallel_for(e.blocks(), std::max<int64>(1, 64 / e.in), [&](int64 begin, int64 end) {
+    for (int64 block = begin; block < end; ++block)
+      for (int64 c = 0; c < e.in; ++c) {
+        real g[9][kOutBlock] = {}, half[18][kOutBlock];
+        for (int64 o = 0; o < std::min<int64>(kOutBlock, e.out - block * kOutBlock); ++o) {
+          const real* w = weight(block * kOutBlock + o, c);
+          for (int k = 0; k < 9; ++k) g[k][o] = w[flip ? 8 - k : k];
+        }
+        for (int j = 0; j < 3; ++j)
+          for (int o = 0; o < kOutBlock; ++o) {
+            const real column[3] = {g[j][o], g[3 + j][o], g[6 + j][o]};
+            real out[6];
+            filter(column, out);
+            for (int i = 0; i < 6; ++i) half[3 * i + j][o] = out[i];
+          }
+        for (int i = 0; i < 6; ++i) {
+          real* to = u + ((6 * i * e.blocks() + block) * e.in + c) * kOutBlock;
+          const int64 next = e.blocks() * e.in * kOutBlock;
+          for (int o = 0; o < kOutBlock; ++o) {
+            const real row[3] = {half[3 * i][o], half[3 * i + 1][o], half[3 * i + 2][o]};
+            real out[6];
+            filter(row, out);
+            for (int j = 0; j < 6; ++j) to[j * next + o] = out[j];
+          }
+        }
+      }
+  });
+}
+
+// One thread's pass over its image groups.
+class Pass {
+ public:
+  // The frame of the packed images is at least so high and wide.
+  Pass(const Extents& e, const real* u, const real* bias, bool relu, int64 least_height = 0,
+       int64 least_width = 0)
+      : e_(e),
+        u_(u),
+        bias_(bias),
+        relu_(relu),
+        tile_rows_((e.out_h() + kTile - 1) / kTile),
+        tile_columns_((e.out_w() + kTile - 1) / kTile),
+        frame_{e.pad_h, e.pad_w, std::max(tile_rows_ * kTile + 2, least_height),
+               std::max(tile_columns_ * kTile + 2, least_width)},
+        strip_(std::clamp<int64>(std::max(kCacheVectors / (2 * kPoints * e.in), int64{4}) / tile_columns_, 1,
+                                 tile_rows_)),
+        tiles_(strip_ * tile_columns_),
+        chunk_(std::clamp<int64>((kCacheVectors - kPoints * e.in * tiles_) / (kPoints * kOutBlock * tiles_),
+                                 4, e.blocks())),
+        packed_(e.in * frame_.plane()),
+        v_(kPoints * e.in * tiles_),
+        m_(kPoints * chunk_ * kOutBlock * tiles_),
+        rows_(strip_ * kTile * e.out_w()) {
+    std::fill_n(packed_.data(), e.in * frame_.plane() * kLanes, real{0});
+    for (int64 c = 0; c < e.in; ++c) offsets_.push_back(static_cast<std::int32_t>(c * tiles_));
+  }
+
+  const Frame& frame() const { return frame_; }
+  // The framed images as they were packed last.
+  const real* packed() { return packed_.data(); }
+
+  // Takes the images at x, those pixels whose gate is 0 as 0, if there is one.
+  void pack(const real* x, const real* gate, int64 images) {
+    pack_images(x, e_.in * e_.in_h * e_.in_w, images, e_.in, e_.in_h, e_.in_w, frame_, packed_.data(), gate);
+  }
+
+  // y at the first of the `images` packed images.
+  void run(int64 images, real* y) {
+    for (int64 row = 0; row < tile_rows_; row += strip_) {
+      const int64 rows = std::min(strip_, tile_rows_ - row);
+      transform_input(row, rows);
+      for (int64 block = 0; block < e_.blocks(); block += chunk_) {
+        const int64 blocks = std::min(chunk_, e_.blocks() - block);
+        multiply(block, blocks, rows * tile_columns_);
+        for (int64 o = block * kOutBlock; o < std::min(e_.out, (block + blocks) * kOutBlock); ++o)
+          transform_output(o, o - block * kOutBlock, row, rows, images, y);
+      }
+    }
+  }
+
+ private:
+  void transform_input(int64 row, int64 rows) {
+    for (int64 c = 0; c < e_.in; ++c)
+      for (int64 t = 0; t < rows * tile_columns_; ++t) {
+        const int64 top = (row + t / tile_columns_) * kTile, left = t % tile_columns_ * kTile;
+        const real* d = packed_.data() + (c * frame_.plane() + top * frame_.width + left) * kLanes;
+        real* v = v_.data() + (c * tiles_ + t) * kLanes;
+        const int64 line = frame_.width * kLanes, next = e_.in * tiles_ * kLanes;
+        both_ways<Lanes, 6, 6>(
+            input<Lanes>, [=](int i, int j) { return load(d + i * line + j * kLanes); },
+            [=](int i, int j, const Lanes& value) { store(v + (6 * i + j) * next, value); });
+      }
+  }
+
+  void multiply(int64 block, int64 blocks, int64 tiles) {
+    const real zero[kOutBlock] = {};
+    for (int64 point = 0; point < kPoints; ++point)
+      for (int64 b = 0; b < blocks; ++b)
+        spread_row<kOutBlock>(u_ + (point * e_.blocks() + block + b) * e_.in * kOutBlock, offsets_.data(),
+                              e_.in, v_.data() + point * e_.in * tiles_ * kLanes, kLanes, zero,
+                              m_.data() + (point * chunk_ + b) * kOutBlock * tiles_ * kLanes, kLanes,
+                              tiles_ * kLanes, tiles);
+  }
+
+  // Output channel o, which stands at `at` in m_, tile rows row...; adds bias, and on to y.
+  void transform_output(int64 o, int64 at, int64 row, int64 rows, int64 images, real* y) {
+    const int64 out_h = e_.out_h(), out_w = e_.out_w();
+    const Lanes bias = Lanes{} + (bias_ ? bias_[o] : real{0});
+    for (int64 t = 0; t < rows * tile_columns_; ++t) {
+      const int64 top = t / tile_columns_ * kTile, left = t % tile_columns_ * kTile;
+      const int64 height = std::min<int64>(kTile, out_h - row * kTile - top);
+      const int64 width = std::min<int64>(kTile, out_w - left);
+      const real* m = m_.data() + (at * tiles_ + t) * kLanes;
+      real* to = rows_.data() + (top * out_w + left) * kLanes;
+      const int64 next = chunk_ * kOutBlock * tiles_ * kLanes;
+      both_ways<Lanes, 6, 4>(
+          output<Lanes>, [=](int i, int j) { return load(m + (6 * i + j) * next); },
+          [=](int i, int j, const Lanes& value) {
+            if (i < height && j < width) store(to + (i * out_w + j) * kLanes, value + bias);
+          });
+    }
+    const int64 first = row * kTile, lines = std::min(rows * kTile, out_h - first);
+    unpack_run(rows_.data(), lines * out_w, relu_, images, y + (o * out_h + first) * out_w,
+               e_.out * out_h * out_w);
+  }
+
+  const Extents& e_;
+  const real *u_, *bias_;
+  bool relu_;
+  int64 tile_rows_, tile_columns_;
+  Frame frame_;
+  int64 strip_, tiles_,
+      chunk_;  // tile rows and tiles transformed together; blocks of outputs
+               // multiplied together
+  LaneBuffer packed_, v_, m_, rows_;
+  std::vector<std::int32_t> offsets_;
+};
+
+}  // namespace gradus::kernels::winograd
