@@ -55,8 +55,7 @@ void check_case(const Case& c) {
   };
   // All gradients at once, gated: by the path chosen, and by each fast path in particular.
   Tensor gate = rng.normal_tensor(ys);
-  for (int64 i = 0; i < gate.numel(); ++i)
-    gate.mutable_data()[i] = gate.data()[i] < 0 ? 0 : gate.data()[i];
+  for (int64 i = 0; i < gate.numel(); ++i) gate.mutable_data()[i] = gate.data()[i] < 0 ? 0 : gate.data()[i];
   const auto outputs = static_cast<size_t>(ys[1]);
   Doubles gated_dx(dx.size()), gated_dw(dw.size()), db(outputs), gated_db(outputs);
   naive::each_product(c.x, c.w, ys, c.spec, [&](int64 yi, int64 xi, int64 wi) {
