@@ -95,6 +95,7 @@ class Pool {
 
   void trim_locked() {
     for (std::size_t index = 0; index < free_.size(); ++index) {
+      if (free_[index].empty()) continue;  // so are the last classes, whose size no integer could hold
       const std::size_t bytes = class_bytes(index);
       for (void* block : free_[index]) {
         std::free(block);
