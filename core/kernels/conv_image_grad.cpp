@@ -22,11 +22,10 @@ Lanes load_part(const real* p, int64 n) {
   return load(v);
 }
 
-// Planes (C,H,W) to (pixel of the frame, channel), the channels of a pixel filling whole vectors; `out` is zero where
-// nothing is written. With a gate, zero where that is zero.
+// Planes (C,H,W) to (pixel of the frame, channel), a pixel's channels taking `width` numbers, whole vectors; `out` is
+// zero where nothing is written. With a gate, zero where that is zero.
 void channels_last(const real* planes, const real* gate, int64 channels, int64 h, int64 w, const Frame& frame,
-                   real* out) {
-  const int64 width = vectors_for(channels) * kLanes;
+                   int64 width, real* out) {
   // Without gaps between the rows of the frame, a plane is one long row.
   const bool gapless = frame.width == w && frame.left == 0;
   const int64 rows = gapless ? 1 : h, length = gapless ? h * w : w;
@@ -107,10 +106,10 @@ void image_weight_grad(const real* g, const real* gate, const real* x, int64 h, 
   LaneBuffer pixels(std::max(x_frame.plane() * in_vectors, g_frame.plane() * out_vectors));
   LaneBuffer v(kPoints * tiles * in_vectors), m(kPoints * tiles * out_vectors);
   std::fill_n(pixels.data(), x_frame.plane() * in_width, real{0});
-  channels_last(x, nullptr, in, h, w, x_frame, pixels.data());
+  channels_last(x, nullptr, in, h, w, x_frame, in_width, pixels.data());
   transform_tiles<kSpan>(input<Lanes>, pixels.data(), x_frame, tile_rows, tile_columns, in_width, v.data());
   std::fill_n(pixels.data(), g_frame.plane() * out_width, real{0});
-  channels_last(g, gate, out, oh, ow, g_frame, pixels.data());
+  channels_last(g, gate, out, oh, ow, g_frame, out_width, pixels.data());
   transform_tiles<kTile>(output_adjoint<Lanes>, pixels.data(), g_frame, tile_rows, tile_columns, out_width,
                          m.data());
 
