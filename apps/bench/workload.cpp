@@ -96,8 +96,8 @@ Step optimizer_step(const std::string& spec) {
   const ParameterPtr parameter = random_parameter({kOptimizerRows, kOptimizerColumns});
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, {parameter});
   Step step{[=] { optimizer->step(); }, parameter->value.numel()};
-  step.run(),
-      step.run();  // only now all of its state exists: some rules begin to average at their second step
+  for (int warm = 0; warm < 2; ++warm)
+    step.run();  // some rules have all of their state from the second step on
   step.bytes = 3.0 * sizeof(real) * static_cast<double>(step.parameters) +
                2.0 * static_cast<double>(optimizer->state_bytes());
   return step;

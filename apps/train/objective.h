@@ -14,8 +14,8 @@ namespace gradus {
 struct LossOptions {
   double label_smoothing = 0;
   bool grad_norms = false;  ///< note the norms of the first gradient
-  bool keep_graph =
-      false;  ///< record the first gradient: Hessian products at its weights then reuse its passes
+  /// Record the first gradient: Hessian products at its weights then reuse its passes.
+  bool keep_graph = false;
 };
 
 /// Over all trained parameters; NaN where nobody asked.

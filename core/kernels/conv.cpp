@@ -40,10 +40,9 @@ Path path_for(const Shape& x, const Shape& w, const ConvSpec& spec) {
 Shape conv2d_shape(const Shape& x, const Shape& w, const ConvSpec& spec) {
   const auto complain = [&](const char* why) {
     fail<ShapeError>(
-        "conv2d: input {} and weight {} (stride {}x{}, pad {}x{}, "
-        "dilation {}x{}, groups {}): {}",
-        x.str(), w.str(), spec.stride_h, spec.stride_w, spec.pad_h, spec.pad_w, spec.dilation_h,
-        spec.dilation_w, spec.groups, why);
+        "conv2d: input {} and weight {} (stride {}x{}, pad {}x{}, dilation {}x{}, groups {}): {}", x.str(),
+        w.str(), spec.stride_h, spec.stride_w, spec.pad_h, spec.pad_w, spec.dilation_h, spec.dilation_w,
+        spec.groups, why);
   };
   if (x.rank() != 4 || w.rank() != 4) complain("both must have 4 axes, (N,C,H,W) and (O,C/groups,KH,KW)");
   if (spec.groups < 1 || spec.stride_h < 1 || spec.stride_w < 1 || spec.dilation_h < 1 ||

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/rng.h"
 #include "optim/registry.h"
 #include "tests/precision.h"
 
@@ -20,6 +21,18 @@ inline Tensor tensor(const Shape& shape, const Values& values) {
   return Tensor::from(shape, std::vector<real>(values.begin(), values.end()));
 }
 inline Values values_of(const Tensor& t) { return Values(t.data(), t.data() + t.numel()); }
+inline double inner(const Values& a, const Values& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+/// Gradients of n numbers from N(0, 1), one a step.
+inline std::vector<Values> gaussian_steps(int steps, int64 n, std::uint64_t seed = 5) {
+  std::vector<Values> out;
+  for (int t = 0; t < steps; ++t)
+    out.push_back(values_of(Rng(seed).fork(static_cast<std::uint64_t>(t)).normal_tensor({n})));
+  return out;
+}
 
 /// One parameter "w" under an optimizer, its gradients given step by step.
 struct Probe {

@@ -34,6 +34,9 @@ TEST_CASE("schedule: hand-worked values of every kind") {
   CHECK(agrees(at("polynomial:power=2,min=0.5", 50), 0.625));
   CHECK(agrees(at("inverse-sqrt", 3), 0.5));
   CHECK(agrees(at("inverse-sqrt:timescale=4", 12), 0.5));
+  for (int64 step = 0; step < 5; ++step)
+    CHECK(at("wsd", step, {.total_steps = 5}) == 1);  // too short to fall
+  CHECK(agrees(at("wsd", 9, {.total_steps = 10}), 0.5));
   CHECK(agrees(at("wsd:decay=0.4", 60), 1));
   CHECK(agrees(at("wsd:decay=0.4", 70), 0.75));
   CHECK(agrees(at("wsd:decay=0.4,shape=sqrt", 70), 0.5));

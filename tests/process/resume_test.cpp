@@ -127,8 +127,8 @@ TEST_CASE("the same seed and threads give the same bytes; another seed does not"
 TEST_CASE("initial weights and the order of the data do not depend on the number of threads") {
   const TempDir dir;
   const auto start = [&](const std::string& threads) {
-    const Outcome run = run_gradus(
-        with(kRun, {"--steps", "0", "--schedule", "constant", "--threads", threads, "--out", dir / threads}));
+    const Outcome run =
+        run_gradus(with(kRun, {"--steps", "0", "--threads", threads, "--out", dir / threads}));
     REQUIRE_MESSAGE(run.code == 0, run.err);
     return bytes_of(dir / (threads + "/model.safetensors"));
   };
