@@ -22,6 +22,8 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,9 @@ struct Param {
   int64 rows() const { return data.rank() ? data.dim(0) : 1; }
   int64 cols() const { return rows() ? data.numel() / rows() : 0; }
 };
+
+/// `row` as the parameter number `index` of a step.
+Param param_of(const ParamRow& row, size_t index);
 
 template <class Options>
 struct Item {
@@ -72,85 +77,64 @@ struct Pass {
   }
 };
 
+/// The part of a rule's optimizer that does not depend on the rule: compiled once, not once a rule.
+class RuleOptimizerBase : public Optimizer {
+ public:
+  void apply(Objective& objective, const StepInfo& info) final;
+  std::string spec() const final;
+  const std::string& name() const final { return name_; }
+  const Parameters& parameters() const final { return table_->parameters(); }
+  void add_parameter(ParameterPtr parameter) final { table_->add(std::move(parameter)); }
+  Needs needs() const final;
+  const Tensor* slot(const Parameter& parameter, std::string_view key) const final;
+  std::optional<double> scalar(std::string_view key) const final;
+  std::optional<double> option(const Parameter& parameter, std::string_view key) const final;
+  double kept_by_decay(const Parameter& parameter, double lr_scale) const final;
+  std::size_t state_bytes() const final { return table_->state_bytes(); }
+  SavedState save_state() const final;
+  void load_state(const SavedState& saved) final { table_->load(saved); }
+  void use_evaluation_weights(bool on) final;
+
+ protected:
+  RuleOptimizerBase(std::string name, std::unique_ptr<ParamTableBase> table);
+  ParamTableBase& table() const { return *table_; }
+
+ private:
+  /// The rule's step for the parameters in `rows`, whose step counts are right already.
+  virtual void run(const std::vector<ParamRow*>& rows, Objective& objective, const StepInfo& info) = 0;
+  virtual Needs needs_of(int group) const = 0;
+  virtual const char* evaluation_slot(int group) const = 0;
+  virtual bool always_decoupled() const = 0;
+
+  std::string name_;
+  std::unique_ptr<ParamTableBase> table_;
+  std::map<std::string, Tensor> kept_;  // training weights while the evaluation weights are in place
+};
+
 template <class R>
-class RuleOptimizer final : public Optimizer {
+class RuleOptimizer final : public RuleOptimizerBase {
  public:
   using Options = typename R::Options;
 
   RuleOptimizer(const std::string& name, const OptionList& options, const Parameters& parameters,
                 const std::vector<GroupSpec>& groups)
-      : name_(name), table_(name, parameters, options, groups_for_rule(groups)) {
+      : RuleOptimizerBase(
+            name, std::make_unique<ParamTable<Options>>(name, parameters, options, groups_for_rule(groups))) {
     if constexpr (requires(const Options& o) { R::check(o); })
-      for (int g = 0; g < table_.groups(); ++g) R::check(table_.options(g));
-  }
-
-  void apply(Objective& objective, const StepInfo& info) override {
-    Pass<Options> pass{{}, table_.shared(), table_.options(), table_.groups(), objective, info};
-    pass.info.step = ++table_.steps;
-    for (ParamRow& row : table_.rows()) {
-      if (!row.active()) continue;
-      ++row.steps;
-      const Parameter& q = *row.parameter;
-      pass.items.push_back({{q.name, q.kind, q.value.detach(), q.grad.detach(), pass.items.size()},
-                            row.state,
-                            table_.options(row.group),
-                            row.group,
-                            row.steps});
-    }
-    run(pass);
-  }
-
-  std::string spec() const override { return Spec{name_, "", option_list(table_.options())}.str(); }
-  const std::string& name() const override { return name_; }
-  const Parameters& parameters() const override { return table_.parameters(); }
-  void add_parameter(ParameterPtr parameter) override { table_.add(std::move(parameter)); }
-  Needs needs() const override {
-    Needs all;
-    if constexpr (requires(const Options& o) { R::needs(o); })
-      for (int g = 0; g < table_.groups(); ++g) all = all | R::needs(table_.options(g));
-    return all;
-  }
-  const Tensor* slot(const Parameter& parameter, std::string_view key) const override {
-    const ParamRow* row = table_.find(parameter);
-    return row ? row->state.find(key) : nullptr;
-  }
-  std::optional<double> scalar(std::string_view key) const override {
-    const double* value = table_.shared().find_scalar(key);
-    return value ? std::optional(*value) : std::nullopt;
-  }
-  std::optional<double> option(const Parameter& parameter, std::string_view key) const override {
-    const ParamRow* row = table_.find(parameter);
-    return row ? numeric_option(table_.options(row->group), key) : std::nullopt;
-  }
-  double kept_by_decay(const Parameter& parameter, double lr_scale) const override {
-    bool decoupled = option(parameter, "decoupled").value_or(0) != 0;
-    if constexpr (requires { R::kDecoupled; }) decoupled = R::kDecoupled;
-    if (!decoupled) return 1;
-    return 1 - lr_scale * option(parameter, "lr").value_or(0) * option(parameter, "weight_decay").value_or(0);
-  }
-  std::size_t state_bytes() const override { return table_.state_bytes(); }
-  SavedState save_state() const override {
-    SavedState out;
-    table_.save(out);
-    return out;
-  }
-  void load_state(const SavedState& saved) override { table_.load(saved); }
-
-  void use_evaluation_weights(bool on) override {
-    if constexpr (requires(const Options& o) { R::evaluation_slot(o); }) {
-      for (ParamRow& row : table_.rows()) {
-        const char* key = R::evaluation_slot(table_.options(row.group));
-        const Tensor* weights = key ? row.state.find(key) : nullptr;
-        if (!weights) continue;
-        if (on) kept_[row.parameter->name] = row.parameter->value.clone();
-        row.parameter->value.copy_from(on ? *weights : kept_.at(row.parameter->name));
-      }
-      if (!on) kept_.clear();
-    }
+      for (int g = 0; g < table().groups(); ++g) R::check(options_of(g));
   }
 
  private:
-  static void run(Pass<Options>& pass) {
+  const Options& options_of(int group) const {
+    return static_cast<const ParamTable<Options>&>(table()).options(group);
+  }
+
+  void run(const std::vector<ParamRow*>& rows, Objective& objective, const StepInfo& info) override {
+    Pass<Options> pass{{}, table().shared(), options_of(0), table().groups(), objective, info};
+    pass.items.reserve(rows.size());
+    for (ParamRow* row : rows)
+      pass.items.push_back(
+          {param_of(*row, pass.items.size()), row->state, options_of(row->group), row->group, row->steps});
     if constexpr (requires { R::step(pass); }) {
       R::step(pass);
     } else if constexpr (requires { R::prepare(pass); }) {
@@ -160,22 +144,35 @@ class RuleOptimizer final : public Optimizer {
       for (auto& item : pass.items) R::update(item.p, item.s, item.o, pass.info_of(item));
     }
   }
-
-  std::string name_;
-  ParamTable<Options> table_;
-  std::map<std::string, Tensor> kept_;  // training weights while the evaluation weights are in place
+  Needs needs_of([[maybe_unused]] int group) const override {
+    if constexpr (requires(const Options& o) { R::needs(o); }) return R::needs(options_of(group));
+    return {};
+  }
+  const char* evaluation_slot([[maybe_unused]] int group) const override {
+    if constexpr (requires(const Options& o) { R::evaluation_slot(o); })
+      return R::evaluation_slot(options_of(group));
+    return nullptr;
+  }
+  bool always_decoupled() const override {
+    if constexpr (requires { R::kDecoupled; }) return R::kDecoupled;
+    return false;
+  }
 };
+
+/// How an entry makes its optimizer.
+using RuleFactory = OptimizerPtr(const std::string& name, const OptionList& options,
+                                 const Parameters& parameters, const std::vector<GroupSpec>& groups);
+OptimizerEntry rule_entry(OptimizerText text, const OptionFields& defaults, RuleFactory* make);
 
 /// The registry entry of rule R.
 template <class R>
 OptimizerEntry rule_entry(OptimizerText text) {
-  OptimizerEntry entry{std::move(text), false, describe_options<typename R::Options>(), nullptr};
-  entry.make = [name = entry.text.name](const Spec& spec, const Parameters& parameters,
-                                        const std::vector<GroupSpec>& groups) -> OptimizerPtr {
-    if (!spec.inner.empty()) fail<UsageError>("optimizer {} does not wrap another: '{}'", name, spec.str());
-    return std::make_unique<RuleOptimizer<R>>(name, spec.options, parameters, groups);
-  };
-  return entry;
+  typename R::Options defaults;
+  return rule_entry(std::move(text), fields_of(defaults),
+                    [](const std::string& name, const OptionList& options, const Parameters& parameters,
+                       const std::vector<GroupSpec>& groups) -> OptimizerPtr {
+                      return std::make_unique<RuleOptimizer<R>>(name, options, parameters, groups);
+                    });
 }
 
 }  // namespace gradus

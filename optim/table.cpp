@@ -9,6 +9,15 @@ namespace gradus {
 ParamTableBase::ParamTableBase(std::string optimizer, std::vector<GroupSpec> groups)
     : optimizer_(std::move(optimizer)), groups_(std::move(groups)), group_states_(groups_.size() + 1) {}
 
+void ParamTableBase::fill(const Parameters& parameters, const OptionList& options) {
+  for (int g = 0; g < groups(); ++g) {
+    const OptionFields all = fields(g);
+    set_options(all, options, "optimizer " + optimizer_);
+    if (g) set_options(all, groups_[static_cast<size_t>(g) - 1].options, "group of optimizer " + optimizer_);
+  }
+  for (const auto& p : parameters) add(p);
+}
+
 void ParamTableBase::add(ParameterPtr parameter) {
   for (const auto& p : parameters_)
     if (p->name == parameter->name)

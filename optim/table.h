@@ -24,10 +24,14 @@ struct ParamRow {
   bool active() const { return !parameter->frozen && parameter->grad.defined(); }
 };
 
-/// The part that does not depend on the options' type.
+/// The part that does not depend on the options' type: compiled once, not once a rule.
 class ParamTableBase {
  public:
   ParamTableBase(std::string optimizer, std::vector<GroupSpec> groups);
+  virtual ~ParamTableBase() = default;
+
+  /// The options of a group (0: of the optimizer) field by field.
+  virtual OptionFields fields(int group = 0) = 0;
 
   void add(ParameterPtr parameter);  ///< Throws UsageError for a second parameter of the same name.
   const Parameters& parameters() const { return parameters_; }
@@ -47,14 +51,16 @@ class ParamTableBase {
   void load(const SavedState& saved);
 
  protected:
-  std::string optimizer_;
-  std::vector<GroupSpec> groups_;
+  /// Sets the options of every group and adds the parameters.
+  void fill(const Parameters& parameters, const OptionList& options);
 
  private:
   void load_entries(const SavedState& saved);
   /// The state an entry's owner ("fc1.weight", "*", "*2") stands for. Throws DataError.
   State& owner(const std::string& name);
 
+  std::string optimizer_;
+  std::vector<GroupSpec> groups_;
   Parameters parameters_;
   std::deque<ParamRow> rows_;
   State shared_;
@@ -62,20 +68,17 @@ class ParamTableBase {
 };
 
 template <class Options>
-class ParamTable : public ParamTableBase {
+class ParamTable final : public ParamTableBase {
  public:
   /// Throws UsageError for options that are unknown or out of range, here or in a group.
   ParamTable(const std::string& optimizer, const Parameters& parameters, const OptionList& options,
              std::vector<GroupSpec> groups)
-      : ParamTableBase(optimizer, std::move(groups)), options_(groups_.size() + 1) {
-    for (size_t i = 0; i < options_.size(); ++i) {
-      set_options(options_[i], options, "optimizer " + optimizer);
-      if (i) set_options(options_[i], groups_[i - 1].options, "group of optimizer " + optimizer);
-    }
-    for (const auto& p : parameters) add(p);
+      : ParamTableBase(optimizer, std::move(groups)), options_(static_cast<size_t>(this->groups())) {
+    fill(parameters, options);
   }
   /// Of the optimizer (group 0) or of a group.
   const Options& options(int group = 0) const { return options_[static_cast<size_t>(group)]; }
+  OptionFields fields(int group = 0) override { return fields_of(options_[static_cast<size_t>(group)]); }
 
  private:
   std::vector<Options> options_;
