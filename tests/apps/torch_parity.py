@@ -291,9 +291,11 @@ def fixtures():
         for steps in (1, STEPS) if model == "resnet20" else (STEPS,):
             for optim, rule in OPTIMIZERS.items():
                 losses, state = trained(make, start, data, batch, rule, steps)
-                case["runs"].append({"optim": optim, "steps": steps, "losses": losses,
+                rough = trained(make, start, data, batch, rule, steps, torch.float32)[1]
+                rounding = max(weight_distance(n, rough[n], t) for n, t in state.items())
+                case["runs"].append({"optim": optim, "steps": steps, "losses": losses, "rounding": rounding,
                                      "state": {n: digest(without_keys(n, t)) for n, t in state.items()}})
-                print(model, optim, losses)
+                print(model, optim, losses, "PyTorch float32:", rounding)
         cases.append(case)
     with open(os.path.join(HERE, "..", "fixtures", "apps", "torch_parity.json"), "w") as f:
         json.dump({"source": f"PyTorch {torch.__version__}, float64; tests/apps/torch_parity.py", "cases": cases}, f)

@@ -140,8 +140,9 @@ TEST_CASE("command line against torch: weights and running statistics after thre
     const std::string out = files.dir / "trained.safetensors";
     int number = 0;
     for (const nlohmann::json& expected : c["runs"]) {
-      // Twenty batch norms over a batch of 8 magnify rounding: in float one step is compared, in double all three.
-      if (!kDouble && c["model"] == "resnet20" && expected["steps"] == 3) continue;
+      // Twenty batch norms over a batch of 8 magnify float's rounding, PyTorch's ("rounding": how far its own float32
+      // gets from its float64) as well as ours.
+      const double tolerance = kDouble ? 1e-8 : std::max(1e-3, 4 * expected["rounding"].get<double>());
       CAPTURE(expected["optim"].get<std::string>());
       files.call("train", {"--optim", expected["optim"], "--no-shuffle", "--batch-size", c["batch"].dump(),
                            "--steps", expected["steps"].dump(), "--quiet", "--save", out, "--out",
@@ -150,7 +151,7 @@ TEST_CASE("command line against torch: weights and running statistics after thre
       CHECK(trained.tensors.size() == expected["state"].size());
       for (const auto& [name, digest] : expected["state"].items()) {
         CAPTURE(name);
-        CHECK(digest_distance(without_keys(name, trained.get(name, out)), digest) < (kDouble ? 1e-8 : 1e-3));
+        CHECK(digest_distance(without_keys(name, trained.get(name, out)), digest) < tolerance);
       }
     }
   }

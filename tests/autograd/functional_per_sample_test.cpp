@@ -135,8 +135,10 @@ TEST_CASE("functional: per-sample gradients in several parts, with many channels
         const Tensor h = conv2d_relu(x.rows(b, e), p[0], p[1], {.pad_h = 1, .pad_w = 1});
         return cross_entropy(linear(flatten(conv2d(h, p[2]), 1), p[3]), labels.rows(b, e), Reduction::kNone);
       },
-      p, n, true, sizeof(real) == 8 ? kTolerance : 3e-5);  // the batch runs on Winograd, a sample does not
-  const auto q = variables(rng, {{512, 512}, {4, 512}});   // a part's gradients are 19 MB and more
+      p, n, true,
+      sizeof(real) == 8 ? kTolerance
+                        : 4e-5);  // two convolutions by Winograd, 2e-5 each, if the batch fills the lanes
+  const auto q = variables(rng, {{512, 512}, {4, 512}});  // a part's gradients are 19 MB and more
   const SampleLosses f = [&](int64 b, int64 e) {
     return cross_entropy(linear(tanh(linear(wide.rows(b, e), q[0])), q[1]), labels.rows(b, e),
                          Reduction::kNone);
