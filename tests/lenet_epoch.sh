@@ -58,7 +58,7 @@ clip-norm(sgd:lr=0.03,momentum=0.9)
 clip-value(sgd:lr=0.03,momentum=0.9):max_value=0.1
 sgg(adam):recluster_interval=100
 signum:lr=3e-4,adam_lr=1e-3
-shampoo:adam_lr=1e-3
+shampoo:lr=0.3,adam_lr=1e-3
 soap:adam_lr=1e-3
 soap:adam_lr=1e-3,form=original
 splus:adam_lr=1e-3
@@ -70,13 +70,13 @@ psgd:lr=5e-4,adam_lr=1e-3
 adago:adamw_lr=1e-3
 lanton:lr=5e-3
 companion(muon|adamw)
-oasis
+oasis:adaptive=false,lr=0.03
 sania
 sania:preconditioner=hutchinson
-egn:lr=0.5
+egn:lr=0.2
 gradient-regularization(sgd:lr=0.03,momentum=0.9)
 gradient-regularization(sgd:lr=0.03,momentum=0.9):mode=double-backprop
-amp(sgd:lr=0.03,momentum=0.9)
+amp(sgd:lr=0.03,momentum=0.9):epsilon=0.03
 sam(sgd:lr=0.03,momentum=0.9)
 sam(sgd:lr=0.03,momentum=0.9):adaptive=true,rho=0.5
 adagrad-norm:lr=3
