@@ -59,8 +59,9 @@ void check_png(std::span<const std::uint8_t> bytes, const std::string& name) {
   }
 }
 
-// Walks the markers of a JPEG. Two things the decoder lets pass are refused here: a file without the end-of-image marker
-// (it pads what is missing with grey) and a Huffman table of more than 256 codes (it would write beyond its own).
+// Walks the markers of a JPEG. What the decoder lets pass is refused here: a file without the end-of-image marker
+// (it pads what is missing with grey), a Huffman table of more than 256 codes (it would write beyond its own) and one of
+// 256 codes of which none is longer than 9 bits (the last of them is what it marks long codes by: it would read beyond).
 void check_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
   constexpr int kEndOfImage = 0xd9, kHuffmanTables = 0xc4;
   const auto truncated = [&] {
@@ -82,11 +83,14 @@ void check_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
       fail<DataError>("{}: at offset {}: expected the length of a JPEG segment, found {}", name, at + 2,
                       length);
     for (std::size_t table = at + 4; marker == kHuffmanTables && table != end;) {
-      std::size_t codes = 0;
-      for (std::size_t i = 1; i <= 16 && table + i < end; ++i) codes += bytes[table + i];
-      if (codes > 256 || table + 17 + codes > end)
-        fail<DataError>("{}: at offset {}: expected a Huffman table of at most 256 codes, found {}", name,
-                        table, codes);
+      std::size_t codes = 0, longer = 0;
+      for (std::size_t i = 1; i <= 16 && table + i < end; ++i) {
+        codes += bytes[table + i];
+        if (i > 9) longer += bytes[table + i];
+      }
+      if (codes > 256 || table + 17 + codes > end || (codes == 256 && longer == 0))
+        fail<DataError>("{}: at offset {}: expected a Huffman table of at most 256 codes, found {}{}", name,
+                        table, codes, codes == 256 && longer == 0 ? ", all of up to 9 bits" : "");
       table += 17 + codes;
     }
     at = end;

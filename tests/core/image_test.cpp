@@ -68,4 +68,16 @@ TEST_CASE("image: truncated, damaged and foreign files are refused") {
   damaged[bytes.size() / 2] ^= 4;
   refused(damaged, "checksum");
   refused(std::string("\xff\xd8\xff\xe0 and so on"), "JPEG segment");
+
+  // A JPEG of nothing but one Huffman table with this many codes of 8, 9 and 10 bits.
+  const auto table = [](int eight, int nine, int ten) {
+    const int codes = eight + nine + ten, length = 2 + 17 + codes;
+    std::string jpeg = "\xff\xd8\xff\xc4";
+    jpeg += {char(length >> 8), char(length & 255), 0};
+    for (int i = 1; i <= 16; ++i) jpeg += char(i == 8 ? eight : i == 9 ? nine : i == 10 ? ten : 0);
+    return jpeg + std::string(static_cast<std::size_t>(codes), '\1') + "\xff\xd9";
+  };
+  refused(table(2, 255, 0), "at most 256 codes, found 257");
+  refused(table(1, 255, 0), "found 256, all of up to 9 bits");
+  refused(table(1, 254, 1), "expected a JPEG header");  // the table passes, the picture is missing
 }
