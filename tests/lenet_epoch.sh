@@ -83,18 +83,18 @@ adagrad-norm:lr=3
 smb:lr=0.5
 smb:lr=0.5,independent_batch=true
 prodigy
-dadapt-sgd:momentum=0.9
+dadapt-sgd:lr=0.3,momentum=0.9
 dadapt-adam
-dadapt-adagrad
-dadapt-lion
-alr-hb
+dadapt-adagrad:lr=3
+dadapt-lion:lr=0.1,beta2=0.9
+alr-hb:beta=0.5
 alr-mag
 alr-smag
 alr-shb
 momo
 momo-adam
 aegd
-aepg:lr=1
+aepg:lr=0.1,c=100
 adam:eps_inside_root=true,bias_correction=false
 rmsprop:lr=3e-4,eps_inside_root=true'
 case " $* " in
