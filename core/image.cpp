@@ -9,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/jpeg_check.h"
 
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
@@ -56,44 +57,6 @@ void check_png(std::span<const std::uint8_t> bytes, const std::string& name) {
                       at + 8 + length);
     at += 12 + length;
     if (type == "IEND") return;
-  }
-}
-
-// Walks the markers of a JPEG. What the decoder lets pass is refused here: a file without the end-of-image marker
-// (it pads what is missing with grey), a Huffman table of more than 256 codes (it would write beyond its own) and one of
-// 256 codes of which none is longer than 9 bits (the last of them is what it marks long codes by: it would read beyond).
-void check_jpeg(std::span<const std::uint8_t> bytes, const std::string& name) {
-  constexpr int kEndOfImage = 0xd9, kHuffmanTables = 0xc4;
-  const auto truncated = [&] {
-    fail<DataError>("{}: at offset {}: expected the JPEG end-of-image marker, but the file ends (truncated)",
-                    name, bytes.size());
-  };
-  for (std::size_t at = 2;;) {
-    // The next marker: 0xff and a byte that is no stuffing (0), no filling (0xff), no restart (0xd0 to 0xd7).
-    const auto stops = [&](std::size_t i) {
-      return bytes[i] == 0xff && bytes[i + 1] && bytes[i + 1] != 0xff && (bytes[i + 1] & 0xf8) != 0xd0;
-    };
-    while (at + 1 < bytes.size() && !stops(at)) ++at;
-    if (at + 1 >= bytes.size()) truncated();
-    const int marker = bytes[at + 1];
-    if (marker == kEndOfImage) return;
-    if (at + 4 > bytes.size()) truncated();
-    const std::size_t length = std::size_t{bytes[at + 2]} << 8 | bytes[at + 3], end = at + 2 + length;
-    if (length < 2 || end > bytes.size())
-      fail<DataError>("{}: at offset {}: expected the length of a JPEG segment, found {}", name, at + 2,
-                      length);
-    for (std::size_t table = at + 4; marker == kHuffmanTables && table != end;) {
-      std::size_t codes = 0, longer = 0;
-      for (std::size_t i = 1; i <= 16 && table + i < end; ++i) {
-        codes += bytes[table + i];
-        if (i > 9) longer += bytes[table + i];
-      }
-      if (codes > 256 || table + 17 + codes > end || (codes == 256 && longer == 0))
-        fail<DataError>("{}: at offset {}: expected a Huffman table of at most 256 codes, found {}{}", name,
-                        table, codes, codes == 256 && longer == 0 ? ", all of up to 9 bits" : "");
-      table += 17 + codes;
-    }
-    at = end;
   }
 }
 

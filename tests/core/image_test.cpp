@@ -80,4 +80,5 @@ TEST_CASE("image: truncated, damaged and foreign files are refused") {
   refused(table(2, 255, 0), "at most 256 codes, found 257");
   refused(table(1, 255, 0), "found 256, all of up to 9 bits");
   refused(table(1, 254, 1), "expected a JPEG header");  // the table passes, the picture is missing
+  refused(std::string("\xff\xd8\xff\xda\0\x08\1\1\0\0\x3f\0\xff\xd9", 14), "tables that are defined before");
 }
