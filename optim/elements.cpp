@@ -10,6 +10,14 @@
 
 namespace gradus {
 
+double sum_of_squares(const Tensor& t) {
+  return sum_elements(t, [](real x) { return static_cast<double>(x) * static_cast<double>(x); });
+}
+
+double dot(const Tensor& a, const Tensor& b) {
+  return sum_elements(a, b, [](real x, real y) { return static_cast<double>(x) * static_cast<double>(y); });
+}
+
 double norm(const Tensor& t) { return std::sqrt(sum_of_squares(t)); }
 
 // Behind the sign, infinities and NaNs have the largest bit patterns: a maximum of integers, at the speed of memory.

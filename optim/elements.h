@@ -149,12 +149,8 @@ void for_each_row(int64 rows, int64 cols, const Body& body) {
                });
 }
 
-inline double sum_of_squares(const Tensor& t) {
-  return sum_elements(t, [](real x) { return static_cast<double>(x) * static_cast<double>(x); });
-}
-inline double dot(const Tensor& a, const Tensor& b) {
-  return sum_elements(a, b, [](real x, real y) { return static_cast<double>(x) * static_cast<double>(y); });
-}
+double sum_of_squares(const Tensor& t);
+double dot(const Tensor& a, const Tensor& b);
 /// Euclidean norm over all elements.
 double norm(const Tensor& t);
 /// No NaN and no infinity among the elements.
