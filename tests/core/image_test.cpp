@@ -82,3 +82,33 @@ TEST_CASE("image: truncated, damaged and foreign files are refused") {
   refused(table(1, 254, 1), "expected a JPEG header");  // the table passes, the picture is missing
   refused(std::string("\xff\xd8\xff\xda\0\x08\1\1\0\0\x3f\0\xff\xd9", 14), "tables that are defined before");
 }
+
+TEST_CASE("image: a JPEG scan needs the Huffman tables that it reads, and no others") {
+  const TempDir dir;
+  // 8x8 grey pixels in the frame `frame` (0xc0 baseline, 0xc2 progressive), with tables of these classes (0 DC, 1 AC; the
+  // one code 0 for the symbol 0), and a scan from coefficient `first`; two bits of data.
+  const auto jpeg = [](int frame, std::initializer_list<int> classes, int first, int components = 1) {
+    std::string s("\xff\xd8\xff\xdb\0\x43\0", 7);
+    s += std::string(64, '\1');
+    s += std::string({'\xff', char(frame), 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0});
+    for (const int c : classes)
+      s += std::string({'\xff', '\xc4', 0, 20, char(c << 4), 1}) + std::string(16, '\0');
+    const char last = frame == 0xc0 || first ? 63 : 0;
+    return s + std::string({'\xff', '\xda', 0, 8, char(components), 1, 0, char(first), last, 0, 0x3f, '\xff',
+                            '\xd9'});
+  };
+  const auto read = [&](const std::string& bytes) {
+    return read_image(dir.write("x.jpg", std::string_view(bytes)));
+  };
+  const std::vector<std::uint8_t> grey(64, 128);
+  CHECK(read(jpeg(0xc0, {0, 1}, 0)).pixels == grey);
+  CHECK(read(jpeg(0xc2, {0}, 0)).pixels == grey);  // a scan of DC coefficients
+  const auto refused = [&](const std::string& bytes, const char* message) {
+    CHECK_THROWS_WITH_AS(read(bytes), doctest::Contains(message), DataError);
+  };
+  refused(jpeg(0xc0, {0}, 0), "tables that are defined before");
+  refused(jpeg(0xc0, {1}, 0), "tables that are defined before");
+  refused(jpeg(0xc2, {1}, 0), "tables that are defined before");
+  refused(jpeg(0xc2, {0}, 1), "tables that are defined before");
+  refused(jpeg(0xc0, {0, 1}, 0, 9), "expected a JPEG scan of 9 components");
+}
