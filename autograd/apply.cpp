@@ -87,6 +87,28 @@ Tensor tangent_on(const Primitive& p, std::span<const Tensor> inputs, const Attr
   return sum;
 }
 
+// The call by `dual`, where there is one and all that will be asked for is one tangent; else an undefined tensor.
+Tensor dual_call(const Primitive& p, std::span<const Tensor> inputs, const Attr& attr) {
+  if (!p.dual) return {};
+  const std::vector<int> levels = levels_of(p, inputs);
+  if (levels.size() != 1) return {};
+  std::vector<Tensor> values, tangents;
+  for (const Tensor& t : inputs) {
+    values.push_back(t.detach());
+    Tensor tangent = GraphAccess::tangent(t, levels[0]);
+    if (const GradMeta* meta = tangent.defined() ? meta_of(tangent) : nullptr)
+      if (!meta->tangents.empty() || (meta->node && recording())) return {};
+    tangents.push_back(tangent.defined() ? tangent.detach() : tangent);
+  }
+  const Dual d = p.dual(CtxAccess::for_forward(p, values, attr, false), tangents);
+  if (!d.value.defined()) return {};
+  Ref<GradMeta> meta(new GradMeta);
+  meta->tangents.emplace_back(levels[0], d.tangent);
+  Tensor y = d.value;
+  y.set_meta(meta);
+  return y;
+}
+
 void check_finite(const Primitive& p, const Tensor& y) {
   for (real v : y.span())
     if (!std::isfinite(v))
@@ -107,6 +129,12 @@ Tensor apply(const Primitive& p, std::span<const Tensor> inputs, Attr attr) {
     any_tangent |= t.meta() && !meta_of(t)->tangents.empty();
   }
   const bool record = any_node && recording();
+  if (any_tangent && !record) {
+    if (Tensor y = dual_call(p, inputs, attr); y.defined()) {
+      if (GraphAccess::trace_non_finite()) check_finite(p, y);
+      return y;
+    }
+  }
   const Ctx c = CtxAccess::for_forward(p, inputs, attr, record || any_tangent);
   Tensor y = p.forward(c);
   if (y.meta()) y = y.detach();  // a forward may hand an input through

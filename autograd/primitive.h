@@ -7,6 +7,8 @@
 // vjp and jvp are written with differentiable operations, so derivatives of every order follow by themselves.
 // A fast path whose vjp calls plain kernels instead gives `composite`, the same function out of other
 // primitives: it serves jvp and every derivative beyond the first, and a test holds the two equal.
+// A fast path of forward mode, `dual`, gives y and sum_i J_i t_i in one call of a kernel; it serves where nothing is
+// differentiated further, and a test holds it equal to forward and jvp.
 #pragma once
 
 #include <functional>
@@ -44,6 +46,10 @@ class Attr {
 };
 
 using Grads = std::vector<Tensor>;
+/// A value and its tangent.
+struct Dual {
+  Tensor value, tangent;
+};
 struct Primitive;
 class Node;
 
@@ -111,6 +117,9 @@ struct Primitive {
   std::function<Tensor(const Ctx&, int i, const Tensor& t)> jvp = nullptr;
   std::function<Tensor(const Ctx&)> composite = nullptr;
   Saves saves = kSaveInputs;
+  /// t[i] is undefined where input i has no tangent. Values without derivatives in and out; an undefined value leaves
+  /// the call to forward and jvp.
+  std::function<Dual(const Ctx&, std::span<const Tensor> t)> dual = nullptr;
 };
 
 /// Runs a primitive and, where an input carries derivative information, records the call and propagates

@@ -39,12 +39,20 @@ Tensor conv_jvp(const Ctx& c, int i, const Tensor& t) {
 }
 Tensor bias_of(const Ctx& c) { return c.inputs() == 3 ? c[2] : Tensor(); }
 
+Dual conv_dual(const Ctx& c, std::span<const Tensor> t, bool relu) {
+  if (!t[0].defined() && !t[1].defined()) return {};
+  const kernels::ConvDual d = kernels::conv2d_dual(c[0], c[1], bias_of(c), t[0], t[1],
+                                                   c.inputs() == 3 ? t[2] : Tensor(), spec(c), relu);
+  return {d.y, d.dy};
+}
+
 const Primitive kConv2d{
     .name = "conv2d",
     .forward = [](const Ctx& c) { return kernels::conv2d(c[0], c[1], bias_of(c), spec(c)); },
     .vjp = conv_vjp,
     .jvp = conv_jvp,
-    .saves = save_input(0) | save_input(1)};
+    .saves = save_input(0) | save_input(1),
+    .dual = [](const Ctx& c, std::span<const Tensor> t) { return conv_dual(c, t, false); }};
 
 // relu's slope is locally constant: gating by out > 0 is differentiable to any order.
 const Primitive kConv2dRelu{
@@ -56,7 +64,8 @@ const Primitive kConv2dRelu{
                                                                  : conv_vjp(c, masked(g, c.out()));
         },
     .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(conv_jvp(c, i, t), c.out()); },
-    .saves = save_input(0) | save_input(1) | kSaveOutput};
+    .saves = save_input(0) | save_input(1) | kSaveOutput,
+    .dual = [](const Ctx& c, std::span<const Tensor> t) { return conv_dual(c, t, true); }};
 
 const Primitive kInputGrad = bilinear(
     "conv2d_input_grad",

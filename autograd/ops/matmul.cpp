@@ -56,12 +56,22 @@ Tensor linear_jvp(const Ctx& c, int i, const Tensor& t) {
   return broadcast_to(t, Shape(dims));
 }
 
+Dual linear_kernel_dual(const Ctx& c, std::span<const Tensor> t, kernels::Epilogue epilogue) {
+  if (!t[0].defined() && !t[1].defined()) return {};
+  const bool bias = c.inputs() == 3;
+  const kernels::LinearDual d =
+      kernels::linear_dual(c[0], c[1], bias ? c[2] : Tensor(), t[0], t[1], bias ? t[2] : Tensor(), epilogue);
+  return {d.y, d.dy};
+}
+
 const Primitive kLinear{
     .name = "linear",
     .forward = [](const Ctx& c) { return kernels::linear(c[0], c[1], c.inputs() == 3 ? c[2] : Tensor()); },
     .vjp = linear_vjp,
     .jvp = linear_jvp,
-    .saves = save_input(0) | save_input(1)};
+    .saves = save_input(0) | save_input(1),
+    .dual = [](const Ctx& c,
+               std::span<const Tensor> t) { return linear_kernel_dual(c, t, kernels::Epilogue::kNone); }};
 
 // relu's slope is locally constant, so gating the cotangent by out > 0 is differentiable to any order.
 const Primitive kLinearRelu{
@@ -74,7 +84,9 @@ const Primitive kLinearRelu{
           return linear_vjp(c, masked(g, c.out()));
         },
     .jvp = [](const Ctx& c, int i, const Tensor& t) { return masked(linear_jvp(c, i, t), c.out()); },
-    .saves = save_input(0) | save_input(1) | kSaveOutput};
+    .saves = save_input(0) | save_input(1) | kSaveOutput,
+    .dual = [](const Ctx& c,
+               std::span<const Tensor> t) { return linear_kernel_dual(c, t, kernels::Epilogue::kRelu); }};
 
 const Primitive kLinearGelu{
     .name = "linear_gelu",
@@ -88,7 +100,9 @@ const Primitive kLinearGelu{
         },
     .vjp = [](const Ctx& c,
               const Tensor& g) { return linear_kernel_vjp(c, g, kernels::Epilogue::kGelu, c.kept(0)); },
-    .composite = [](const Ctx& c) { return gelu(linear(c[0], c[1], c[2])); }};
+    .composite = [](const Ctx& c) { return gelu(linear(c[0], c[1], c[2])); },
+    .dual = [](const Ctx& c,
+               std::span<const Tensor> t) { return linear_kernel_dual(c, t, kernels::Epilogue::kGelu); }};
 
 }  // namespace
 

@@ -88,6 +88,29 @@ Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape
   return run(g, x, w_shape, spec);
 }
 
+ConvDual conv2d_dual(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx, const Tensor& dw,
+                     const Tensor& dbias, const ConvSpec& spec, bool relu) {
+  const Shape y_shape = conv2d_shape(x.shape(), w.shape(), spec);
+  if (bias) check(bias.shape(), {y_shape[1]}, "conv2d", "bias");
+  if (dx) check(dx.shape(), x.shape(), "conv2d_dual", "direction of x");
+  if (dw) check(dw.shape(), w.shape(), "conv2d_dual", "direction of w");
+  if (dbias) check(dbias.shape(), {y_shape[1]}, "conv2d_dual", "direction of bias");
+  if (path_for(x.shape(), w.shape(), spec) == Path::kWinograd)
+    return conv2d_dual_winograd(x, w, bias, dx, dw, dbias, spec, relu);
+  ConvDual d{conv2d(x, w, bias, spec, relu), dw ? conv2d(x, dw, dbias, spec) : conv2d(dx, w, dbias, spec)};
+  const Tensor other = dx && dw ? conv2d(dx, w, {}, spec) : Tensor();
+  const real *gates = relu ? d.y.data() : nullptr, *more = other ? other.data() : nullptr;
+  real* dy = d.dy.mutable_data();
+  if (gates || more)
+    parallel_for(d.dy.numel(), kParallelGrain, [=](int64 begin, int64 end) {
+      if (more)
+        for (int64 i = begin; i < end; ++i) dy[i] += more[i];
+      if (gates)
+        for (int64 i = begin; i < end; ++i) dy[i] = gates[i] != 0 ? dy[i] : real{0};
+    });
+  return d;
+}
+
 ConvGrads conv2d_grads(const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& gate,
                        const ConvSpec& spec, ConvNeeds needs) {
   const Shape y = conv2d_shape(x.shape(), w.shape(), spec);

@@ -25,6 +25,14 @@ Tensor conv2d_input_grad(const Tensor& g, const Tensor& w, const Shape& x_shape,
 /// dw for dy = g.
 Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape, const ConvSpec& spec);
 
+struct ConvDual {
+  Tensor y, dy;
+};
+/// y = conv2d(x, w, bias), relu applied if asked, and its derivative along (dx, dw, dbias): dx * w + x * dw + dbias, 0
+/// where relu closed y. Each of the three has the shape of what it moves or is undefined (does not move); x or w moves.
+ConvDual conv2d_dual(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx, const Tensor& dw,
+                     const Tensor& dbias, const ConvSpec& spec, bool relu = false);
+
 struct ConvGrads {
   Tensor dx, dw, db;  ///< undefined where not asked for
 };

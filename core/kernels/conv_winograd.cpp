@@ -16,11 +16,11 @@ void convolve(const Extents& e, const Weight& weight, bool flip, const real* x, 
   real* u = transformed.mutable_data();
   transform_weights(e, weight, flip, u);
   parallel_for(image_groups(images), 1, [&](int64 begin, int64 end) {
-    Pass pass(e, u, bias, relu);
+    Pass pass(e, {{u, bias, 0, e.in}}, relu);
     for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
       const int64 here = std::min<int64>(kLanes, images - n);
       pass.pack(x + n * e.in * e.in_h * e.in_w, nullptr, here);
-      pass.run(here, y + n * e.out * e.out_h() * e.out_w());
+      pass.run(here, {y + n * e.out * e.out_h() * e.out_w()});
     }
   });
 }

@@ -18,6 +18,9 @@ Tensor conv2d_input_grad_winograd(const Tensor& g, const Tensor& w, const Shape&
                                   const ConvSpec& spec);
 Tensor conv2d_weight_grad_winograd(const Tensor& g, const Tensor& x, const Shape& w_shape,
                                    const ConvSpec& spec);
+/// As conv2d_dual of conv.h, of which dx or dw is defined.
+ConvDual conv2d_dual_winograd(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx,
+                              const Tensor& dw, const Tensor& dbias, const ConvSpec& spec, bool relu);
 /// As conv2d_grads of conv.h; db only if `bias`.
 ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& w, const Tensor& gate,
                                 const ConvSpec& spec, bool bias);

@@ -27,7 +27,7 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
   real* dx = d.dx.mutable_data();
   sum_in_parts(
       image_groups(images), 1, sums.numel(), sums.mutable_data(), [&](int64 begin, int64 end, real* mine) {
-        Pass pass(e, u, nullptr, false, e.pad_h + rows * kTile, e.pad_w + columns * kTile);
+        Pass pass(e, {{u, nullptr, 0, e.in}}, false, e.pad_h + rows * kTile, e.pad_w + columns * kTile);
         LaneBuffer packed_x(in * x_frame.plane());
         std::fill_n(packed_x.data(), in * x_frame.plane() * kLanes, real{0});
         Queue queue(in, out);
@@ -42,7 +42,7 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
               packed_x.data(), x_frame,
               pass.packed() + (pass.frame().top * pass.frame().width + pass.frame().left) * kLanes,
               pass.frame(), rows, columns);
-          pass.run(here, dx + n * in * h * wide);
+          pass.run(here, {dx + n * in * h * wide});
         }
         queue.flush();
         queue.add_to(mine);

@@ -1,8 +1,13 @@
 // One thread's work in a Winograd convolution: weights transformed beforehand, then groups of images packed, and
 // their tiles transformed, multiplied and transformed back a strip at a time. Internal to conv_winograd*.cpp.
+// Several products may be taken of the same transformed tiles: that of a value and that of its tangent.
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
+#include <iterator>
+#include <utility>
+#include <vector>
 
 #include "core/kernels/conv_pack.h"
 #include "core/kernels/lane_products.h"
@@ -54,15 +59,20 @@ inline void transform_weights(const Extents& e, const Weight& weight, bool flip,
   });
 }
 
-// One thread's pass over its image groups.
+// Input channels first, first + 1, ... with transformed weights for them, and a bias or null.
+struct Product {
+  const real *u, *bias;
+  int64 first, count;
+};
+
+// One thread's pass over its image groups. With relu, the first product is cut at 0 and the others are 0 where it was.
 class Pass {
  public:
   // The frame of the packed images is at least so high and wide.
-  Pass(const Extents& e, const real* u, const real* bias, bool relu, int64 least_height = 0,
+  Pass(const Extents& e, std::vector<Product> products, bool relu, int64 least_height = 0,
        int64 least_width = 0)
       : e_(e),
-        u_(u),
-        bias_(bias),
+        products_(std::move(products)),
         relu_(relu),
         tile_rows_((e.out_h() + kTile - 1) / kTile),
         tile_columns_((e.out_w() + kTile - 1) / kTile),
@@ -71,12 +81,13 @@ class Pass {
         strip_(std::clamp<int64>(std::max(kCacheVectors / (2 * kPoints * e.in), int64{4}) / tile_columns_, 1,
                                  tile_rows_)),
         tiles_(strip_ * tile_columns_),
-        chunk_(std::clamp<int64>((kCacheVectors - kPoints * e.in * tiles_) / (kPoints * kOutBlock * tiles_),
+        chunk_(std::clamp<int64>((kCacheVectors - kPoints * e.in * tiles_) /
+                                     (kPoints * kOutBlock * tiles_ * std::ssize(products_)),
                                  4, e.blocks())),
         packed_(e.in * frame_.plane()),
         v_(kPoints * e.in * tiles_),
-        m_(kPoints * chunk_ * kOutBlock * tiles_),
-        rows_(strip_ * kTile * e.out_w()) {
+        m_(std::ssize(products_) * kPoints * chunk_ * kOutBlock * tiles_),
+        rows_(std::ssize(products_) * strip_ * kTile * e.out_w()) {
     std::fill_n(packed_.data(), e.in * frame_.plane() * kLanes, real{0});
     for (int64 c = 0; c < e.in; ++c) offsets_.push_back(static_cast<std::int32_t>(c * tiles_));
   }
@@ -86,20 +97,26 @@ class Pass {
   const real* packed() { return packed_.data(); }
 
   // Takes the images at x, those pixels whose gate is 0 as 0, if there is one.
-  void pack(const real* x, const real* gate, int64 images) {
-    pack_images(x, e_.in * e_.in_h * e_.in_w, images, e_.in, e_.in_h, e_.in_w, frame_, packed_.data(), gate);
+  void pack(const real* x, const real* gate, int64 images) { pack(x, gate, images, 0, e_.in); }
+  // The same for channels first, ..., first + count - 1, which are all that x has.
+  void pack(const real* x, const real* gate, int64 images, int64 first, int64 count) {
+    pack_images(x, count * e_.in_h * e_.in_w, images, count, e_.in_h, e_.in_w, frame_,
+                packed_.data() + first * frame_.plane() * kLanes, gate);
   }
 
-  // y at the first of the `images` packed images.
-  void run(int64 images, real* y) {
+  // y[i], what product i gives, at the first of the `images` packed images.
+  void run(int64 images, std::initializer_list<real*> y) {
     for (int64 row = 0; row < tile_rows_; row += strip_) {
       const int64 rows = std::min(strip_, tile_rows_ - row);
       transform_input(row, rows);
       for (int64 block = 0; block < e_.blocks(); block += chunk_) {
         const int64 blocks = std::min(chunk_, e_.blocks() - block);
-        multiply(block, blocks, rows * tile_columns_);
-        for (int64 o = block * kOutBlock; o < std::min(e_.out, (block + blocks) * kOutBlock); ++o)
-          transform_output(o, o - block * kOutBlock, row, rows, images, y);
+        for (size_t i = 0; i < products_.size(); ++i) multiply(i, block, blocks, rows * tile_columns_);
+        for (int64 o = block * kOutBlock; o < std::min(e_.out, (block + blocks) * kOutBlock); ++o) {
+          for (size_t i = 0; i < products_.size(); ++i)
+            transform_output(i, o, o - block * kOutBlock, row, rows);
+          hand_over(o, row, rows, images, y.begin());
+        }
       }
     }
   }
@@ -118,40 +135,58 @@ class Pass {
       }
   }
 
-  void multiply(int64 block, int64 blocks, int64 tiles) {
+  void multiply(size_t i, int64 block, int64 blocks, int64 tiles) {
+    const Product& p = products_[i];
     const real zero[kOutBlock] = {};
     for (int64 point = 0; point < kPoints; ++point)
       for (int64 b = 0; b < blocks; ++b)
-        spread_row<kOutBlock>(u_ + (point * e_.blocks() + block + b) * e_.in * kOutBlock, offsets_.data(),
-                              e_.in, v_.data() + point * e_.in * tiles_ * kLanes, kLanes, zero,
-                              m_.data() + (point * chunk_ + b) * kOutBlock * tiles_ * kLanes, kLanes,
-                              tiles_ * kLanes, tiles);
+        spread_row<kOutBlock>(p.u + (point * e_.blocks() + block + b) * p.count * kOutBlock,
+                              offsets_.data() + p.first, p.count, v_.data() + point * e_.in * tiles_ * kLanes,
+                              kLanes, zero, products(i) + (point * chunk_ + b) * kOutBlock * tiles_ * kLanes,
+                              kLanes, tiles_ * kLanes, tiles);
   }
 
-  // Output channel o, which stands at `at` in m_, tile rows row...; adds bias, and on to y.
-  void transform_output(int64 o, int64 at, int64 row, int64 rows, int64 images, real* y) {
+  // Output channel o of product i, which stands at `at`, tile rows row...; with its bias.
+  void transform_output(size_t i, int64 o, int64 at, int64 row, int64 rows) {
     const int64 out_h = e_.out_h(), out_w = e_.out_w();
-    const Lanes bias = Lanes{} + (bias_ ? bias_[o] : real{0});
+    const Lanes bias = Lanes{} + (products_[i].bias ? products_[i].bias[o] : real{0});
     for (int64 t = 0; t < rows * tile_columns_; ++t) {
       const int64 top = t / tile_columns_ * kTile, left = t % tile_columns_ * kTile;
       const int64 height = std::min<int64>(kTile, out_h - row * kTile - top);
       const int64 width = std::min<int64>(kTile, out_w - left);
-      const real* m = m_.data() + (at * tiles_ + t) * kLanes;
-      real* to = rows_.data() + (top * out_w + left) * kLanes;
+      const real* m = products(i) + (at * tiles_ + t) * kLanes;
+      real* to = lines(i) + (top * out_w + left) * kLanes;
       const int64 next = chunk_ * kOutBlock * tiles_ * kLanes;
       both_ways<Lanes, 6, 4>(
-          output<Lanes>, [=](int i, int j) { return load(m + (6 * i + j) * next); },
-          [=](int i, int j, const Lanes& value) {
-            if (i < height && j < width) store(to + (i * out_w + j) * kLanes, value + bias);
+          output<Lanes>, [=](int r, int q) { return load(m + (6 * r + q) * next); },
+          [=](int r, int q, const Lanes& value) {
+            if (r < height && q < width) store(to + (r * out_w + q) * kLanes, value + bias);
           });
     }
-    const int64 first = row * kTile, lines = std::min(rows * kTile, out_h - first);
-    unpack_run(rows_.data(), lines * out_w, relu_, images, y + (o * out_h + first) * out_w,
-               e_.out * out_h * out_w);
+  }
+
+  // The lines of output channel o on to each y.
+  void hand_over(int64 o, int64 row, int64 rows, int64 images, real* const* y) {
+    const int64 first = row * kTile, count = std::min(rows * kTile, e_.out_h() - first) * e_.out_w();
+    for (size_t i = 0; i < products_.size(); ++i) {
+      if (relu_ && i > 0)
+        for (int64 p = 0; p < count * kLanes; p += kLanes)
+          store(lines(i) + p, load(lines(0) + p) <= Lanes{} ? Lanes{} : load(lines(i) + p));
+      unpack_run(lines(i), count, relu_ && i == 0, images, y[i] + (o * e_.out_h() + first) * e_.out_w(),
+                 e_.out * e_.out_h() * e_.out_w());
+    }
+  }
+
+  // Where product i stands, and its lines of one output channel.
+  real* products(size_t i) {
+    return m_.data() + static_cast<int64>(i) * kPoints * chunk_ * kOutBlock * tiles_ * kLanes;
+  }
+  real* lines(size_t i) {
+    return rows_.data() + static_cast<int64>(i) * strip_ * kTile * e_.out_w() * kLanes;
   }
 
   const Extents& e_;
-  const real *u_, *bias_;
+  std::vector<Product> products_;
   bool relu_;
   int64 tile_rows_, tile_columns_;
   Frame frame_;

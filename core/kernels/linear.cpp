@@ -32,7 +32,7 @@ void finish_row(real* y, const real* bias, int64 n, Epilogue e, real* slope) {
 // The cotangent of the product itself.
 void gate(const real* g, const real* state, int64 n, Epilogue e, real* to) {
   if (e == Epilogue::kRelu) {
-    for (int64 i = 0; i < n; ++i) to[i] = state[i] > 0 ? g[i] : real{0};
+    for (int64 i = 0; i < n; ++i) to[i] = state[i] != 0 ? g[i] : real{0};  // NaN stays
   } else {
     for (int64 i = 0; i < n; ++i) to[i] = g[i] * state[i];
   }
@@ -125,6 +125,27 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Epilogue epi
   parallel_for(rows, kParallelGrain / (out + 1) + 1,
                [&](int64 begin, int64 end) { finish(begin, end - begin, 0, out); });
   return y;
+}
+
+LinearDual linear_dual(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx,
+                       const Tensor& dw, const Tensor& dbias, Epilogue epilogue) {
+  if ((dx && !(dx.shape() == x.shape())) || (dw && !(dw.shape() == w.shape())))
+    fail<ShapeError>("linear_dual: x {} along {}, weight {} along {}", x.shape().str(),
+                     dx ? dx.shape().str() : "nothing", w.shape().str(), dw ? dw.shape().str() : "nothing");
+  LinearDual d;
+  d.y = linear(x, w, bias, epilogue, epilogue == Epilogue::kGelu ? &d.slope : nullptr);
+  d.dy = dw ? linear(x, dw, dbias) : linear(dx, w, dbias);
+  const int64 in = w.dim(1), out = w.dim(0), rows = out ? d.dy.numel() / out : 0;
+  if (rows == 0) return d;
+  real* dy = d.dy.mutable_data();
+  if (dx && dw) gemm(false, true, rows, out, in, 1, dx.data(), in, w.data(), in, 1, dy, out);
+  if (epilogue != Epilogue::kNone) {
+    const real* state = epilogue == Epilogue::kRelu ? d.y.data() : d.slope.data();
+    parallel_for(rows * out, kParallelGrain, [=](int64 begin, int64 end) {
+      gate(dy + begin, state + begin, end - begin, epilogue, dy + begin);
+    });
+  }
+  return d;
 }
 
 LinearGrads linear_grad(const Tensor& g, const Tensor& x, const Tensor& w, Epilogue epilogue,

@@ -14,6 +14,14 @@ enum class Epilogue { kNone, kRelu, kGelu };
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Epilogue epilogue = Epilogue::kNone,
               Tensor* slope = nullptr);
 
+struct LinearDual {
+  Tensor y, dy, slope;
+};
+/// y = e(x w' + bias) and its derivative along (dx, dw, dbias), each of the shape of what it moves or undefined (does
+/// not move); x or w moves. `slope` as above, with kGelu only.
+LinearDual linear_dual(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx,
+                       const Tensor& dw, const Tensor& dbias, Epilogue epilogue);
+
 /// Gradients of x, w and bias; undefined where not asked for.
 struct LinearGrads {
   Tensor dx, dw, db;

@@ -61,16 +61,22 @@ void max_plane(const real* x, int64 h, int64 w, const PoolSpec& s, int64 oh, int
 }
 
 // The same for 2x2 windows side by side without padding, kLanes windows at a time; `index` may be null. Which of
-// four numbers is largest cannot be predicted, so branches would cost more than all the rest.
-void max_plane_2x2(const real* x, int64 w, int64 oh, int64 ow, real* y, int64* index) {
+// four numbers is largest cannot be predicted, so branches would cost more than all the rest. Where the plane goes on,
+// whole vectors are read and written past the end of a row: what lies there is written when its turn comes.
+void max_plane_2x2(const real* x, int64 h, int64 w, int64 oh, int64 ow, real* y, int64* index) {
   using Numbers = decltype(Lanes{} > Lanes{});  // integers as wide as real
+  const real *const x_end = x + h * w, *const y_end = y + oh * ow;
   for (int64 r = 0; r < oh; ++r, y += ow) {
     const real *top = x + 2 * r * w, *bottom = top + w;
     for (int64 q = 0; q < ow; q += kLanes) {
       const int64 n = std::min<int64>(kLanes, ow - q);
-      real upper[2 * kLanes] = {}, lower[2 * kLanes] = {}, largest[kLanes];
-      std::copy_n(top + 2 * q, 2 * n, upper);
-      std::copy_n(bottom + 2 * q, 2 * n, lower);
+      real edge[4 * kLanes], largest[kLanes];
+      const real *upper = top + 2 * q, *lower = bottom + 2 * q;
+      if (x_end - lower < 2 * kLanes) {
+        std::fill_n(edge, 4 * kLanes, real{0});
+        upper = std::copy_n(upper, 2 * n, edge) - 2 * n;
+        lower = std::copy_n(lower, 2 * n, edge + 2 * kLanes) - 2 * n;
+      }
       const Lanes up0 = load(upper), up1 = load(upper + kLanes), low0 = load(lower),
                   low1 = load(lower + kLanes);
       Lanes best = evens(up0, up1);
@@ -84,8 +90,12 @@ void max_plane_2x2(const real* x, int64 w, int64 oh, int64 ow, real* y, int64* i
       offer(odds(up0, up1), 1);
       offer(evens(low0, low1), w);
       offer(odds(low0, low1), w + 1);
-      store(largest, best);
-      std::copy_n(largest, n, y + q);
+      if (y_end - (y + q) >= kLanes) {
+        store(y + q, best);
+      } else {
+        store(largest, best);
+        std::copy_n(largest, n, y + q);
+      }
       for (int64 i = 0; index && i < n; ++i) index[r * ow + q + i] = (2 * r * w + 2 * (q + i)) + at[i];
     }
   }
@@ -104,7 +114,7 @@ Tensor max_pool2d(const Tensor& x, const PoolSpec& spec, IntTensor* index) {
   parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
     if (spec == pool_spec(2)) {
       for (int64 p = begin; p < end; ++p)
-        max_plane_2x2(px + p * h * w, w, oh, ow, py + p * oh * ow, pi ? pi + p * oh * ow : nullptr);
+        max_plane_2x2(px + p * h * w, h, w, oh, ow, py + p * oh * ow, pi ? pi + p * oh * ow : nullptr);
       return;
     }
     for (int64 p = begin; p < end; ++p)

@@ -2,6 +2,7 @@
 //   - the forward pass equals naive loops in double;
 //   - the gradient taken on the fast path equals the one taken with create_graph, which goes through
 //     composites and differentiable rules;
+//   - forward mode without a graph equals forward mode that is recorded, along all inputs and along each;
 //   - jvp and vjp equal central differences in random directions (double build);
 //   - <u, J v> = <J' u, v>;
 //   - D2 phi [v, w] of phi(x) = sum(u y y) comes out the same, and equal to central differences of the
@@ -126,6 +127,7 @@ class Checked {
           FAIL("fast path gives " << a << ", composite " << b);
       }
     const Tensor jv = forward_tangent(x_, v_);
+    check_forward_mode(jv);
     CHECK(agree(kPairing, s_.name, dot(u_, jv), dot(g, v_), scale(g, v_)));
     if (kDouble) check_differences(g, jv);
     int64 size = y_.numel();
@@ -134,6 +136,8 @@ class Checked {
   }
 
  private:
+  static constexpr size_t kAll = ~size_t{0};
+
   Tensor call(const Tensors& x) const {
     Tensors in = s_.inputs;
     for (size_t k = 0; k < x.size(); ++k) in[active_[k]] = x[k];
@@ -167,11 +171,32 @@ class Checked {
     o.allow_unused = true;
     return or_zeros(grad({&y, 1}, x, {&u_, 1}, o), x);
   }
-  Tensor forward_tangent(const Tensors& at, const Tensors& direction) const {
+  // Along all inputs or input `only`.
+  Tensor forward_tangent(const Tensors& at, const Tensors& direction, size_t only = kAll) const {
     const JvpScope scope;
     Tensors x;
-    for (size_t k = 0; k < at.size(); ++k) x.push_back(scope.dual(at[k], direction[k]));
+    for (size_t k = 0; k < at.size(); ++k)
+      x.push_back(only == kAll || only == k ? scope.dual(at[k], direction[k]) : at[k]);
     return scope.tangent(call(x));
+  }
+
+  // Forward mode without a graph, where a kernel may give value and tangent at once, against forward mode that is
+  // recorded; along all inputs and along each alone.
+  void check_forward_mode(const Tensor& along_all) const {
+    const auto check = [&](const Tensor& fast, const Tensor& recorded) {
+      for (int64 i = 0; i < fast.numel(); ++i) {
+        const double a = fast.data()[i], b = recorded.data()[i];
+        if (!agree(kPaths, s_.name, a, b, (1 + std::abs(b)) * s_.condition))
+          FAIL("forward mode gives " << a << " at " << i << ", recorded " << b);
+      }
+    };
+    check(along_all, forward_tangent(variables(x_), v_));
+    for (size_t k = 0; x_.size() > 1 && k < x_.size(); ++k)
+      check(forward_tangent(x_, v_, k), forward_tangent(variables(x_), v_, k));
+    const JvpScope scope;
+    Tensors x;
+    for (size_t k = 0; k < x_.size(); ++k) x.push_back(scope.dual(x_[k], v_[k]));
+    check(call(x), y_);
   }
 
   void check_forward() const {

@@ -79,6 +79,29 @@ void check_case(const Case& c) {
     check_grads("direct, without dx",
                 kernels::conv2d_weight_grads_direct(g, x, c.w, with_gate ? gate : Tensor(), c.spec, true),
                 with_gate);
+  const Tensor dx_along = rng.normal_tensor(c.x), dw_along = rng.normal_tensor(c.w),
+               db_along = rng.normal_tensor({c.w[0]});
+  const Doubles by_x = forward(dx_along, w, {}, ys, c.spec), by_w = forward(x, dw_along, {}, ys, c.spec);
+  // Value and derivative at once, along what is given; the derivative counts where relu left y.
+  const auto check_dual = [&](const char* path, auto&& dual) {
+    CAPTURE(path);
+    for (const bool relu : {false, true})
+      for (int given = 1; given < 8; ++given) {
+        if (!(given & 3)) continue;  // x or w moves
+        CAPTURE(given);
+        const Tensor none;
+        const kernels::ConvDual d = dual(x, w, bias, given & 1 ? dx_along : none, given & 2 ? dw_along : none,
+                                         given & 4 ? db_along : none, c.spec, relu);
+        CHECK(naive::error(d.y, relu ? rectified : biased) < tolerance);
+        Doubles along(by_x.size());
+        for (size_t i = 0; i < along.size(); ++i) {
+          if (relu && d.y.data()[i] == 0) continue;
+          along[i] = (given & 1 ? by_x[i] : 0) + (given & 2 ? by_w[i] : 0) +
+                     (given & 4 ? double(db_along.data()[int64(i) / (ys[2] * ys[3]) % ys[1]]) : 0);
+        }
+        CHECK(naive::error(d.dy, along) < tolerance);
+      }
+  };
   check_path("lowered", kernels::conv2d_lowered, kernels::conv2d_input_grad_lowered,
              kernels::conv2d_weight_grad_lowered);
   check_path("direct", kernels::conv2d_direct, kernels::conv2d_input_grad_direct,
@@ -86,6 +109,8 @@ void check_case(const Case& c) {
   const bool winograd = kernels::winograd_fits(c.w, c.spec);
   if (winograd) tolerance *= 10;  // it may be the one chosen, where few images fill the lanes
   check_path("chosen", kernels::conv2d, kernels::conv2d_input_grad, kernels::conv2d_weight_grad);
+  check_dual("chosen", kernels::conv2d_dual);
+  if (winograd) check_dual("winograd", kernels::conv2d_dual_winograd);
   for (const bool with_gate : {false, true}) {
     const Tensor by = with_gate ? gate : Tensor();
     check_grads("chosen", kernels::conv2d_grads(g, x, w, by, c.spec, {true, true, true}), with_gate);
@@ -167,6 +192,9 @@ TEST_CASE("conv kernels: NaN passes through") {
   CHECK(std::isnan(y.at({0, 3, 1, 1})));
   CHECK(std::isnan(y.at({0, 3, 0, 0})));
   CHECK_FALSE(std::isnan(y.at({0, 3, 7, 7})));
+  const auto d = kernels::conv2d_dual(x, w, {}, x, {}, {}, {.pad_h = 1, .pad_w = 1}, true);
+  CHECK(std::isnan(d.y.at({0, 3, 1, 1})));
+  CHECK(std::isnan(d.dy.at({0, 3, 1, 1})));
 }
 
 TEST_CASE("conv kernels: shapes that do not fit are refused, both named") {

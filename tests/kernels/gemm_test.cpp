@@ -128,8 +128,35 @@ TEST_CASE("linear: values, slope and gradients of every path equal plain loops")
       CHECK_FALSE(one.dx.defined());
       CHECK_FALSE(one.db.defined());
       CHECK(naive::error(one.dw, dw) < kProduct);
+      // Value and derivative at once, along what is given.
+      const Tensor none, dx_along = rng.normal_tensor(s.x), db_along = rng.normal_tensor({out}),
+                         dw_along = rng.normal_tensor({out, in}, 0, 1 / std::sqrt(double(in)));
+      Doubles by_x(steep.size()), by_w(steep.size());
+      for (int64 r = 0; r < rows; ++r)
+        for (int64 o = 0; o < out; ++o) {
+          const real *xr = x.data() + r * in, *dxr = dx_along.data() + r * in;
+          const real *wo = w.data() + o * in, *dwo = dw_along.data() + o * in;
+          double along_x = 0, along_w = 0;
+          for (int64 i = 0; i < in; ++i) along_x += double(dxr[i]) * wo[i], along_w += double(xr[i]) * dwo[i];
+          by_x[size_t(r * out + o)] = along_x, by_w[size_t(r * out + o)] = along_w;
+        }
+      for (int given = 1; given < 8; ++given) {
+        if (!(given & 3)) continue;  // x or w moves
+        CAPTURE(given);
+        Doubles along;
+        for (size_t i = 0; i < steep.size(); ++i)
+          along.push_back(steep[i] * ((given & 1 ? by_x[i] : 0) + (given & 2 ? by_w[i] : 0) +
+                                      (given & 4 ? double(db_along.data()[int64(i) % out]) : 0)));
+        const auto dual = kernels::linear_dual(x, w, bias, given & 1 ? dx_along : none,
+                                               given & 2 ? dw_along : none, given & 4 ? db_along : none, e);
+        CHECK(naive::error(dual.y, value) < kProduct);
+        CHECK(naive::error(dual.dy, along) < kProduct);
+      }
     }
   CHECK_THROWS_AS(kernels::linear(Tensor::ones({2, 3}), Tensor::ones({4, 2}), {}), ShapeError);
+  CHECK_THROWS_AS(kernels::linear_dual(Tensor::ones({2, 3}), Tensor::ones({4, 3}), {}, Tensor::ones({3, 3}),
+                                       {}, {}, Epilogue::kNone),
+                  ShapeError);
   CHECK_THROWS_AS(kernels::linear_grad(Tensor::ones({2, 3}), Tensor::ones({2, 4}), Tensor::ones({4, 3}),
                                        Epilogue::kNone, {}, {}),
                   ShapeError);
