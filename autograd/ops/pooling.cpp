@@ -53,7 +53,12 @@ const Primitive kMaxPool{
         [](const Ctx& c, int, const Tensor& t) {
           return apply(kTakeWinners, {t}, Attr::of(Winners{c.kept_ints(0), c.shape(0)}));
         },
-    .saves = kSaveNothing};
+    .saves = kSaveNothing,
+    .dual =
+        [](const Ctx& c, std::span<const Tensor> t) {
+          const kernels::PoolDual d = kernels::max_pool2d_dual(c[0], t[0], c.attr<PoolSpec>());
+          return Dual{d.y, d.dy};
+        }};
 
 struct Average {
   PoolSpec spec;

@@ -133,9 +133,10 @@ LinearDual linear_dual(const Tensor& x, const Tensor& w, const Tensor& bias, con
     fail<ShapeError>("linear_dual: x {} along {}, weight {} along {}", x.shape().str(),
                      dx ? dx.shape().str() : "nothing", w.shape().str(), dw ? dw.shape().str() : "nothing");
   LinearDual d;
+  const int64 in = w.dim(1), out = w.dim(0);
   d.y = linear(x, w, bias, epilogue, epilogue == Epilogue::kGelu ? &d.slope : nullptr);
   d.dy = dw ? linear(x, dw, dbias) : linear(dx, w, dbias);
-  const int64 in = w.dim(1), out = w.dim(0), rows = out ? d.dy.numel() / out : 0;
+  const int64 rows = out ? d.dy.numel() / out : 0;
   if (rows == 0) return d;
   real* dy = d.dy.mutable_data();
   if (dx && dw) gemm(false, true, rows, out, in, 1, dx.data(), in, w.data(), in, 1, dy, out);

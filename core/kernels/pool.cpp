@@ -42,8 +42,15 @@ int64 plane_grain(int64 elements) {
   return std::max<int64>(1, kParallelGrain / std::max<int64>(1, elements));
 }
 
+// What max pooling gives beside the largest numbers: where they stood, and what their tangents were. Null: not wanted.
+struct Beside {
+  int64* index;
+  const real* dx;
+  real* dy;
+};
+
 void max_plane(const real* x, int64 h, int64 w, const PoolSpec& s, int64 oh, int64 ow, real* y,
-               int64* index) {
+               const Beside& beside) {
   for (int64 r = 0; r < oh; ++r) {
     const Window rows = window(r, s.stride_h, s.pad_h, s.kernel_h, h);
     for (int64 q = 0; q < ow; ++q) {
@@ -55,72 +62,101 @@ void max_plane(const real* x, int64 h, int64 w, const PoolSpec& s, int64 oh, int
           if (v > x[best] || (std::isnan(v) && !std::isnan(x[best]))) best = i * w + j;
         }
       y[r * ow + q] = x[best];
-      if (index) index[r * ow + q] = best;
+      if (beside.index) beside.index[r * ow + q] = best;
+      if (beside.dx) beside.dy[r * ow + q] = beside.dx[best];
     }
   }
 }
 
-// The same for 2x2 windows side by side without padding, kLanes windows at a time; `index` may be null. Which of
-// four numbers is largest cannot be predicted, so branches would cost more than all the rest. Where the plane goes on,
-// whole vectors are read and written past the end of a row: what lies there is written when its turn comes.
-void max_plane_2x2(const real* x, int64 h, int64 w, int64 oh, int64 ow, real* y, int64* index) {
+// Rows top and bottom of 2x2 windows, n <= kLanes of them, as four vectors; `left` numbers from bottom on may be read.
+struct Corners {
+  Lanes up0, up1, low0, low1;
+  Corners(const real* top, const real* bottom, int64 n, int64 left) {
+    real edge[4 * kLanes];
+    if (left < 2 * kLanes) {
+      std::fill_n(edge, 4 * kLanes, real{0});
+      std::copy_n(top, 2 * n, edge);
+      std::copy_n(bottom, 2 * n, edge + 2 * kLanes);
+      top = edge, bottom = edge + 2 * kLanes;
+    }
+    up0 = load(top), up1 = load(top + kLanes), low0 = load(bottom), low1 = load(bottom + kLanes);
+  }
+};
+
+// n <= kLanes numbers to where `left` may be written.
+void store_part(real* to, const Lanes& v, int64 n, int64 left) {
+  if (left >= kLanes) return store(to, v);
+  real part[kLanes];
+  store(part, v);
+  std::copy_n(part, n, to);
+}
+
+// The same for 2x2 windows side by side without padding, kLanes windows at a time. Which of four numbers is largest
+// cannot be predicted, so branches would cost more than all the rest. Where the plane goes on, whole vectors are read
+// and written past the end of a row: what lies there is written when its turn comes.
+void max_plane_2x2(const real* x, int64 h, int64 w, int64 oh, int64 ow, real* y, const Beside& beside) {
   using Numbers = decltype(Lanes{} > Lanes{});  // integers as wide as real
-  const real *const x_end = x + h * w, *const y_end = y + oh * ow;
-  for (int64 r = 0; r < oh; ++r, y += ow) {
-    const real *top = x + 2 * r * w, *bottom = top + w;
+  for (int64 r = 0; r < oh; ++r)
     for (int64 q = 0; q < ow; q += kLanes) {
-      const int64 n = std::min<int64>(kLanes, ow - q);
-      real edge[4 * kLanes], largest[kLanes];
-      const real *upper = top + 2 * q, *lower = bottom + 2 * q;
-      if (x_end - lower < 2 * kLanes) {
-        std::fill_n(edge, 4 * kLanes, real{0});
-        upper = std::copy_n(upper, 2 * n, edge) - 2 * n;
-        lower = std::copy_n(lower, 2 * n, edge + 2 * kLanes) - 2 * n;
-      }
-      const Lanes up0 = load(upper), up1 = load(upper + kLanes), low0 = load(lower),
-                  low1 = load(lower + kLanes);
-      Lanes best = evens(up0, up1);
+      const int64 n = std::min<int64>(kLanes, ow - q), out = r * ow + q;
+      const int64 top = 2 * r * w + 2 * q, bottom = top + w;
+      const Corners v(x + top, x + bottom, n, h * w - bottom);
+      Lanes best = evens(v.up0, v.up1);
       Numbers at{};
       // `next` wins over what came before if it is larger, or NaN where that is not.
       const auto offer = [&](const Lanes& next, int64 place) {
         const Numbers wins = (next > best) | ((next != next) & (best == best));
         best = wins ? next : best;
         at = wins ? Numbers{} + static_cast<std::remove_reference_t<decltype(at[0])>>(place) : at;
+        return wins;
       };
-      offer(odds(up0, up1), 1);
-      offer(evens(low0, low1), w);
-      offer(odds(low0, low1), w + 1);
-      if (y_end - (y + q) >= kLanes) {
-        store(y + q, best);
-      } else {
-        store(largest, best);
-        std::copy_n(largest, n, y + q);
-      }
-      for (int64 i = 0; index && i < n; ++i) index[r * ow + q + i] = (2 * r * w + 2 * (q + i)) + at[i];
+      const Numbers second = offer(odds(v.up0, v.up1), 1), third = offer(evens(v.low0, v.low1), w),
+                    fourth = offer(odds(v.low0, v.low1), w + 1);
+      store_part(y + out, best, n, oh * ow - out);
+      for (int64 i = 0; beside.index && i < n; ++i) beside.index[out + i] = (top + 2 * i) + at[i];
+      if (!beside.dx) continue;
+      const Corners t(beside.dx + top, beside.dx + bottom, n, h * w - bottom);
+      Lanes along = second ? odds(t.up0, t.up1) : evens(t.up0, t.up1);
+      along = third ? evens(t.low0, t.low1) : along;
+      along = fourth ? odds(t.low0, t.low1) : along;
+      store_part(beside.dy + out, along, n, oh * ow - out);
     }
-  }
+}
+
+Tensor max_pool(const Tensor& x, const PoolSpec& spec, const Shape& out, const Beside& beside) {
+  Tensor y(out);
+  const int64 h = x.dim(2), w = x.dim(3), oh = out[2], ow = out[3];
+  const real* px = x.data();
+  real* py = y.mutable_data();
+  const bool side_by_side = spec == pool_spec(2);
+  parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
+    for (int64 p = begin; p < end; ++p) {
+      const Beside here{beside.index ? beside.index + p * oh * ow : nullptr,
+                        beside.dx ? beside.dx + p * h * w : nullptr,
+                        beside.dy ? beside.dy + p * oh * ow : nullptr};
+      if (side_by_side)
+        max_plane_2x2(px + p * h * w, h, w, oh, ow, py + p * oh * ow, here);
+      else
+        max_plane(px + p * h * w, h, w, spec, oh, ow, py + p * oh * ow, here);
+    }
+  });
+  return y;
 }
 
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const PoolSpec& spec, IntTensor* index) {
   const Shape out = pool2d_shape(x.shape(), spec, "max_pool2d");
-  Tensor y(out);
   if (index) *index = IntTensor(out);
-  const int64 h = x.dim(2), w = x.dim(3), oh = out[2], ow = out[3];
-  const real* px = x.data();
-  real* py = y.mutable_data();
-  int64* pi = index ? index->mutable_data() : nullptr;
-  parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
-    if (spec == pool_spec(2)) {
-      for (int64 p = begin; p < end; ++p)
-        max_plane_2x2(px + p * h * w, h, w, oh, ow, py + p * oh * ow, pi ? pi + p * oh * ow : nullptr);
-      return;
-    }
-    for (int64 p = begin; p < end; ++p)
-      max_plane(px + p * h * w, h, w, spec, oh, ow, py + p * oh * ow, pi ? pi + p * oh * ow : nullptr);
-  });
-  return y;
+  return max_pool(x, spec, out, {index ? index->mutable_data() : nullptr, nullptr, nullptr});
+}
+
+PoolDual max_pool2d_dual(const Tensor& x, const Tensor& dx, const PoolSpec& spec) {
+  const Shape out = pool2d_shape(x.shape(), spec, "max_pool2d");
+  if (!(dx.shape() == x.shape()))
+    fail<ShapeError>("max_pool2d_dual: x {} along {}", x.shape().str(), dx.shape().str());
+  Tensor dy(out);
+  return {max_pool(x, spec, out, {nullptr, dx.data(), dy.mutable_data()}), dy};
 }
 
 Tensor max_pool2d_grad(const Tensor& g, const IntTensor& index, const Shape& x_shape) {

@@ -20,6 +20,11 @@ namespace kernels {
 /// Largest element of each window (padding never wins; ties go to the first). `index`, if given, receives for
 /// each output the position of the winner within its (H*W) plane.
 Tensor max_pool2d(const Tensor& x, const PoolSpec& spec, IntTensor* index);
+/// The same y, and its derivative along dx (of x's shape): what the winners carry there.
+struct PoolDual {
+  Tensor y, dy;
+};
+PoolDual max_pool2d_dual(const Tensor& x, const Tensor& dx, const PoolSpec& spec);
 /// Adds each g at the position its window's winner came from.
 Tensor max_pool2d_grad(const Tensor& g, const IntTensor& index, const Shape& x_shape);
 /// Mean of each window; padding counts as zeros (torch's count_include_pad).

@@ -48,6 +48,13 @@ void check_pools(const Shape& xs, const PoolSpec& spec) {
   IntTensor index;
   CHECK(naive::error(kernels::max_pool2d(x, spec, &index), largest) == 0);
   CHECK(naive::error(kernels::max_pool2d(x, spec, nullptr), largest) == 0);
+  const Tensor dx = rng.normal_tensor(xs);
+  const auto dual = kernels::max_pool2d_dual(x, dx, spec);
+  CHECK(naive::error(dual.y, largest) == 0);
+  const int64 outputs = ys[2] * ys[3], inputs = xs[2] * xs[3];
+  Doubles along;
+  for (int64 i = 0; i < ys.numel(); ++i) along.push_back(dx.data()[i / outputs * inputs + index.data()[i]]);
+  CHECK(naive::error(dual.dy, along) == 0);
   CHECK(naive::error(kernels::max_pool2d_grad(g, index, xs), largest_grad) < naive::tolerance(1e-6, 1e-15));
   CHECK(naive::error(kernels::avg_pool2d(x, spec), mean) < naive::tolerance(1e-6, 1e-15));
   CHECK(naive::error(kernels::avg_pool2d_grad(g, spec, xs), mean_grad) < naive::tolerance(1e-6, 1e-15));
