@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
 #include <new>
 #include <vector>
+
+#include "core/spin.h"
 
 namespace gradus {
 namespace {
@@ -30,15 +33,23 @@ SizeClass size_class(std::size_t bytes) {
   return {log2 * 4 + (quarters - 4), rounded};
 }
 
+// A number for each thread that has used the pool.
+int thread_number() {
+  static std::atomic<int> threads{0};
+  thread_local const int mine = threads++;
+  return mine;
+}
+
 class Pool {
  public:
   void* take(std::size_t request) {
     const auto [index, bytes] = size_class(request);
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(lock_);
     void* block = nullptr;
     if (auto& list = free_[index]; !list.empty()) {
-      block = list.back();
-      list.pop_back();
+      const auto found = best_for(thread_number(), list);
+      block = found->block;
+      list.erase(found);
     } else {
       block = from_system(bytes);
       stats_.bytes_held += bytes;
@@ -52,11 +63,11 @@ class Pool {
 
   void give_back(void* block, std::size_t request) noexcept {
     const auto [index, bytes] = size_class(request);
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(lock_);
     stats_.bytes_in_use -= bytes;
     --stats_.live_blocks;
     try {
-      free_[index].push_back(block);
+      free_[index].push_back({block, thread_number()});
     } catch (const std::bad_alloc&) {
       std::free(block);
       stats_.bytes_held -= bytes;
@@ -64,21 +75,35 @@ class Pool {
   }
 
   AllocatorStats stats() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(lock_);
     return stats_;
   }
 
   void reset_peak() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(lock_);
     stats_.peak_bytes_in_use = stats_.bytes_in_use;
   }
 
   void trim() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(lock_);
     trim_locked();
   }
 
  private:
+  struct Free {
+    void* block;
+    int thread;  // that gave it back
+  };
+  // Of the blocks that came back last, the last one of the same thread, else the last: what a thread used as scratch
+  // memory lies in the cache of its processor, and would have to be fetched from there by any other.
+  static std::vector<Free>::iterator best_for(int thread, std::vector<Free>& list) {
+    constexpr std::ptrdiff_t kLookAt = 8;
+    const auto stop = list.end() - std::min<std::ptrdiff_t>(kLookAt, std::ssize(list));
+    for (auto i = list.end(); i != stop;)
+      if ((--i)->thread == thread) return i;
+    return list.end() - 1;
+  }
+
   void* from_system(std::size_t bytes) {
     const bool huge = bytes >= kHugePage;
     const std::size_t alignment = huge ? kHugePage : kAlignment;
@@ -97,8 +122,8 @@ class Pool {
     for (std::size_t index = 0; index < free_.size(); ++index) {
       if (free_[index].empty()) continue;  // so are the last classes, whose size no integer could hold
       const std::size_t bytes = class_bytes(index);
-      for (void* block : free_[index]) {
-        std::free(block);
+      for (const Free& free : free_[index]) {
+        std::free(free.block);
         stats_.bytes_held -= bytes;
       }
       free_[index].clear();
@@ -110,8 +135,8 @@ class Pool {
     return size_class(step * (index % 4 + 4)).bytes;
   }
 
-  std::mutex mutex_;
-  std::array<std::vector<void*>, 4 * 64 + 8> free_;
+  detail::SpinLock lock_;
+  std::array<std::vector<Free>, 4 * 64 + 8> free_;
   AllocatorStats stats_{};
 };
 

@@ -1,11 +1,13 @@
 #include "core/blas.h"
 
 #include <cblas.h>
+#include <omp.h>
 
 #include <algorithm>
 
 #include "core/error.h"
 #include "core/kernels/gemm.h"
+#include "core/threads.h"
 
 namespace gradus {
 
@@ -28,14 +30,38 @@ void gemm(bool transpose_a, bool transpose_b, int64 m, int64 n, int64 k, real al
     return;
   }
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
+  // Blocks of rows or columns of C, each a product of its own on one thread.
+  constexpr int64 kUnit = 48, kSerial = int64{1} << 19;
+  const bool by_rows = m >= n;
+  const int64 extent = by_rows ? m : n, units = (extent + kUnit - 1) / kUnit;
+  const blasint whole[] = {i(m), i(n), i(k), i(lda), i(ldb), i(ldc)};
+  parallel_for(units, m * n * k < kSerial ? units : 1, [&](int64 begin, int64 end) {
+    const BlasThreads one(false);
+    const int64 first = begin * kUnit;
+    const auto count = static_cast<blasint>(std::min(end * kUnit, extent) - first);
+    const real* pa = by_rows ? a + first * (transpose_a ? 1 : lda) : a;
+    const real* pb = by_rows ? b : b + first * (transpose_b ? ldb : 1);
+    real* pc = c + first * (by_rows ? ldc : 1);
 #ifdef GRADUS_DOUBLE
-  cblas_dgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), alpha, a, i(lda), b, i(ldb), beta, c, i(ldc));
+    const auto product = cblas_dgemm;
 #else
-  cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), alpha, a, i(lda), b, i(ldb), beta, c, i(ldc));
+    const auto product = cblas_sgemm;
 #endif
+    product(CblasRowMajor, ta, tb, by_rows ? count : whole[0], by_rows ? whole[1] : count, whole[2], alpha,
+            pa, whole[3], pb, whole[4], beta, pc, whole[5]);
+  });
 }
 
-void set_blas_threads(int n) { openblas_set_num_threads(n); }
+// OpenBLAS's OpenMP build takes as many threads as OpenMP would on the calling thread.
+BlasThreads::BlasThreads(bool many)
+    : before_(omp_get_max_threads()), now_(many && !in_parallel() ? threads() : 1) {
+  omp_set_num_threads(now_);
+}
+BlasThreads::~BlasThreads() {
+  // OpenMP's threads would go on spinning for milliseconds, in the way of our own.
+  if (now_ > 1) omp_pause_resource(omp_pause_soft, omp_get_initial_device());
+  omp_set_num_threads(before_);
+}
 
 std::string blas_version() {
   const std::string config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."

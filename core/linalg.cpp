@@ -40,6 +40,13 @@ void check_info(lapack_int info, const char* what, const Tensor& a, const char* 
 }
 lapack_int to_lapack(int64 n) { return static_cast<lapack_int>(n); }
 
+// Threads of BLAS for a factorisation of so many operations: they are started for it and ended behind it, some tenths of a
+// millisecond.
+struct ForOperations : BlasThreads {
+  explicit ForOperations(double operations) : BlasThreads(operations > 5e7) {}
+};
+double cube(int64 n) { return double(n) * double(n) * double(n); }
+
 // B as columns of a matrix: (n) counts as (n,1).
 int64 right_sides(const Tensor& a, const Tensor& b, const char* what) {
   if (b.rank() < 1 || b.rank() > 2 || b.dim(0) != a.dim(0))
@@ -92,6 +99,7 @@ Eigen eigh(const Tensor& a) {
   const int64 n = a.dim(0);
   // A symmetric matrix is the same in either order; LAPACK's columns are then our rows.
   Wide vectors = widen(a, "eigh"), values(static_cast<size_t>(n));
+  const ForOperations threads(9 * cube(n));
   lapack_int info = 0;
   bool done = false;
   if constexpr (sizeof(real) == 4) {
@@ -138,6 +146,7 @@ Svd svd(const Tensor& a) {
   if (k == 0) return {Tensor({m, 0}), Tensor(Shape{0}), Tensor({0, n})};
   Wide work = widen(a, "svd"), u(static_cast<size_t>(m * k)), s(static_cast<size_t>(k)),
        vt(static_cast<size_t>(k * n));
+  const ForOperations threads(8.0 * double(m) * double(n) * double(k));
   const lapack_int info =
       LAPACKE_dgesdd(LAPACK_ROW_MAJOR, 'S', to_lapack(m), to_lapack(n), work.data(), to_lapack(n), s.data(),
                      u.data(), to_lapack(k), vt.data(), to_lapack(n));
@@ -160,6 +169,7 @@ double spectral_norm(const Tensor& a) {
   const int64 m = a.dim(0), n = a.dim(1), k = std::min(m, n);
   if (k == 0) return 0;
   Wide work = widen(a, "spectral norm"), s(static_cast<size_t>(k)), unused(1);
+  const ForOperations threads(3.0 * double(m) * double(n) * double(k));
   const lapack_int info =
       LAPACKE_dgesdd(LAPACK_ROW_MAJOR, 'N', to_lapack(m), to_lapack(n), work.data(), to_lapack(n), s.data(),
                      unused.data(), to_lapack(m), unused.data(), to_lapack(n));
@@ -172,6 +182,7 @@ Qr qr(const Tensor& a) {
   const int64 m = a.dim(0), n = a.dim(1);
   if (m < n) fail<ShapeError>("qr: needs at least as many rows as columns, not shape {}", a.shape().str());
   Wide work = widen(a, "qr"), tau(static_cast<size_t>(std::max<int64>(1, n)));
+  const ForOperations threads(4.0 * double(m) * double(n) * double(n));
   lapack_int info =
       LAPACKE_dgeqrf(LAPACK_ROW_MAJOR, to_lapack(m), to_lapack(n), work.data(), to_lapack(n), tau.data());
   check_info(info, "qr", a, "illegal argument");
@@ -189,6 +200,7 @@ Tensor cholesky(const Tensor& a) {
   check_square(a, "cholesky");
   const int64 n = a.dim(0);
   Wide work = widen(a, "cholesky");
+  const ForOperations threads(cube(n) / 3);
   check_info(LAPACKE_dpotrf(LAPACK_ROW_MAJOR, 'L', to_lapack(n), work.data(), to_lapack(n)), "cholesky", a,
              "the matrix is not positive definite");
   for (int64 i = 0; i < n; ++i)
@@ -205,6 +217,7 @@ Tensor solve_positive_narrow(const Tensor& a, const Tensor& b) {
       if (!std::isfinite(x))
         fail<NumericError>("solve: shape {} holds a NaN or an infinity", t->shape().str());
   Tensor matrix = a.clone(), x = b.clone();
+  const ForOperations threads(cube(a.dim(0)) / 3);
   const lapack_int n = to_lapack(a.dim(0));
   lapack_int info = 0;
   if constexpr (sizeof(real) == sizeof(float))
@@ -222,6 +235,7 @@ Tensor solve_positive(const Tensor& a, const Tensor& b) {
   if constexpr (sizeof(real) == sizeof(float))
     if (n >= kWideBelow && k == 1) return solve_positive_narrow(a, b);
   Wide matrix = widen(a, "solve"), x = widen(b, "solve");
+  const ForOperations threads(cube(n) / 3 + 2.0 * double(n) * double(n) * double(k));
   check_info(LAPACKE_dposv(LAPACK_ROW_MAJOR, 'L', to_lapack(n), to_lapack(k), matrix.data(), to_lapack(n),
                            x.data(), to_lapack(k)),
              "solve", a, "the matrix is not positive definite");
@@ -232,6 +246,7 @@ Tensor solve(const Tensor& a, const Tensor& b) {
   check_square(a, "solve");
   const int64 n = a.dim(0), k = right_sides(a, b, "solve");
   Wide matrix = widen(a, "solve"), x = widen(b, "solve");
+  const ForOperations threads(cube(n) * 2 / 3 + 2.0 * double(n) * double(n) * double(k));
   std::vector<lapack_int> pivots(static_cast<size_t>(n));
   check_info(LAPACKE_dgesv(LAPACK_ROW_MAJOR, to_lapack(n), to_lapack(k), matrix.data(), to_lapack(n),
                            pivots.data(), x.data(), to_lapack(k)),
@@ -250,6 +265,7 @@ Tensor solve_triangular(const Tensor& t, const Tensor& b, Triangle form) {
     if (triangle[static_cast<size_t>(i * n + i)] == 0)
       fail<NumericError>("triangular solve: shape {}: the matrix is singular (zero at {})", t.shape().str(),
                          i);
+  const ForOperations threads(double(n) * double(m) * double(k));
   if (n > 0 && m > 0 && k > 0)
     cblas_dtrsm(CblasRowMajor, form.right ? CblasRight : CblasLeft, form.upper ? CblasUpper : CblasLower,
                 form.transpose ? CblasTrans : CblasNoTrans, CblasNonUnit, to_lapack(m), to_lapack(k), 1,
@@ -265,6 +281,7 @@ std::vector<double> solve_pseudo(std::span<const double> a, std::span<const doub
   for (double entry : vectors)
     if (!std::isfinite(entry)) fail<NumericError>("pseudo-inverse: the matrix holds a NaN or an infinity");
   const auto order = static_cast<lapack_int>(n);
+  const ForOperations threads(9 * cube(order));
   if (n > 0 && LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', order, vectors.data(), order, values.data()) != 0)
     fail<NumericError>("pseudo-inverse: no convergence");
   for (size_t j = 0; j < n; ++j) {

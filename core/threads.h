@@ -1,4 +1,5 @@
-// One knob for all threads: our kernels run on OpenMP, and OpenBLAS (its OpenMP build) shares the same pool.
+// One knob for all threads, and one pool of them: parallel loops run on it, and matrix products by BLAS are such loops
+// of products on one thread each.
 #pragma once
 
 #include "core/real.h"
@@ -12,6 +13,9 @@ int threads();
 
 /// Work below this many elementary operations stays on one thread.
 inline constexpr int64 kParallelGrain = 32768;
+
+/// Whether the calling thread is at work for a parallel_for: another one from here would run on this thread alone.
+bool in_parallel();
 
 namespace detail {
 using RangeBody = void (*)(const void* body, int64 begin, int64 end);
@@ -27,8 +31,8 @@ void parallel_for(int64 n, int64 grain, RangeBody run, const void* body);
 template <class Body>
 void parallel_for(int64 n, int64 grain, const Body& body) {
   detail::parallel_for(
-      n, grain,
-      [](const void* b, int64 begin, int64 end) { (*static_cast<const Body*>(b))(begin, end); }, &body);
+      n, grain, [](const void* b, int64 begin, int64 end) { (*static_cast<const Body*>(b))(begin, end); },
+      &body);
 }
 
 }  // namespace gradus
