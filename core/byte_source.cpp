@@ -1,12 +1,14 @@
 #include "core/byte_source.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "core/error.h"
 #include "core/gzip.h"
@@ -87,6 +89,20 @@ void ByteSource::read(void* out, std::size_t n, const char* what) {
     done += got;
     offset_ += got;
   }
+}
+
+// Large ones on huge pages: images are read in random order, and with small pages each would wait for its address.
+ByteBuffer::ByteBuffer(std::size_t size) : size_(size) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  void* block = nullptr;
+  if (size < kHugePage)
+    block = std::malloc(std::max<std::size_t>(1, size));
+  else if (posix_memalign(&block, kHugePage, size) == 0)
+    madvise(block, size, MADV_HUGEPAGE);
+  else
+    block = nullptr;
+  if (!block) throw std::bad_alloc();
+  data_.reset(static_cast<std::uint8_t*>(block));
 }
 
 ByteBuffer ByteSource::read(std::uint64_t n, const char* what) {

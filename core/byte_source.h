@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,7 +17,7 @@ namespace gradus {
 class ByteBuffer {
  public:
   ByteBuffer() = default;
-  explicit ByteBuffer(std::size_t size) : data_(new std::uint8_t[size]), size_(size) {}
+  explicit ByteBuffer(std::size_t size);
   std::uint8_t* data() { return data_.get(); }
   const std::uint8_t* data() const { return data_.get(); }
   std::size_t size() const { return size_; }
@@ -25,7 +26,10 @@ class ByteBuffer {
   void truncate(std::size_t n) { size_ = n < size_ ? n : size_; }
 
  private:
-  std::unique_ptr<std::uint8_t[]> data_;
+  struct Free {
+    void operator()(std::uint8_t* p) const { std::free(p); }
+  };
+  std::unique_ptr<std::uint8_t[], Free> data_;
   std::size_t size_ = 0;
 };
 

@@ -45,6 +45,9 @@ class Dataset {
   /// Number of examples; of text, of windows that do not overlap.
   virtual int64 size() const = 0;
 
+  /// Example i will be read soon: a set may call for its memory. Examples are read in random order, so the processor cannot
+  /// know, and would wait for every cache line.
+  virtual void expect(int64 i) const { static_cast<void>(i); }
   /// Class of example i, 0 <= i < size().
   virtual int64 label(int64 i) const;
   /// Images: writes the C*H*W pixels of example i.

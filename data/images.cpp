@@ -38,6 +38,13 @@ void ImageSet::check() const {
                       labels_[i], info_.classes);
 }
 
+void ImageSet::expect(int64 i) const {
+  constexpr int64 kLine = 64;
+  const auto at = static_cast<std::size_t>(i);
+  for (int64 b = 0; b < info_.example.numel(); b += kLine) __builtin_prefetch(images_[at] + b);
+  __builtin_prefetch(&labels_[at]);
+}
+
 void ImageSet::read_pixels(int64 i, std::uint8_t* out) const {
   std::memcpy(out, images_[static_cast<std::size_t>(i)], static_cast<std::size_t>(info_.example.numel()));
 }

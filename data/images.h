@@ -20,6 +20,7 @@ class ImageSet : public Dataset {
   ImageSet(DatasetInfo info, ByteBuffer pixels, std::vector<std::uint8_t> labels);
 
   int64 size() const override { return static_cast<int64>(labels_.size()); }
+  void expect(int64 i) const override;
   int64 label(int64 i) const override { return labels_[static_cast<std::size_t>(i)]; }
   void read_pixels(int64 i, std::uint8_t* out) const override;
 

@@ -175,8 +175,11 @@ void Loader::read(const Target& to, int64 begin, int64 end) const {
     return;
   }
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(info.kind == DataKind::kImages ? one : 0));
+  constexpr int64 kAhead = 4;
+  for (int64 i = begin; i < std::min(begin + kAhead, end); ++i) data_->expect(to.index[i]);
   for (int64 i = begin; i < end; ++i) {
     const int64 example = to.index[i];
+    if (i + kAhead < end) data_->expect(to.index[i + kAhead]);
     if (info.kind == DataKind::kImages) {
       data_->read_pixels(example, pixels.data());
       scale_.apply(pixels.data(), info.example, to.x + i * one);

@@ -17,6 +17,7 @@ class View : public Dataset {
  public:
   View(DatasetPtr base, DatasetInfo info) : Dataset(std::move(info)), base_(std::move(base)) {}
   int64 size() const override { return base_->size(); }
+  void expect(int64 i) const override { base_->expect(i); }
   int64 label(int64 i) const override { return base_->label(i); }
   void read_pixels(int64 i, std::uint8_t* out) const override { base_->read_pixels(i, out); }
   void read_reals(int64 i, real* out) const override { base_->read_reals(i, out); }
@@ -36,6 +37,7 @@ class Subset : public View {
         fail<UsageError>("data set {}: no example {}: there are {}", info_.name, i, base_->size());
   }
   int64 size() const override { return static_cast<int64>(indices_.size()); }
+  void expect(int64 i) const override { base_->expect(at(i)); }
   int64 label(int64 i) const override { return base_->label(at(i)); }
   void read_pixels(int64 i, std::uint8_t* out) const override { base_->read_pixels(at(i), out); }
   void read_reals(int64 i, real* out) const override { base_->read_reals(at(i), out); }
