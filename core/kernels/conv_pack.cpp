@@ -30,7 +30,9 @@ class FrameCursor {
 
 }  // namespace
 
-LaneBuffer::LaneBuffer(int64 vectors) : memory_({std::max<int64>(1, vectors * kLanes)}) {
+LaneBuffer::LaneBuffer(int64 vectors) {
+  if (vectors == 0) return;
+  memory_ = Tensor({vectors * kLanes});
   data_ = memory_.mutable_data();
 }
 

@@ -22,11 +22,12 @@ struct Frame {
 class LaneBuffer {
  public:
   explicit LaneBuffer(int64 vectors);
+  /// Null if there are no vectors.
   real* data() { return data_; }
 
  private:
   Tensor memory_;
-  real* data_;
+  real* data_ = nullptr;
 };
 
 /// `images` <= kLanes images of `channels` planes of h x w, the first at x, each `image_stride` elements after the

@@ -48,24 +48,26 @@ void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n,
   const int64 depth = gemm_depth(k), columns = std::min(n, kGemmColumns);
   // As many pieces of depth as fit, so that a block of C is finished while it is near.
   const int64 group = std::min(k, std::max<int64>(1, kGemmPanels / columns / depth) * depth);
-  LaneBuffer panels((panel_numbers(group, columns) + kLanes - 1) / kLanes);
   const bool copies = gemm_copies(a, columns);
-  LaneBuffer copy(copies ? kGemmCopy / kLanes + 1 : 0);
+  // Panels, and behind them the copy of A: one block, as asking for it takes the other threads' time.
+  const int64 panel_vectors = (panel_numbers(group, columns) + kLanes - 1) / kLanes;
+  LaneBuffer scratch(panel_vectors + (copies ? kGemmCopy / kLanes + 1 : 0));
+  real *const panels = scratch.data(), *const copy = panels + panel_vectors * kLanes;
   for (int64 n0 = 0; n0 < n; n0 += columns) {
     const int64 width = std::min(columns, n - n0);
     for (int64 g0 = 0; g0 < k; g0 += group) {
       const int64 deep = std::min(group, k - g0);
       for (int64 k0 = 0; k0 < deep; k0 += depth)
         pack_panels(b.from(g0 + k0, n0), std::min(depth, deep - k0), width, alpha,
-                    panels.data() + panel_numbers(k0, width));
+                    panels + panel_numbers(k0, width));
       for (int64 m0 = 0; m0 < m; m0 += kGemmRows) {
         const int64 rows = std::min(kGemmRows, m - m0);
         real* block = c + m0 * ldc + n0;
         for (int64 k0 = 0; k0 < deep; k0 += depth) {
           const int64 d = std::min(depth, deep - k0);
           const MatrixView at = a.from(m0, g0 + k0);
-          multiply_packed(copies ? gemm_copy(at, rows, d, copy.data()) : at, rows, d, width,
-                          panels.data() + panel_numbers(k0, width), block, ldc, add || g0 + k0 > 0,
+          multiply_packed(copies ? gemm_copy(at, rows, d, copy) : at, rows, d, width,
+                          panels + panel_numbers(k0, width), block, ldc, add || g0 + k0 > 0,
                           start && g0 + k0 == 0 ? start + n0 : nullptr);
         }
         if (g0 + deep == k) finish(m0, rows, n0, width);
