@@ -1,6 +1,8 @@
 #include "core/thread_pool.h"
 
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "core/spin.h"
 
@@ -43,16 +45,26 @@ void ThreadPool::work(Worker& worker) {
   }
 }
 
+bool ThreadPool::start(int64 count) {
+  while (std::ssize(workers_) < count) {
+    auto worker = std::make_unique<Worker>();
+    try {
+      std::thread([&self = *worker] { work(self); }).detach();
+    } catch (const std::system_error&) {
+      return false;  // the system gives no more threads
+    }
+    workers_.push_back(std::move(worker));
+  }
+  return true;
+}
+
 void ThreadPool::run(const Loop& loop) {
-  const std::unique_lock lock(busy_, std::try_to_lock);
-  if (in_loop || !lock.owns_lock()) {
+  const auto alone = [&] {
     for (int64 i = 0; i < loop.parts; ++i) loop.part(i);
-    return;
-  }
-  while (std::ssize(workers_) < loop.parts - 1) {
-    workers_.push_back(std::make_unique<Worker>());
-    std::thread([&worker = *workers_.back()] { work(worker); }).detach();
-  }
+  };
+  if (in_loop) return alone();
+  const std::unique_lock lock(busy_, std::try_to_lock);
+  if (!lock.owns_lock() || !start(loop.parts - 1)) return alone();
   in_loop = true;
   for (int64 i = 1; i < loop.parts; ++i) {
     Worker& worker = *workers_[static_cast<size_t>(i - 1)];

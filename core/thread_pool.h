@@ -57,6 +57,8 @@ class ThreadPool {
     alignas(64) Signal done;
   };
   static void work(Worker& worker);
+  /// Makes sure of so many workers; false if the system does not give them.
+  bool start(int64 count);
 
   std::mutex busy_;
   std::vector<std::unique_ptr<Worker>> workers_;
