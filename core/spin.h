@@ -15,8 +15,8 @@ inline void spin_pause() {
 #endif
 }
 
-/// A mutex for sections of some hundred instructions that the threads of a parallel loop enter at the same moment: to be
-/// put to sleep and woken would cost them a thousand times that.
+/// A mutex for sections of some hundred instructions that the threads of a parallel loop enter at the same moment: short
+/// enough to wait for without being put to sleep.
 class SpinLock {
  public:
   void lock() {

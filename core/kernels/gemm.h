@@ -49,7 +49,7 @@ void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n,
   // As many pieces of depth as fit, so that a block of C is finished while it is near.
   const int64 group = std::min(k, std::max<int64>(1, kGemmPanels / columns / depth) * depth);
   const bool copies = gemm_copies(a, columns);
-  // Panels, and behind them the copy of A: one block, as asking for it takes the other threads' time.
+  // Panels, and behind them the copy of A.
   const int64 panel_vectors = (panel_numbers(group, columns) + kLanes - 1) / kLanes;
   LaneBuffer scratch(panel_vectors + (copies ? kGemmCopy / kLanes + 1 : 0));
   real *const panels = scratch.data(), *const copy = panels + panel_vectors * kLanes;

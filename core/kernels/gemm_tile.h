@@ -25,8 +25,9 @@ inline constexpr int kLineSteps = 64 / static_cast<int>(sizeof(real));
 
 /// c (kRows, kVectors*kLanes) = or += start + sum over i < k of A[r][i] * panel[i*kPanel + column]; `start` is a row of
 /// kVectors*kLanes numbers or null. While it computes, it calls for what the tile of the next kRows rows will read, and for
-/// the `next` rows that it will write (none behind the last: they may be another thread's). Many short rows are a pattern the hardware does not follow. The loop is unrolled because whatever counts and
-/// moves pointers takes the multiply-adds' place in the processor.
+/// the `next` rows that it will write (none behind the last: they may be another thread's): many short rows are a pattern
+/// the hardware does not follow. The loop is unrolled because whatever counts and moves pointers takes the
+/// multiply-adds' place in the processor.
 template <Walk kWalk, int kRows, int kVectors>
 inline void gemm_tile(const real* a, int64 step, const real* panel, int64 k, const real* start, real* c,
                       int64 ldc, bool add, int64 next) {

@@ -133,15 +133,16 @@ LinearDual linear_dual(const Tensor& x, const Tensor& w, const Tensor& bias, con
     fail<ShapeError>("linear_dual: x {} along {}, weight {} along {}", x.shape().str(),
                      dx ? dx.shape().str() : "nothing", w.shape().str(), dw ? dw.shape().str() : "nothing");
   LinearDual d;
+  Tensor slope;
   const int64 in = w.dim(1), out = w.dim(0);
-  d.y = linear(x, w, bias, epilogue, epilogue == Epilogue::kGelu ? &d.slope : nullptr);
+  d.y = linear(x, w, bias, epilogue, epilogue == Epilogue::kGelu ? &slope : nullptr);
   d.dy = dw ? linear(x, dw, dbias) : linear(dx, w, dbias);
   const int64 rows = out ? d.dy.numel() / out : 0;
   if (rows == 0) return d;
   real* dy = d.dy.mutable_data();
   if (dx && dw) gemm(false, true, rows, out, in, 1, dx.data(), in, w.data(), in, 1, dy, out);
   if (epilogue != Epilogue::kNone) {
-    const real* state = epilogue == Epilogue::kRelu ? d.y.data() : d.slope.data();
+    const real* state = epilogue == Epilogue::kRelu ? d.y.data() : slope.data();
     parallel_for(rows * out, kParallelGrain, [=](int64 begin, int64 end) {
       gate(dy + begin, state + begin, end - begin, epilogue, dy + begin);
     });

@@ -15,10 +15,10 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Epilogue epi
               Tensor* slope = nullptr);
 
 struct LinearDual {
-  Tensor y, dy, slope;
+  Tensor y, dy;
 };
 /// y = e(x w' + bias) and its derivative along (dx, dw, dbias), each of the shape of what it moves or undefined (does
-/// not move); x or w moves. `slope` as above, with kGelu only.
+/// not move); x or w moves. Throws ShapeError.
 LinearDual linear_dual(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& dx,
                        const Tensor& dw, const Tensor& dbias, Epilogue epilogue);
 
