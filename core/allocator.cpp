@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -33,13 +32,6 @@ SizeClass size_class(std::size_t bytes) {
   return {log2 * 4 + (quarters - 4), rounded};
 }
 
-// A number for each thread that has used the pool.
-int thread_number() {
-  static std::atomic<int> threads{0};
-  thread_local const int mine = threads++;
-  return mine;
-}
-
 class Pool {
  public:
   void* take(std::size_t request) {
@@ -47,13 +39,10 @@ class Pool {
     const std::lock_guard lock(lock_);
     void* block = nullptr;
     if (auto& list = free_[index]; !list.empty()) {
-      const auto found = best_for(thread_number(), list);
-      block = found->block;
-      list.erase(found);
+      block = list.back();
+      list.pop_back();
     } else {
       block = from_system(bytes);
-      stats_.bytes_held += bytes;
-      ++stats_.system_allocations;
     }
     stats_.bytes_in_use += bytes;
     stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
@@ -67,11 +56,20 @@ class Pool {
     stats_.bytes_in_use -= bytes;
     --stats_.live_blocks;
     try {
-      free_[index].push_back({block, thread_number()});
+      free_[index].push_back(block);
     } catch (const std::bad_alloc&) {
-      std::free(block);
-      stats_.bytes_held -= bytes;
+      to_system(block, bytes);
     }
+  }
+
+  void* take_region(std::size_t bytes) {
+    const std::lock_guard lock(lock_);
+    return from_system(bytes);
+  }
+
+  void give_back_region(void* region, std::size_t bytes) noexcept {
+    const std::lock_guard lock(lock_);
+    to_system(region, bytes);
   }
 
   AllocatorStats stats() {
@@ -90,20 +88,6 @@ class Pool {
   }
 
  private:
-  struct Free {
-    void* block;
-    int thread;  // that gave it back
-  };
-  // Of the blocks that came back last, the last one of the same thread, else the last: what a thread used as scratch
-  // memory lies in the cache of its processor, and would have to be fetched from there by any other.
-  static std::vector<Free>::iterator best_for(int thread, std::vector<Free>& list) {
-    constexpr std::ptrdiff_t kLookAt = 8;
-    const auto stop = list.end() - std::min<std::ptrdiff_t>(kLookAt, std::ssize(list));
-    for (auto i = list.end(); i != stop;)
-      if ((--i)->thread == thread) return i;
-    return list.end() - 1;
-  }
-
   void* from_system(std::size_t bytes) {
     const bool huge = bytes >= kHugePage;
     const std::size_t alignment = huge ? kHugePage : kAlignment;
@@ -115,17 +99,21 @@ class Pool {
     }
     if (!block) throw std::bad_alloc();
     if (huge) madvise(block, padded, MADV_HUGEPAGE);
+    stats_.bytes_held += bytes;
+    ++stats_.system_allocations;
     return block;
+  }
+
+  void to_system(void* block, std::size_t bytes) noexcept {
+    std::free(block);
+    stats_.bytes_held -= bytes;
   }
 
   void trim_locked() {
     for (std::size_t index = 0; index < free_.size(); ++index) {
       if (free_[index].empty()) continue;  // so are the last classes, whose size no integer could hold
       const std::size_t bytes = class_bytes(index);
-      for (const Free& free : free_[index]) {
-        std::free(free.block);
-        stats_.bytes_held -= bytes;
-      }
+      for (void* block : free_[index]) to_system(block, bytes);
       free_[index].clear();
     }
   }
@@ -135,7 +123,7 @@ class Pool {
     return size_class(step * (index % 4 + 4)).bytes;
   }
 
-  std::array<std::vector<Free>, 4 * 64 + 8> free_;
+  std::array<std::vector<void*>, 4 * 64 + 8> free_;
   // What every call writes, on one cache line.
   alignas(64) detail::SpinLock lock_;
   AllocatorStats stats_{};
@@ -151,6 +139,8 @@ Pool& pool() {
 
 void* allocate(std::size_t bytes) { return pool().take(bytes); }
 void deallocate(void* block, std::size_t bytes) noexcept { pool().give_back(block, bytes); }
+void* allocate_region(std::size_t bytes) { return pool().take_region(bytes); }
+void deallocate_region(void* region, std::size_t bytes) noexcept { pool().give_back_region(region, bytes); }
 AllocatorStats allocator_stats() { return pool().stats(); }
 void reset_peak_memory() { pool().reset_peak(); }
 void release_cached_memory() { pool().trim(); }

@@ -21,6 +21,11 @@ void* allocate(std::size_t bytes);
 /// Gives back a block of allocate(bytes), with the same `bytes`. Thread-safe.
 void deallocate(void* block, std::size_t bytes) noexcept;
 
+/// Memory from the system for who divides it himself (scratch.h), aligned as above; counted as held, not as in use. Throws
+/// std::bad_alloc. Thread-safe.
+void* allocate_region(std::size_t bytes);
+void deallocate_region(void* region, std::size_t bytes) noexcept;
+
 AllocatorStats allocator_stats();
 void reset_peak_memory();
 /// Returns all cached free blocks to the system.

@@ -43,13 +43,13 @@ int64 panels_of(const Head& h) {
 
 // Where threads keep their blocks of scores.
 struct Scratch {
-  explicit Scratch(int64 doubles) : buffer({doubles}), p(buffer.mutable_data()) {}
+  explicit Scratch(int64 numbers) : buffer((numbers + kLanes - 1) / kLanes), p(buffer.data()) {}
   real* take(int64 n) {
     real* at = p;
     p += (n + 15) / 16 * 16;
     return at;
   }
-  Tensor buffer;
+  LaneBuffer buffer;
   real* p;
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/blas.h"
+#include "core/scratch.h"
 #include "core/threads.h"
 
 namespace gradus::kernels {
@@ -79,8 +80,8 @@ Tensor conv2d_lowered(const Tensor& x, const Tensor& w, const Tensor& bias, cons
   real* py = y.mutable_data();
   const int64 image_work = std::max<int64>(1, s.groups * s.o * s.k() * s.pixels());
   parallel_for(s.n, kParallelGrain / image_work, [&](int64 begin, int64 end) {
-    const Tensor scratch({s.k(), s.pixels()});
-    real* columns = const_cast<real*>(scratch.data());
+    const ScratchBlock scratch(static_cast<std::size_t>(s.k() * s.pixels()) * sizeof(real));
+    real* columns = static_cast<real*>(scratch.data());
     for (int64 n = begin; n < end; ++n)
       for (int64 g = 0; g < s.groups; ++g) {
         image_to_columns(s, spec, px + (n * s.groups + g) * s.c * s.h * s.w, columns);
@@ -107,8 +108,8 @@ Tensor conv2d_input_grad_lowered(const Tensor& g, const Tensor& w, const Shape& 
   real* px = dx.mutable_data();
   const int64 image_work = std::max<int64>(1, s.groups * s.o * s.k() * s.pixels());
   parallel_for(s.n, kParallelGrain / image_work, [&](int64 begin, int64 end) {
-    const Tensor scratch({s.k(), s.pixels()});
-    real* columns = const_cast<real*>(scratch.data());
+    const ScratchBlock scratch(static_cast<std::size_t>(s.k() * s.pixels()) * sizeof(real));
+    real* columns = static_cast<real*>(scratch.data());
     for (int64 n = begin; n < end; ++n)
       for (int64 group = 0; group < s.groups; ++group) {
         gemm(true, false, s.k(), s.pixels(), s.o, 1, pw + group * s.o * s.k(), s.k(),
@@ -131,8 +132,8 @@ Tensor conv2d_weight_grad_lowered(const Tensor& g, const Tensor& x, const Shape&
   const real *pg = g.data(), *px = x.data();
   real* pw = partial.mutable_data();
   parallel_for(parts, 1, [&](int64 first, int64 last) {
-    const Tensor scratch({s.k(), s.pixels()});
-    real* columns = const_cast<real*>(scratch.data());
+    const ScratchBlock scratch(static_cast<std::size_t>(s.k() * s.pixels()) * sizeof(real));
+    real* columns = static_cast<real*>(scratch.data());
     for (int64 part = first; part < last; ++part)
       for (int64 n = s.n * part / parts; n < s.n * (part + 1) / parts; ++n)
         for (int64 group = 0; group < s.groups; ++group) {

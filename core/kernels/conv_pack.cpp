@@ -28,16 +28,6 @@ class FrameCursor {
   int64 h_, w_, row_, column_, at_;
 };
 
-}  // namespace
-
-LaneBuffer::LaneBuffer(int64 vectors) {
-  if (vectors == 0) return;
-  memory_ = Tensor({vectors * kLanes});
-  data_ = memory_.mutable_data();
-}
-
-namespace {
-
 // kLanes elements of an image; those that the gate closes are 0.
 template <bool kGated>
 inline Lanes load_gated(const real* x, const real* gate) {

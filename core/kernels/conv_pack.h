@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kernels/lanes.h"
+#include "core/scratch.h"
 #include "core/tensor.h"
 
 namespace gradus::kernels {
@@ -18,16 +19,14 @@ struct Frame {
   int64 plane() const { return height * width; }
 };
 
-/// Cache-aligned scratch memory of one thread, from the caching allocator.
+/// Scratch memory of the calling thread, in vectors (core/scratch.h).
 class LaneBuffer {
  public:
-  explicit LaneBuffer(int64 vectors);
-  /// Null if there are no vectors.
-  real* data() { return data_; }
+  explicit LaneBuffer(int64 vectors) : memory_(static_cast<std::size_t>(vectors * kVectorBytes)) {}
+  real* data() { return static_cast<real*>(memory_.data()); }
 
  private:
-  Tensor memory_;
-  real* data_ = nullptr;
+  ScratchBlock memory_;
 };
 
 /// `images` <= kLanes images of `channels` planes of h x w, the first at x, each `image_stride` elements after the

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "core/allocator.h"
 #include "core/error.h"
+#include "core/scratch.h"
 #include "core/spin.h"
 
 using namespace gradus;
@@ -116,16 +119,44 @@ TEST_CASE("spin lock: no two threads are inside at once") {
   CHECK(together == 0);
 }
 
-TEST_CASE("allocator: a thread gets back the block it gave") {
-  constexpr std::size_t kBytes = 12345;
-  void* const mine = allocate(kBytes);
-  void* theirs = nullptr;
-  std::thread other([&] { theirs = allocate(kBytes); });
-  other.join();
-  deallocate(mine, kBytes);
-  std::thread([&] { deallocate(theirs, kBytes); }).join();
-  CHECK(theirs != mine);
-  void* const again = allocate(kBytes);  // theirs came back last
-  CHECK(again == mine);
-  deallocate(again, kBytes);
+TEST_CASE("scratch: a stack a thread, which the next user finds where the last one left it") {
+  std::uintptr_t first = 0, second = 0;
+  {
+    const ScratchBlock a(100), b(1);
+    first = reinterpret_cast<std::uintptr_t>(a.data()), second = reinterpret_cast<std::uintptr_t>(b.data());
+    CHECK(first % 64 == 0);
+    CHECK(second == first + 128);
+    std::uintptr_t theirs = 0;
+    std::thread([&] { theirs = reinterpret_cast<std::uintptr_t>(ScratchBlock(100).data()); }).join();
+    CHECK(std::max(theirs, first) - std::min(theirs, first) >= 64 * 1024);
+  }
+  const ScratchBlock again(5000), behind(0), last(0);
+  CHECK(reinterpret_cast<std::uintptr_t>(again.data()) == first);
+  CHECK(behind.data() != last.data());
+}
+
+TEST_CASE("scratch: what did not fit once fits from then on, and all of it can be written") {
+  constexpr std::size_t kMega = std::size_t{1} << 20;
+  std::thread([&] {
+    const auto use = [] {
+      std::vector<std::unique_ptr<ScratchBlock>> blocks;
+      for (std::size_t i = 1; i <= 4; ++i) {
+        blocks.push_back(std::make_unique<ScratchBlock>(i * kMega));
+        std::memset(blocks.back()->data(), static_cast<int>(i), i * kMega);
+      }
+      for (std::size_t i = 1; i <= 4; ++i) {
+        const auto* bytes = static_cast<const unsigned char*>(blocks[i - 1]->data());
+        CHECK(std::count(bytes, bytes + i * kMega, i) == static_cast<std::ptrdiff_t>(i * kMega));
+      }
+      while (!blocks.empty()) blocks.pop_back();
+    };
+    const auto before = allocator_stats();
+    use(), use();
+    const auto warm = allocator_stats();
+    CHECK(warm.system_allocations > before.system_allocations);
+    CHECK(warm.live_blocks == before.live_blocks);
+    CHECK(warm.bytes_held >= before.bytes_held + 10 * kMega);
+    use();
+    CHECK(allocator_stats().system_allocations == warm.system_allocations);
+  }).join();
 }
