@@ -9,9 +9,10 @@ namespace gradus::kernels {
 namespace {
 
 struct Channels {
-  int64 n, c, inner;  // images, channels, elements of one channel of one image
+  int64 n, c, inner;  // images, channels, elements of one channel of one image (a plane)
   int64 count() const { return n * inner; }
-  int64 grain() const { return kParallelGrain / std::max<int64>(1, 4 * count()); }
+  int64 image() const { return c * inner; }
+  int64 grain() const { return kParallelGrain / std::max<int64>(1, 4 * image()); }  // in images
 };
 
 Channels channels_of(const char* op, const Tensor& x, std::initializer_list<const Tensor*> parameters) {
@@ -24,61 +25,70 @@ Channels channels_of(const char* op, const Tensor& x, std::initializer_list<cons
   return s;
 }
 
-// Mean and summed squared deviation of one channel.
-struct Moments {
-  double count = 0, mean = 0, square = 0;
-  // Chan, Golub, LeVeque 1979: the moments of two sets together.
-  void merge(double n, double m, double s) {
-    const double total = count + n, delta = m - mean;
-    mean += delta * n / total;
-    square += s + delta * delta * count * n / total;
-    count = total;
-  }
+// What follows the norm in the same pass: nothing, relu, or relu of the sum with a shortcut.
+enum class Then { kNothing, kRelu, kAddRelu };
+
+// body(std::integral_constant<Then, ...>), for loops without a branch.
+template <class Body>
+void with(bool relu, bool shortcut, const Body& body) {
+  if (shortcut)
+    body(std::integral_constant<Then, Then::kAddRelu>{});
+  else if (relu)
+    body(std::integral_constant<Then, Then::kRelu>{});
+  else
+    body(std::integral_constant<Then, Then::kNothing>{});
+}
+
+// body(image, channel, where its plane begins) for all planes. Threads divide the images, as the convolutions before and
+// behind do, so that each finds its own in its cache; backwards over the images after a pass forwards, the last of
+// them still being there.
+template <class Body>
+void for_planes(const Channels& s, bool backwards, const Body& body) {
+  parallel_for(s.n, s.grain(), [&](int64 begin, int64 end) {
+    for (int64 i = begin; i < end; ++i) {
+      const int64 image = backwards ? begin + end - 1 - i : i;
+      for (int64 c = 0; c < s.c; ++c) body(image, c, image * s.image() + c * s.inner);
+    }
+  });
+}
+
+// Two numbers of each plane, (image, channel).
+struct PlaneNumbers {
+  explicit PlaneNumbers(const Channels& s)
+      : memory({2, s.n, s.c}), a(memory.mutable_data()), b(a + s.n * s.c) {}
+  Tensor memory;
+  real *a, *b;
 };
 
-// Planes of a channel lie far apart: the next one is called for while this one is at work.
-inline void prefetch_plane(const real* p, int64 n) {
-  constexpr int64 kLine = 64 / sizeof(real);
-  for (int64 i = 0; i < n; i += kLine) __builtin_prefetch(p + i, 0, 2);
+// body(c, n numbers a, n numbers b, step) for each channel: those of image i stand at i * step.
+template <class Body>
+void for_channels(const Channels& s, const PlaneNumbers& numbers, const Body& body) {
+  parallel_for(s.c, kParallelGrain / std::max<int64>(1, 4 * s.n), [&](int64 begin, int64 end) {
+    for (int64 c = begin; c < end; ++c) body(c, numbers.a + c, numbers.b + c);
+  });
 }
 
-Moments moments(const real* x, const Channels& s) {
-  Moments all;
-  for (int64 image = 0; image < s.n; ++image, x += s.c * s.inner) {
-    real sum = 0, square = 0;
-    if (image + 1 < s.n) prefetch_plane(x + s.c * s.inner, s.inner);
+// Mean and summed squared deviation of one plane. Rounding of `mean` leaves sum(x - mean) unequal to 0; the two stay a
+// consistent pair all the same.
+inline void moments(const real* x, int64 inner, real& mean, real& square) {
+  real sum = 0, deviation = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64 i = 0; i < s.inner; ++i) sum += x[i];
-    const real mean = sum / static_cast<real>(s.inner);
-#pragma omp simd reduction(+ : square)
-    for (int64 i = 0; i < s.inner; ++i) square += (x[i] - mean) * (x[i] - mean);
-    // Rounding of `mean` leaves sum(x - mean) unequal to 0; mean and square stay a consistent pair all the same.
-    all.merge(static_cast<double>(s.inner), double(mean), double(square));
-  }
-  return all;
+  for (int64 i = 0; i < inner; ++i) sum += x[i];
+  const real m = sum / static_cast<real>(inner);
+#pragma omp simd reduction(+ : deviation)
+  for (int64 i = 0; i < inner; ++i) deviation += (x[i] - m) * (x[i] - m);
+  mean = m;
+  square = deviation;
 }
 
-void affine_channel(const real* x, real* y, const Channels& s, real gain, real offset, bool relu) {
-  for (int64 image = 0; image < s.n; ++image, x += s.c * s.inner, y += s.c * s.inner) {
-    if (relu) {
-      for (int64 i = 0; i < s.inner; ++i) {
-        const real v = x[i] * gain + offset;
-        y[i] = v <= 0 ? real{0} : v;
-      }
-    } else {
-      for (int64 i = 0; i < s.inner; ++i) y[i] = x[i] * gain + offset;
-    }
+// y = relu(x * gain + offset + z), without z or relu if so.
+template <Then kThen>
+inline void affine_plane(const real* x, const real* z, real* y, int64 inner, real gain, real offset) {
+  for (int64 i = 0; i < inner; ++i) {
+    real v = x[i] * gain + offset;
+    if constexpr (kThen == Then::kAddRelu) v += z[i];
+    y[i] = kThen != Then::kNothing && v <= 0 ? real{0} : v;
   }
-}
-
-// y = relu(x * gain + offset + z).
-void affine_channel_onto(const real* x, const real* z, real* y, const Channels& s, real gain, real offset) {
-  const int64 step = s.c * s.inner;
-  for (int64 image = 0; image < s.n; ++image, x += step, z += step, y += step)
-    for (int64 i = 0; i < s.inner; ++i) {
-      const real v = x[i] * gain + offset + z[i];
-      y[i] = v <= 0 ? real{0} : v;
-    }
 }
 
 // g where relu(x * gain + offset) passes it on.
@@ -99,23 +109,32 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
   Tensor y(x.shape());
   stats = {Tensor({s.c}), Tensor({s.c}), Tensor({s.c})};
   const real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
+  const real* pz = shortcut ? shortcut.data() : nullptr;
   real *py = y.mutable_data(), *mean = stats.mean.mutable_data(), *var = stats.var.mutable_data();
   real* rstd = stats.rstd.mutable_data();
-  parallel_for(s.c, s.grain(), [&](int64 begin, int64 end) {
-    for (int64 c = begin; c < end; ++c) {
-      const Moments m = moments(px + c * s.inner, s);
-      const double v = s.count() ? m.square / static_cast<double>(s.count()) : 0;
-      mean[c] = static_cast<real>(m.mean);
-      var[c] = static_cast<real>(v);
-      rstd[c] = static_cast<real>(1 / std::sqrt(v + double(eps)));
-      const real gain = (w ? w[c] : 1) * rstd[c];
-      const real offset = (b ? b[c] : 0) - mean[c] * gain;
-      if (shortcut)
-        affine_channel_onto(px + c * s.inner, shortcut.data() + c * s.inner, py + c * s.inner, s, gain,
-                            offset);
-      else
-        affine_channel(px + c * s.inner, py + c * s.inner, s, gain, offset, relu);
+  const PlaneNumbers plane(s);
+  for_planes(s, false, [&](int64 image, int64 c, int64 at) {
+    moments(px + at, s.inner, plane.a[image * s.c + c], plane.b[image * s.c + c]);
+  });
+  for_channels(s, plane, [&](int64 c, const real* means, const real* squares) {
+    // Planes are of one size, so the mean is that of their means; their squares are about their own means.
+    double sum = 0, square = 0;
+    for (int64 i = 0; i < s.n; ++i) sum += double(means[i * s.c]);
+    const double m = s.count() ? sum / static_cast<double>(s.n) : 0;
+    for (int64 i = 0; i < s.n; ++i) {
+      const double delta = double(means[i * s.c]) - m;
+      square += double(squares[i * s.c]) + static_cast<double>(s.inner) * delta * delta;
     }
+    const double v = s.count() ? square / static_cast<double>(s.count()) : 0;
+    mean[c] = static_cast<real>(m);
+    var[c] = static_cast<real>(v);
+    rstd[c] = static_cast<real>(1 / std::sqrt(v + double(eps)));
+  });
+  with(relu, shortcut.defined(), [&](auto then) {
+    for_planes(s, true, [&](int64, int64 c, int64 at) {
+      const real gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - mean[c] * gain;
+      affine_plane<then()>(px + at, pz + at, py + at, s.inner, gain, offset);
+    });
   });
   return y;
 }
@@ -127,69 +146,54 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
     fail<ShapeError>("batch_norm_grad: gradient {} for x {}", g.shape().str(), x.shape().str());
   check_shortcut(x, shortcut, relu);
   NormGrads out{Tensor(x.shape()), Tensor({s.c}), Tensor({s.c}), shortcut ? Tensor(x.shape()) : Tensor()};
-  const real* ps = shortcut ? shortcut.data() : nullptr;
-  real* ds = shortcut ? out.ds.mutable_data() : nullptr;
-  const real *pg = g.data(), *px = x.data();
+  const real *pg = g.data(), *px = x.data(), *pz = shortcut ? shortcut.data() : nullptr;
   const real *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
   const real *mean = stats.mean.data(), *rstd = stats.rstd.data();
   real *dx = out.dx.mutable_data(), *dw = out.dw.mutable_data(), *db = out.db.mutable_data();
-  parallel_for(s.c, s.grain(), [&](int64 begin, int64 end) {
-    for (int64 c = begin; c < end; ++c) {
-      const real m = mean[c], r = rstd[c], gain = (w ? w[c] : 1) * r, offset = (b ? b[c] : 0) - m * gain;
+  real* ds = shortcut ? out.ds.mutable_data() : nullptr;
+  // dx = gain * (g - shift - (x - mean) * slope), shift = sum(g)/count, slope = sum(g (x - mean)) rstd^2 / count
+  const Tensor terms({2, s.c});
+  real *shift = const_cast<real*>(terms.data()), *slope = shift + s.c;
+  const PlaneNumbers plane(s);
+  with(relu, shortcut.defined(), [&](auto then) {
+    constexpr Then kThen = then();
+    for_planes(s, false, [&](int64 image, int64 c, int64 at) {
+      const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
+      const real *gi = pg + at, *xi = px + at, *zi = pz + at;
+      real *di = ds + at, sum_g = 0, sum_gx = 0;
+#pragma omp simd reduction(+ : sum_g, sum_gx)
+      for (int64 i = 0; i < s.inner; ++i) {
+        real v = gi[i];
+        if constexpr (kThen == Then::kRelu) v = passed(v, xi[i], gain, offset);
+        if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i], gain, offset + zi[i]);
+        sum_g += v;
+        sum_gx += v * (xi[i] - m);
+      }
+      plane.a[image * s.c + c] = sum_g;
+      plane.b[image * s.c + c] = sum_gx;
+    });
+    for_channels(s, plane, [&](int64 c, const real* sums_g, const real* sums_gx) {
       double sum_g = 0, sum_gx = 0;
-      for (int64 image = 0; image < s.n; ++image) {
-        const real *gi = pg + (image * s.c + c) * s.inner, *xi = px + (image * s.c + c) * s.inner;
-        real sg = 0, sgx = 0;
-        if (image + 1 < s.n) {
-          prefetch_plane(gi + s.c * s.inner, s.inner);
-          prefetch_plane(xi + s.c * s.inner, s.inner);
-        }
-        if (shortcut) {
-          const real* si = ps + (image * s.c + c) * s.inner;
-          real* di = ds + (image * s.c + c) * s.inner;
-          if (image + 1 < s.n) prefetch_plane(si + s.c * s.inner, s.inner);
-#pragma omp simd reduction(+ : sg, sgx)
-          for (int64 i = 0; i < s.inner; ++i) {
-            const real v = xi[i] * gain + offset + si[i] > 0 ? gi[i] : real{0};
-            di[i] = v;
-            sg += v;
-            sgx += v * (xi[i] - m);
-          }
-        } else if (relu) {
-#pragma omp simd reduction(+ : sg, sgx)
-          for (int64 i = 0; i < s.inner; ++i) {
-            const real v = passed(gi[i], xi[i], gain, offset);
-            sg += v;
-            sgx += v * (xi[i] - m);
-          }
-        } else {
-#pragma omp simd reduction(+ : sg, sgx)
-          for (int64 i = 0; i < s.inner; ++i) {
-            sg += gi[i];
-            sgx += gi[i] * (xi[i] - m);
-          }
-        }
-        sum_g += double(sg);
-        sum_gx += double(sgx);
+      for (int64 i = 0; i < s.n; ++i) {
+        sum_g += double(sums_g[i * s.c]);
+        sum_gx += double(sums_gx[i * s.c]);
       }
+      const double count = static_cast<double>(std::max<int64>(1, s.count())), r = double(rstd[c]);
       db[c] = static_cast<real>(sum_g);
-      dw[c] = static_cast<real>(sum_gx * double(r));
-      // dx = gain * (g - sum_g/count - (x - m) * slope)
-      const double count = static_cast<double>(std::max<int64>(1, s.count()));
-      const real shift = static_cast<real>(sum_g / count);
-      const real slope = static_cast<real>(sum_gx * double(r) * double(r) / count);
-      for (int64 image = 0; image < s.n; ++image) {
-        const int64 at = (image * s.c + c) * s.inner;
-        if (shortcut) {
-          for (int64 i = at; i < at + s.inner; ++i) dx[i] = gain * (ds[i] - shift - (px[i] - m) * slope);
-        } else if (relu) {
-          for (int64 i = at; i < at + s.inner; ++i)
-            dx[i] = gain * (passed(pg[i], px[i], gain, offset) - shift - (px[i] - m) * slope);
-        } else {
-          for (int64 i = at; i < at + s.inner; ++i) dx[i] = gain * (pg[i] - shift - (px[i] - m) * slope);
-        }
+      dw[c] = static_cast<real>(sum_gx * r);
+      shift[c] = static_cast<real>(sum_g / count);
+      slope[c] = static_cast<real>(sum_gx * r * r / count);
+    });
+    for_planes(s, true, [&](int64, int64 c, int64 at) {
+      const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
+      const real *gi = (kThen == Then::kAddRelu ? ds : pg) + at, *xi = px + at;
+      const real less = shift[c], per = slope[c];
+      real* to = dx + at;
+      for (int64 i = 0; i < s.inner; ++i) {
+        const real v = kThen == Then::kRelu ? passed(gi[i], xi[i], gain, offset) : gi[i];
+        to[i] = gain * (v - less - (xi[i] - m) * per);
       }
-    }
+    });
   });
   return out;
 }
@@ -199,10 +203,10 @@ Tensor channel_affine(const Tensor& x, const Tensor& gain, const Tensor& offset,
   Tensor y(x.shape());
   const real *px = x.data(), *a = gain.data(), *b = offset.data();
   real* py = y.mutable_data();
-  const Channels one{1, s.c, s.inner};
-  parallel_for(s.n * s.c, kParallelGrain / std::max<int64>(1, s.inner), [&](int64 begin, int64 end) {
-    for (int64 i = begin; i < end; ++i)
-      affine_channel(px + i * s.inner, py + i * s.inner, one, a[i % s.c], b[i % s.c], relu);
+  with(relu, false, [&](auto then) {
+    for_planes(s, false, [&](int64, int64 c, int64 at) {
+      affine_plane<then()>(px + at, nullptr, py + at, s.inner, a[c], b[c]);
+    });
   });
   return y;
 }

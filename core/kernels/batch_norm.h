@@ -21,8 +21,8 @@ struct NormGrads {
   Tensor ds;          ///< of the shortcut, if there was one
 };
 
-/// weight and bias (C) or undefined (1 and 0). Fills `stats`. Each channel's statistics are gathered in one
-/// pass (Chan's pairwise update, in double across images). A shortcut has the shape of x and goes with relu only. Throws
+/// weight and bias (C) or undefined (1 and 0). Fills `stats`. The statistics of planes (one channel of one
+/// image) are put together in double: var = (sum of their squared deviations + inner * those of their means) / m. A shortcut has the shape of x and goes with relu only. Throws
 /// ShapeError.
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
                   BatchStats& stats, const Tensor& shortcut = {});
