@@ -12,11 +12,11 @@ using namespace winograd;
 template <class Weight>
 void convolve(const Extents& e, const Weight& weight, bool flip, const real* x, int64 images,
               const real* bias, bool relu, real* y) {
-  Tensor transformed({kPoints * e.blocks() * e.in * kOutBlock});
+  Tensor transformed({e.weights()});
   real* u = transformed.mutable_data();
   transform_weights(e, weight, flip, u);
   parallel_for(image_groups(images), 1, [&](int64 begin, int64 end) {
-    Pass pass(e, {{u, bias, 0, e.in}}, relu);
+    Pass pass(e, {{u, bias, 0, e.in, e.point_weights()}}, relu);
     for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
       const int64 here = std::min<int64>(kLanes, images - n);
       pass.pack(x + n * e.in * e.in_h * e.in_w, nullptr, here);

@@ -19,8 +19,8 @@ ConvDual conv2d_dual_winograd(const Tensor& x, const Tensor& w, const Tensor& bi
   of_y.in = in;
   of_dy.in = (dw ? in : 0) + moved;
   const real *pw = w.data(), *pdw = dw ? dw.data() : nullptr;
-  Tensor transformed({kPoints * e.blocks() * (of_y.in + of_dy.in) * kOutBlock});
-  real *u = transformed.mutable_data(), *du = u + kPoints * e.blocks() * of_y.in * kOutBlock;
+  Tensor transformed({of_y.weights() + of_dy.weights()});
+  real *u = transformed.mutable_data(), *du = u + of_y.weights();
   transform_weights(
       of_y, [=](int64 o, int64 c) { return pw + (o * in + c) * 9; }, false, u);
   transform_weights(
@@ -29,8 +29,8 @@ ConvDual conv2d_dual_winograd(const Tensor& x, const Tensor& w, const Tensor& bi
       false, du);
   const real *px = x.data(), *pdx = dx ? dx.data() : nullptr;
   real *y = out.y.mutable_data(), *dy = out.dy.mutable_data();
-  const Product value{u, bias ? bias.data() : nullptr, 0, in};
-  const Product tangent{du, dbias ? dbias.data() : nullptr, dw ? 0 : in, of_dy.in};
+  const Product value{u, bias ? bias.data() : nullptr, 0, in, of_y.point_weights()};
+  const Product tangent{du, dbias ? dbias.data() : nullptr, dw ? 0 : in, of_dy.in, of_dy.point_weights()};
   const int64 x_image = in * e.in_h * e.in_w, y_image = e.out * e.out_h() * e.out_w();
   parallel_for(image_groups(images), 1, [&](int64 begin, int64 end) {
     Pass pass(e, {value, tangent}, relu);

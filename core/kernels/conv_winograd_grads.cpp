@@ -18,7 +18,7 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
   const Extents e{out, in, oh, ow, 2 - spec.pad_h, 2 - spec.pad_w};
   const int64 rows = (oh + kTile - 1) / kTile, columns = (ow + kTile - 1) / kTile;
   const Frame x_frame{spec.pad_h, spec.pad_w, rows * kTile + 2, columns * kTile + 2};
-  Tensor transformed({kPoints * e.blocks() * e.in * kOutBlock}), sums({w.numel() + (bias ? out : 0)});
+  Tensor transformed({e.weights()}), sums({w.numel() + (bias ? out : 0)});
   real* u = transformed.mutable_data();
   const real* pw = w.data();
   transform_weights(
@@ -27,7 +27,8 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
   real* dx = d.dx.mutable_data();
   sum_in_parts(
       image_groups(images), 1, sums.numel(), sums.mutable_data(), [&](int64 begin, int64 end, real* mine) {
-        Pass pass(e, {{u, nullptr, 0, e.in}}, false, e.pad_h + rows * kTile, e.pad_w + columns * kTile);
+        Pass pass(e, {{u, nullptr, 0, e.in, e.point_weights()}}, false, e.pad_h + rows * kTile,
+                  e.pad_w + columns * kTile);
         LaneBuffer packed_x(in * x_frame.plane());
         std::fill_n(packed_x.data(), in * x_frame.plane() * kLanes, real{0});
         Queue queue(in, out);

@@ -24,6 +24,11 @@ struct Extents {
   int64 out_h() const { return in_h + 2 * pad_h - 2; }
   int64 out_w() const { return in_w + 2 * pad_w - 2; }
   int64 blocks() const { return (out + kOutBlock - 1) / kOutBlock; }
+  // Numbers of the transformed weights, and of those of one point.
+  int64 weights() const { return kPoints * point_weights(); }
+  int64 point_weights() const {
+    return apart(rounded_up(blocks() * in * kOutBlock, kLanes) / kLanes) * kLanes;
+  }
 };
 
 // Transformed weights, (point, block of outputs, input channel, output in the block); weight(o, c) points at
@@ -46,8 +51,8 @@ inline void transform_weights(const Extents& e, const Weight& weight, bool flip,
             for (int i = 0; i < 6; ++i) half[3 * i + j][o] = out[i];
           }
         for (int i = 0; i < 6; ++i) {
-          real* to = u + ((6 * i * e.blocks() + block) * e.in + c) * kOutBlock;
-          const int64 next = e.blocks() * e.in * kOutBlock;
+          const int64 next = e.point_weights();
+          real* to = u + 6 * i * next + (block * e.in + c) * kOutBlock;
           for (int o = 0; o < kOutBlock; ++o) {
             const real row[3] = {half[3 * i][o], half[3 * i + 1][o], half[3 * i + 2][o]};
             real out[6];
@@ -59,10 +64,10 @@ inline void transform_weights(const Extents& e, const Weight& weight, bool flip,
   });
 }
 
-// Input channels first, first + 1, ... with transformed weights for them, and a bias or null.
+// Input channels first, first + 1, ... with transformed weights for them, u_point numbers a point, and a bias or null.
 struct Product {
   const real *u, *bias;
-  int64 first, count;
+  int64 first, count, u_point;
 };
 
 // One thread's pass over its image groups. With relu, the first product is cut at 0 and the others are 0 where it was.
@@ -84,9 +89,11 @@ class Pass {
         chunk_(std::clamp<int64>((kCacheVectors - kPoints * e.in * tiles_) /
                                      (kPoints * kOutBlock * tiles_ * std::ssize(products_)),
                                  4, e.blocks())),
+        v_point_(apart(e.in * tiles_)),
+        m_point_(apart(chunk_ * kOutBlock * tiles_)),
         packed_(e.in * frame_.plane()),
-        v_(kPoints * e.in * tiles_),
-        m_(std::ssize(products_) * kPoints * chunk_ * kOutBlock * tiles_),
+        v_(kPoints * v_point_),
+        m_(std::ssize(products_) * kPoints * m_point_),
         rows_(std::ssize(products_) * strip_ * kTile * e.out_w()) {
     std::fill_n(packed_.data(), e.in * frame_.plane() * kLanes, real{0});
     for (int64 c = 0; c < e.in; ++c) offsets_.push_back(static_cast<std::int32_t>(c * tiles_));
@@ -128,7 +135,7 @@ class Pass {
         const int64 top = (row + t / tile_columns_) * kTile, left = t % tile_columns_ * kTile;
         const real* d = packed_.data() + (c * frame_.plane() + top * frame_.width + left) * kLanes;
         real* v = v_.data() + (c * tiles_ + t) * kLanes;
-        const int64 line = frame_.width * kLanes, next = e_.in * tiles_ * kLanes;
+        const int64 line = frame_.width * kLanes, next = v_point_ * kLanes;
         both_ways<Lanes, 6, 6>(
             input<Lanes>, [=](int i, int j) { return load(d + i * line + j * kLanes); },
             [=](int i, int j, const Lanes& value) { store(v + (6 * i + j) * next, value); });
@@ -140,10 +147,11 @@ class Pass {
     const real zero[kOutBlock] = {};
     for (int64 point = 0; point < kPoints; ++point)
       for (int64 b = 0; b < blocks; ++b)
-        spread_row<kOutBlock>(p.u + (point * e_.blocks() + block + b) * p.count * kOutBlock,
-                              offsets_.data() + p.first, p.count, v_.data() + point * e_.in * tiles_ * kLanes,
-                              kLanes, zero, products(i) + (point * chunk_ + b) * kOutBlock * tiles_ * kLanes,
-                              kLanes, tiles_ * kLanes, tiles);
+        spread_row<kOutBlock>(p.u + point * p.u_point + (block + b) * p.count * kOutBlock,
+                              offsets_.data() + p.first, p.count, v_.data() + point * v_point_ * kLanes,
+                              kLanes, zero,
+                              products(i) + (point * m_point_ + b * kOutBlock * tiles_) * kLanes, kLanes,
+                              tiles_ * kLanes, tiles);
   }
 
   // Output channel o of product i, which stands at `at`, tile rows row...; with its bias.
@@ -156,7 +164,7 @@ class Pass {
       const int64 width = std::min<int64>(kTile, out_w - left);
       const real* m = products(i) + (at * tiles_ + t) * kLanes;
       real* to = lines(i) + (top * out_w + left) * kLanes;
-      const int64 next = chunk_ * kOutBlock * tiles_ * kLanes;
+      const int64 next = m_point_ * kLanes;
       both_ways<Lanes, 6, 4>(
           output<Lanes>, [=](int r, int q) { return load(m + (6 * r + q) * next); },
           [=](int r, int q, const Lanes& value) {
@@ -178,9 +186,7 @@ class Pass {
   }
 
   // Where product i stands, and its lines of one output channel.
-  real* products(size_t i) {
-    return m_.data() + static_cast<int64>(i) * kPoints * chunk_ * kOutBlock * tiles_ * kLanes;
-  }
+  real* products(size_t i) { return m_.data() + static_cast<int64>(i) * kPoints * m_point_ * kLanes; }
   real* lines(size_t i) {
     return rows_.data() + static_cast<int64>(i) * strip_ * kTile * e_.out_w() * kLanes;
   }
@@ -190,9 +196,9 @@ class Pass {
   bool relu_;
   int64 tile_rows_, tile_columns_;
   Frame frame_;
-  int64 strip_, tiles_,
-      chunk_;  // tile rows and tiles transformed together; blocks of outputs
-               // multiplied together
+  // Tile rows and tiles transformed together; blocks of outputs multiplied together.
+  int64 strip_, tiles_, chunk_;
+  int64 v_point_, m_point_;  // vectors from point to point
   LaneBuffer packed_, v_, m_, rows_;
   std::vector<std::int32_t> offsets_;
 };

@@ -16,8 +16,6 @@ namespace gradus::kernels::winograd {
 // Vectors a queue should not exceed, to stay near the processor.
 constexpr int64 kQueueVectors = 768 * 1024 / kVectorBytes;
 
-inline int64 rounded_up(int64 n, int64 step) { return (n + step - 1) / step * step; }
-
 class Queue {
  public:
   // Channels are rounded up to whole vectors and blocks; what is added stays zero.
@@ -27,11 +25,14 @@ class Queue {
         in_blocks_((in + kLanes - 1) / kLanes),
         out_rows_(rounded_up(out, kOutBlock)),
         capacity_(std::clamp<int64>(kQueueVectors / (kPoints * (in_blocks_ * kLanes + out_rows_)), 4, 32)),
-        v_(kPoints * in_blocks_ * capacity_ * kLanes),
-        m_(kPoints * out_rows_ * capacity_),
-        sums_(kPoints * out_rows_ * in_blocks_) {
-    std::fill_n(m_.data(), kPoints * out_rows_ * capacity_ * kLanes, real{0});
-    std::fill_n(sums_.data(), kPoints * out_rows_ * in_blocks_ * kLanes, real{0});
+        v_point_(apart(in_blocks_ * capacity_ * kLanes) * kLanes),
+        m_point_(apart(out_rows_ * capacity_) * kLanes),
+        sums_point_(apart(out_rows_ * in_blocks_) * kLanes),
+        v_(kPoints * v_point_ / kLanes),
+        m_(kPoints * m_point_ / kLanes),
+        sums_(kPoints * sums_point_ / kLanes) {
+    std::fill_n(m_.data(), kPoints * m_point_, real{0});
+    std::fill_n(sums_.data(), kPoints * sums_point_, real{0});
   }
 
   // All tiles, rows x columns of them, of one group of images: x framed to (in, x_frame), g to (out, g_frame), where
@@ -46,7 +47,7 @@ class Queue {
       for (int64 o = 0; o < out_; ++o) {
         const real* y = g + (o * g_frame.plane() + top * g_frame.width + left) * kLanes;
         real* m = m_.data() + (o * capacity_ + filled_) * kLanes;
-        const int64 line = g_frame.width * kLanes, next = out_rows_ * capacity_ * kLanes;
+        const int64 line = g_frame.width * kLanes, next = m_point_;
         both_ways<Lanes, 4, 6>(
             output_adjoint<Lanes>, [=](int i, int j) { return load(y + i * line + j * kLanes); },
             [=](int i, int j, const Lanes& value) { store(m + (6 * i + j) * next, value); });
@@ -66,9 +67,9 @@ class Queue {
                              : blocks == 2   ? outer_product<2>
                                              : outer_product<1>;
         for (int64 o = 0; o < out_rows_; o += kOutBlock)
-          product(m_.data() + (point * out_rows_ + o) * plane, plane,
-                  v_.data() + (point * in_blocks_ + block) * plane * kLanes, plane, filled_ * kLanes,
-                  sums_.data() + (point * out_rows_ + o) * row + block * kLanes, row);
+          product(m_.data() + point * m_point_ + o * plane, plane,
+                  v_.data() + point * v_point_ + block * plane * kLanes, plane, filled_ * kLanes,
+                  sums_.data() + point * sums_point_ + o * row + block * kLanes, row);
         block += blocks;
       }
     filled_ = 0;
@@ -76,7 +77,7 @@ class Queue {
 
   // Adds G' sums G to dw (out, in, 3, 3).
   void add_to(real* dw) {
-    const int64 next = out_rows_ * in_blocks_ * kLanes;
+    const int64 next = sums_point_;
     for (int64 o = 0; o < out_; ++o)
       for (int64 block = 0; block < in_blocks_; ++block) {
         const real* at = sums_.data() + (o * in_blocks_ + block) * kLanes;
@@ -104,12 +105,13 @@ class Queue {
     }
     for (int64 point = 0; point < kPoints; ++point) {
       transpose(points[point]);
-      real* v = v_.data() + ((point * in_blocks_ + block) * capacity_ + filled_) * kLanes * kLanes;
+      real* v = v_.data() + point * v_point_ + (block * capacity_ + filled_) * kLanes * kLanes;
       for (int l = 0; l < kLanes; ++l) store(v + l * kLanes, points[point][l]);
     }
   }
 
   int64 in_, out_, in_blocks_, out_rows_, capacity_, filled_ = 0;
+  int64 v_point_, m_point_, sums_point_;  // numbers from point to point
   LaneBuffer v_, m_, sums_;
 };
 

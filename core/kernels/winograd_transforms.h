@@ -16,6 +16,11 @@ namespace gradus::kernels::winograd {
 
 inline constexpr int kTile = 4, kSpan = 6, kPoints = kSpan * kSpan;
 
+/// Vectors from one point's numbers to the next point's, where each has `vectors` of them: an odd number, so that the 36
+/// cache lines that a transform writes fall into 36 different sets of the cache. Powers of two would put all into one.
+inline int64 apart(int64 vectors) { return vectors | 1; }
+inline int64 rounded_up(int64 n, int64 step) { return (n + step - 1) / step * step; }
+
 /// B' d.
 template <class T>
 inline void input(const T (&d)[6], T (&v)[6]) {
