@@ -7,7 +7,7 @@ namespace gradus::kernels {
 namespace {
 
 using Tile = void (*)(const real* a, int64 step, const real* panel, int64 k, const real* start, real* c,
-                      int64 ldc, bool add, int64 next);
+                      int64 ldc, bool add);
 
 template <Walk kWalk, int kVectors, int... kRow>
 constexpr std::array<Tile, sizeof...(kRow)> tiles_of(std::integer_sequence<int, kRow...>) {
@@ -79,13 +79,12 @@ void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real*
       const real* at = a.p + r * a.row;
       real* to = c + r * ldc + j;
       if (width == kPanel || width == kLanes) {
-        const int64 next = std::clamp<int64>(m - r - rows, 0, kTileRows);
-        tile(at, step, panels, k, start ? start + j : nullptr, to, ldc, add, next);
+        tile(at, step, panels, k, start ? start + j : nullptr, to, ldc, add);
         continue;
       }
       alignas(64) real block[kTileRows * kPanel], first[kPanel] = {};
       if (start) std::copy_n(start + j, width, first);
-      tile(at, step, panels, k, first, block, kPanel, false, 0);
+      tile(at, step, panels, k, first, block, kPanel, false);
       for (int64 i = 0; i < rows; ++i)
         for (int64 q = 0; q < width; ++q)
           to[i * ldc + q] = add ? to[i * ldc + q] + block[i * kPanel + q] : block[i * kPanel + q];

@@ -24,13 +24,12 @@ inline void pin_index(int64& i) { asm("" : "+r"(i)); }
 inline constexpr int kLineSteps = 64 / static_cast<int>(sizeof(real));
 
 /// c (kRows, kVectors*kLanes) = or += start + sum over i < k of A[r][i] * panel[i*kPanel + column]; `start` is a row of
-/// kVectors*kLanes numbers or null. While it computes, it calls for what the tile of the next kRows rows will read, and for
-/// the `next` rows that it will write (none behind the last: they may be another thread's): many short rows are a pattern
-/// the hardware does not follow. The loop is unrolled because whatever counts and moves pointers takes the
-/// multiply-adds' place in the processor.
+/// kVectors*kLanes numbers or null. While it computes, it calls for the rows of c it will write and for what the tile of the
+/// next kRows rows will read: many short rows are a pattern the hardware does not follow. The loop is unrolled because
+/// whatever counts and moves pointers takes the multiply-adds' place in the processor.
 template <Walk kWalk, int kRows, int kVectors>
 inline void gemm_tile(const real* a, int64 step, const real* panel, int64 k, const real* start, real* c,
-                      int64 ldc, bool add, int64 next) {
+                      int64 ldc, bool add) {
   constexpr bool kByRows = kWalk == Walk::kAlongRows;
   constexpr int kGroup = 3,
                 kBases = kByRows ? (kRows + kGroup - 1) / kGroup : 1;  // base, base+step, base+2*step
@@ -63,14 +62,14 @@ inline void gemm_tile(const real* a, int64 step, const real* panel, int64 k, con
     }
     if (!kByRows) base[0] += step;
   };
-  const real *next_c = c + kRows * ldc, *const end_c = next_c + next * ldc;
+  const real *next_c = c, *const end_c = c + kRows * ldc;
   int64 left = k;
   for (; left >= kLineSteps; left -= kLineSteps) {
     if (next_c < end_c) {
 #pragma GCC unroll 3
       for (int r = 0; r < 3; ++r, next_c += ldc)
 #pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v) __builtin_prefetch(next_c + v * kLanes, 0, 2);
+        for (int v = 0; v < kVectors; ++v) __builtin_prefetch(next_c + v * kLanes, 1, 3);
     }
     if (kByRows) {
       pin_index(steps[1]), pin_index(steps[2]);
