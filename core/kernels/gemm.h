@@ -84,7 +84,7 @@ void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, in
                   int64 ldc, bool add, const real* start, const Finish& finish) {
   constexpr int64 kSerial =
       int64{1} << 19;  // multiply-adds: two microseconds' work is not worth waking threads
-  const bool by_rows = m >= n;
+  const bool by_rows = m > n;
   const int64 unit = by_rows ? kTileRows : kPanel, units = ((by_rows ? m : n) + unit - 1) / unit;
   parallel_for(units, m * n * k < kSerial ? units : 1, [&](int64 begin, int64 end) {
     const int64 first = begin * unit, count = std::min(end * unit, by_rows ? m : n) - first;

@@ -14,19 +14,20 @@ namespace gradus::kernels {
 template <class Body>
 void sum_in_parts(int64 n, int64 grain, int64 size, real* out, const Body& body) {
   const int64 parts = std::clamp<int64>(n / std::max<int64>(1, grain), 1, threads());
-  std::fill_n(out, size, real{0});
-  if (parts == 1) {
-    body(int64{0}, n, out);
-    return;
-  }
-  Tensor others = Tensor::zeros({parts - 1, size});
+  Tensor others({parts - 1, size});
   real* p = others.mutable_data();
   parallel_for(parts, 1, [&](int64 first, int64 last) {
-    for (int64 part = first; part < last; ++part)
-      body(n * part / parts, n * (part + 1) / parts, part ? p + (part - 1) * size : out);
+    for (int64 part = first; part < last; ++part) {
+      real* sums = part ? p + (part - 1) * size : out;
+      std::fill_n(sums, size, real{0});
+      body(n * part / parts, n * (part + 1) / parts, sums);
+    }
   });
-  for (int64 part = 1; part < parts; ++part)
-    for (int64 i = 0; i < size; ++i) out[i] += p[(part - 1) * size + i];
+  if (parts == 1) return;
+  parallel_for(size, kParallelGrain, [&](int64 begin, int64 end) {
+    for (int64 part = 1; part < parts; ++part)
+      for (int64 i = begin; i < end; ++i) out[i] += p[(part - 1) * size + i];
+  });
 }
 
 }  // namespace gradus::kernels
