@@ -100,7 +100,7 @@ class Plan {
                                           e_.phases_h, std::max(e_.phases_h, e_.out_h));
     parallel_for(image_groups(images), 1, [&](int64 begin, int64 end) {
       LaneBuffer packed(e_.in * frame_.plane()), out(block_ * strip * e_.out_w);
-      std::fill_n(packed.data(), e_.in * frame_.plane() * kLanes, real{0});
+      clear_margins(frame_, e_.in, e_.in_h, e_.in_w, packed.data());
       for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
         const int64 here = std::min<int64>(kLanes, images - n);
         for (int64 g = 0; g < e_.groups; ++g) {

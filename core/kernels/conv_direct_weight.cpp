@@ -35,35 +35,35 @@ ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Sha
   while (offsets.size() % kDotColumns) offsets.push_back(offsets.back());
   const int64 out_rows = (o + kDotRows - 1) / kDotRows * kDotRows;
   const real *pg = g.data(), *px = x.data(), *gates = gate ? gate.data() : nullptr;
-  sum_in_parts(image_groups(images), 1, all.numel(), all.mutable_data(),
-               [&](int64 begin, int64 end, real* sums) {
-                 LaneBuffer packed_x(c * frame.plane()), packed_g(out_rows * oh * ow);
-                 std::fill_n(packed_x.data(), c * frame.plane() * kLanes, real{0});
-                 std::fill_n(packed_g.data(), out_rows * oh * ow * kLanes, real{0});
-                 for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
-                   const int64 here = std::min<int64>(kLanes, images - n);
-                   for (int64 group = 0; group < spec.groups; ++group) {
-                     pack_images(px + (n * spec.groups + group) * c * h * w, spec.groups * c * h * w, here, c,
-                                 h, w, frame, packed_x.data());
-                     const int64 at = (n * spec.groups + group) * o * oh * ow;
-                     pack_images(pg + at, spec.groups * o * oh * ow, here, o, oh, ow, out_frame,
-                                 packed_g.data(), gates ? gates + at : nullptr);
-                     for (int64 r = 0; bias && r < o; ++r)
-                       sums[w_shape.numel() + group * o + r] +=
-                           sum_lanes(packed_g.data() + r * oh * ow * kLanes, oh * ow);
-                     for (int64 r0 = 0; r0 < o; r0 += kDotRows)
-                       for (int64 c0 = 0; c0 < columns; c0 += kDotColumns) {
-                         const Lanes tile =
-                             dot_tile(packed_g.data() + r0 * oh * ow * kLanes, oh * ow * kLanes, ow * kLanes,
-                                      packed_x.data(), offsets.data() + c0, spec.stride_w * kLanes,
-                                      spec.stride_h * frame.width * kLanes, oh, ow);
-                         for (int64 r = 0; r < std::min<int64>(kDotRows, o - r0); ++r)
-                           for (int64 k = 0; k < std::min<int64>(kDotColumns, columns - c0); ++k)
-                             sums[(group * o + r0 + r) * columns + c0 + k] += tile[r * kDotColumns + k];
-                       }
-                   }
-                 }
-               });
+  sum_in_parts(
+      image_groups(images), 1, all.numel(), all.mutable_data(), [&](int64 begin, int64 end, real* sums) {
+        LaneBuffer packed_x(c * frame.plane()), packed_g(out_rows * oh * ow);
+        clear_margins(frame, c, h, w, packed_x.data());
+        std::fill_n(packed_g.data() + o * oh * ow * kLanes, (out_rows - o) * oh * ow * kLanes, real{0});
+        for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
+          const int64 here = std::min<int64>(kLanes, images - n);
+          for (int64 group = 0; group < spec.groups; ++group) {
+            pack_images(px + (n * spec.groups + group) * c * h * w, spec.groups * c * h * w, here, c, h, w,
+                        frame, packed_x.data());
+            const int64 at = (n * spec.groups + group) * o * oh * ow;
+            pack_images(pg + at, spec.groups * o * oh * ow, here, o, oh, ow, out_frame, packed_g.data(),
+                        gates ? gates + at : nullptr);
+            for (int64 r = 0; bias && r < o; ++r)
+              sums[w_shape.numel() + group * o + r] +=
+                  sum_lanes(packed_g.data() + r * oh * ow * kLanes, oh * ow);
+            for (int64 r0 = 0; r0 < o; r0 += kDotRows)
+              for (int64 c0 = 0; c0 < columns; c0 += kDotColumns) {
+                const Lanes tile =
+                    dot_tile(packed_g.data() + r0 * oh * ow * kLanes, oh * ow * kLanes, ow * kLanes,
+                             packed_x.data(), offsets.data() + c0, spec.stride_w * kLanes,
+                             spec.stride_h * frame.width * kLanes, oh, ow);
+                for (int64 r = 0; r < std::min<int64>(kDotRows, o - r0); ++r)
+                  for (int64 k = 0; k < std::min<int64>(kDotColumns, columns - c0); ++k)
+                    sums[(group * o + r0 + r) * columns + c0 + k] += tile[r * kDotColumns + k];
+              }
+          }
+        }
+      });
   std::copy_n(all.data(), w_shape.numel(), d.dw.mutable_data());
   if (bias) std::copy_n(all.data() + w_shape.numel(), w_shape[0], d.db.mutable_data());
   return d;

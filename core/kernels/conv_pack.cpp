@@ -67,6 +67,18 @@ void pack(const real* x, int64 image_stride, int64 images, int64 channels, int64
 
 }  // namespace
 
+void clear_margins(const Frame& frame, int64 channels, int64 h, int64 w, real* packed) {
+  const auto clear = [](real* from, int64 vectors) { std::fill_n(from, vectors * kLanes, real{0}); };
+  for (int64 c = 0; c < channels; ++c, packed += frame.plane() * kLanes) {
+    // Behind the last pixel of each row come the right margin and the next row's left one.
+    const int64 first = frame.top * frame.width + frame.left, gap = frame.width - w;
+    clear(packed, first);
+    for (int64 row = 1; row < h; ++row) clear(packed + (first + row * frame.width - gap) * kLanes, gap);
+    const int64 end = h ? first + (h - 1) * frame.width + w : first;
+    clear(packed + end * kLanes, frame.plane() - end);
+  }
+}
+
 void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
                  const Frame& frame, real* packed, const real* gate) {
   if (gate)

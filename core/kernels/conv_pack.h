@@ -29,8 +29,10 @@ class LaneBuffer {
   ScratchBlock memory_;
 };
 
+/// Zeros around planes of h x w in the frames of `channels` channels, which packing leaves as they are.
+void clear_margins(const Frame& frame, int64 channels, int64 h, int64 w, real* packed);
 /// `images` <= kLanes images of `channels` planes of h x w, the first at x, each `image_stride` elements after the
-/// one before, into `packed` (channels * frame.plane() vectors), whose frame is zero already. Lanes beyond `images`
+/// one before, into `packed` (channels * frame.plane() vectors), whose margins are zero already. Lanes beyond `images`
 /// become 0, and elements whose `gate` (laid out as x, or null) is 0.
 void pack_images(const real* x, int64 image_stride, int64 images, int64 channels, int64 h, int64 w,
                  const Frame& frame, real* packed, const real* gate = nullptr);

@@ -30,7 +30,7 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
         Pass pass(e, {{u, nullptr, 0, e.in, e.point_weights()}}, false, e.pad_h + rows * kTile,
                   e.pad_w + columns * kTile);
         LaneBuffer packed_x(in * x_frame.plane());
-        std::fill_n(packed_x.data(), in * x_frame.plane() * kLanes, real{0});
+        clear_margins(x_frame, in, h, wide, packed_x.data());
         Queue queue(in, out);
         for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
           const int64 here = std::min<int64>(kLanes, images - n), at = n * out * oh * ow;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <initializer_list>
 #include <iterator>
 #include <utility>
@@ -31,35 +32,41 @@ struct Extents {
   }
 };
 
+// One number for each output of a block.
+using OutLanes [[gnu::vector_size(kOutBlock * sizeof(real))]] = real;
+
+// The nine weights of each output of a block, output o's at rows[o]; null for outputs that there are not.
+inline void gather_weights(const real* const (&rows)[kOutBlock], OutLanes (&g)[9]) {
+  OutLanes first[kOutBlock] = {};
+  g[8] = OutLanes{};
+  static_assert(kOutBlock == 8);  // eight of nine numbers of eight outputs by a transpose, then the ninth
+#pragma GCC unroll 8
+  for (int o = 0; o < kOutBlock; ++o)
+    if (rows[o]) std::memcpy(&first[o], rows[o], sizeof first[o]), g[8][o] = rows[o][8];
+  transpose(first);
+#pragma GCC unroll 8
+  for (int k = 0; k < kOutBlock; ++k) g[k] = first[k];
+}
+
 // Transformed weights, (point, block of outputs, input channel, output in the block); weight(o, c) points at
 // nine numbers, which are taken backwards if `flip`.
 template <class Weight>
 inline void transform_weights(const Extents& e, const Weight& weight, bool flip, real* u) {
+  const int64 next = e.point_weights();
   parallel_for(e.blocks(), std::max<int64>(1, 64 / e.in), [&](int64 begin, int64 end) {
     for (int64 block = begin; block < end; ++block)
       for (int64 c = 0; c < e.in; ++c) {
-        real g[9][kOutBlock] = {}, half[18][kOutBlock];
-        for (int64 o = 0; o < std::min<int64>(kOutBlock, e.out - block * kOutBlock); ++o) {
-          const real* w = weight(block * kOutBlock + o, c);
-          for (int k = 0; k < 9; ++k) g[k][o] = w[flip ? 8 - k : k];
-        }
-        for (int j = 0; j < 3; ++j)
-          for (int o = 0; o < kOutBlock; ++o) {
-            const real column[3] = {g[j][o], g[3 + j][o], g[6 + j][o]};
-            real out[6];
-            filter(column, out);
-            for (int i = 0; i < 6; ++i) half[3 * i + j][o] = out[i];
-          }
-        for (int i = 0; i < 6; ++i) {
-          const int64 next = e.point_weights();
-          real* to = u + 6 * i * next + (block * e.in + c) * kOutBlock;
-          for (int o = 0; o < kOutBlock; ++o) {
-            const real row[3] = {half[3 * i][o], half[3 * i + 1][o], half[3 * i + 2][o]};
-            real out[6];
-            filter(row, out);
-            for (int j = 0; j < 6; ++j) to[j * next + o] = out[j];
-          }
-        }
+        const real* rows[kOutBlock];
+        for (int64 o = 0; o < kOutBlock; ++o)
+          rows[o] = block * kOutBlock + o < e.out ? weight(block * kOutBlock + o, c) : nullptr;
+        OutLanes g[9];
+        gather_weights(rows, g);
+        real* to = u + (block * e.in + c) * kOutBlock;
+        both_ways<OutLanes, 3, 6>(
+            filter<OutLanes>, [&](int i, int j) { return g[flip ? 8 - 3 * i - j : 3 * i + j]; },
+            [=](int i, int j, const OutLanes& value) {
+              std::memcpy(to + (6 * i + j) * next, &value, sizeof value);
+            });
       }
   });
 }
@@ -95,7 +102,7 @@ class Pass {
         v_(kPoints * v_point_),
         m_(std::ssize(products_) * kPoints * m_point_),
         rows_(std::ssize(products_) * strip_ * kTile * e.out_w()) {
-    std::fill_n(packed_.data(), e.in * frame_.plane() * kLanes, real{0});
+    clear_margins(frame_, e.in, e.in_h, e.in_w, packed_.data());
     for (int64 c = 0; c < e.in; ++c) offsets_.push_back(static_cast<std::int32_t>(c * tiles_));
   }
 

@@ -31,8 +31,9 @@ class Queue {
         v_(kPoints * v_point_ / kLanes),
         m_(kPoints * m_point_ / kLanes),
         sums_(kPoints * sums_point_ / kLanes) {
-    std::fill_n(m_.data(), kPoints * m_point_, real{0});
-    std::fill_n(sums_.data(), kPoints * sums_point_, real{0});
+    for (int64 point = 0; point < kPoints; ++point)
+      std::fill_n(m_.data() + point * m_point_ + out * capacity_ * kLanes,
+                  (out_rows_ - out) * capacity_ * kLanes, real{0});
   }
 
   // All tiles, rows x columns of them, of one group of images: x framed to (in, x_frame), g to (out, g_frame), where
@@ -69,14 +70,16 @@ class Queue {
         for (int64 o = 0; o < out_rows_; o += kOutBlock)
           product(m_.data() + point * m_point_ + o * plane, plane,
                   v_.data() + point * v_point_ + block * plane * kLanes, plane, filled_ * kLanes,
-                  sums_.data() + point * sums_point_ + o * row + block * kLanes, row);
+                  sums_.data() + point * sums_point_ + o * row + block * kLanes, row, summed_);
         block += blocks;
       }
+    summed_ = summed_ || filled_;
     filled_ = 0;
   }
 
-  // Adds G' sums G to dw (out, in, 3, 3).
+  // Adds G' sums G to dw (out, in, 3, 3), if there were any tiles.
   void add_to(real* dw) {
+    if (!summed_) return;
     const int64 next = sums_point_;
     for (int64 o = 0; o < out_; ++o)
       for (int64 block = 0; block < in_blocks_; ++block) {
@@ -112,6 +115,7 @@ class Queue {
 
   int64 in_, out_, in_blocks_, out_rows_, capacity_, filled_ = 0;
   int64 v_point_, m_point_, sums_point_;  // numbers from point to point
+  bool summed_ = false;                   // whether the sums have begun
   LaneBuffer v_, m_, sums_;
 };
 

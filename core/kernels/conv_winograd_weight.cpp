@@ -18,8 +18,8 @@ Tensor conv2d_weight_grad_winograd(const Tensor& g, const Tensor& x, const Shape
   sum_in_parts(
       image_groups(images), 1, w_shape.numel(), dw.mutable_data(), [&](int64 begin, int64 end, real* sums) {
         LaneBuffer packed_x(in * x_frame.plane()), packed_g(out * g_frame.plane());
-        std::fill_n(packed_x.data(), in * x_frame.plane() * kLanes, real{0});
-        std::fill_n(packed_g.data(), out * g_frame.plane() * kLanes, real{0});
+        clear_margins(x_frame, in, h, w, packed_x.data());
+        clear_margins(g_frame, out, oh, ow, packed_g.data());
         Queue queue(in, out);
         for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
           const int64 here = std::min<int64>(kLanes, images - n);

@@ -60,16 +60,16 @@ inline void spread_row(const real* w, const std::int32_t* offset, int64 k, const
   while (p < pixels) next(std::integral_constant<int, 1>{});
 }
 
-/// sums[r][c] += sum over i < k of a[r*a_row + i] * b[i + c*b_plane], r < kOutBlock, c < kColumns: a numbers; b and
+/// sums[r][c] = or += sum over i < k of a[r*a_row + i] * b[i + c*b_plane], r < kOutBlock, c < kColumns: a numbers; b and
 /// sums vectors, row r of sums `row` elements after r-1.
 template <int kColumns>
 inline void outer_product(const real* a, int64 a_row, const real* b, int64 b_plane, int64 k, real* sums,
-                          int64 row) {
+                          int64 row, bool add) {
   Lanes sum[kOutBlock][kColumns];
 #pragma GCC unroll 8
   for (int r = 0; r < kOutBlock; ++r)
 #pragma GCC unroll 8
-    for (int c = 0; c < kColumns; ++c) sum[r][c] = load(sums + r * row + c * kLanes);
+    for (int c = 0; c < kColumns; ++c) sum[r][c] = add ? load(sums + r * row + c * kLanes) : Lanes{};
   for (int64 i = 0; i < k; ++i) {
     Lanes v[kColumns];
 #pragma GCC unroll 8

@@ -48,13 +48,15 @@ inline void pin(Lanes& v) {
 }
 
 namespace detail {
-template <int... I>
-inline Lanes zip_low(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(a, b, (I % 2 * kLanes + I / 2)...);
+template <class V, int... I>
+inline V zip_low(const V& a, const V& b, std::integer_sequence<int, I...>) {
+  constexpr int n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I % 2 * n + I / 2)...);
 }
-template <int... I>
-inline Lanes zip_high(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(a, b, (I % 2 * kLanes + I / 2 + kLanes / 2)...);
+template <class V, int... I>
+inline V zip_high(const V& a, const V& b, std::integer_sequence<int, I...>) {
+  constexpr int n = sizeof...(I);
+  return __builtin_shufflevector(a, b, (I % 2 * n + I / 2 + n / 2)...);
 }
 template <int... I>
 inline Lanes every_second(const Lanes& a, const Lanes& b, std::integer_sequence<int, I...>) {
@@ -79,19 +81,21 @@ inline Lanes evens(const Lanes& a, const Lanes& b) {
 }
 inline Lanes odds(const Lanes& a, const Lanes& b) { return detail::every_other(a, b, detail::LaneNumbers{}); }
 
-/// Transposes kLanes vectors in place: lane j of v[i] changes places with lane i of v[j]. Each of the log2
-/// rounds zips vector i with vector i + kLanes/2, which moves one bit of the row number into the lane number.
-inline void transpose(Lanes (&v)[kLanes]) {
+/// Transposes n vectors of n numbers in place: lane j of v[i] changes places with lane i of v[j]. Each of the log2
+/// rounds zips vector i with vector i + n/2, which moves one bit of the row number into the lane number.
+template <class V, int n>
+inline void transpose(V (&v)[n]) {
+  using Numbers = std::make_integer_sequence<int, n>;
 #pragma GCC unroll 4
-  for (int round = 1; round < kLanes; round *= 2) {
-    Lanes t[kLanes];
+  for (int round = 1; round < n; round *= 2) {
+    V t[n];
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes / 2; ++i) {
-      t[2 * i] = zip_low(v[i], v[i + kLanes / 2]);
-      t[2 * i + 1] = zip_high(v[i], v[i + kLanes / 2]);
+    for (int i = 0; i < n / 2; ++i) {
+      t[2 * i] = detail::zip_low(v[i], v[i + n / 2], Numbers{});
+      t[2 * i + 1] = detail::zip_high(v[i], v[i + n / 2], Numbers{});
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) v[i] = t[i];
+    for (int i = 0; i < n; ++i) v[i] = t[i];
   }
 }
 
