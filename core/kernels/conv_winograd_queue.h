@@ -84,12 +84,26 @@ class Queue {
     for (int64 o = 0; o < out_; ++o)
       for (int64 block = 0; block < in_blocks_; ++block) {
         const real* at = sums_.data() + (o * in_blocks_ + block) * kLanes;
-        Lanes g[9];
+        Lanes g[kLanes < 9 ? 9 : kLanes] = {};
         both_ways<Lanes, 6, 3>(
             filter_adjoint<Lanes>, [=](int i, int j) { return load(at + (6 * i + j) * next); },
             [&](int i, int j, const Lanes& value) { g[3 * i + j] = value; });
-        for (int64 c = block * kLanes; c < std::min(in_, (block + 1) * kLanes); ++c)
-          for (int k = 0; k < 9; ++k) dw[(o * in_ + c) * 9 + k] += g[k][c - block * kLanes];
+        const int64 first = block * kLanes, count = std::min<int64>(kLanes, in_ - first);
+        real* to = dw + (o * in_ + first) * 9;
+        if constexpr (kLanes > 9) {
+          // Nine numbers a channel, and zeros to what stands behind them.
+          transpose(g);
+          const real* const last = dw + out_ * in_ * 9 - kLanes;
+          for (int64 c = 0; c < count; ++c, to += 9) {
+            if (to <= last)
+              store(to, load(to) + g[c]);
+            else
+              for (int k = 0; k < 9; ++k) to[k] += g[c][k];
+          }
+        } else {
+          for (int64 c = 0; c < count; ++c, to += 9)
+            for (int k = 0; k < 9; ++k) to[k] += g[k][c];
+        }
       }
   }
 
@@ -98,9 +112,11 @@ class Queue {
 
   // kLanes channels of one tile, the first row and column of its frame at `tile`.
   void add_input(const real* tile, const Frame& frame, int64 block) {
-    Lanes points[kPoints][kLanes] = {};
-    const int64 line = frame.width * kLanes;
-    for (int64 c = 0; c < std::min<int64>(kLanes, in_ - block * kLanes); ++c) {
+    Lanes points[kPoints][kLanes];
+    const int64 line = frame.width * kLanes, channels = std::min<int64>(kLanes, in_ - block * kLanes);
+    for (int64 c = channels; c < kLanes; ++c)
+      for (auto& point : points) point[c] = Lanes{};
+    for (int64 c = 0; c < channels; ++c) {
       const real* d = tile + (block * kLanes + c) * frame.plane() * kLanes;
       both_ways<Lanes, 6, 6>(
           input<Lanes>, [=](int i, int j) { return load(d + i * line + j * kLanes); },
