@@ -53,6 +53,24 @@ void pack_columns(const real* b, int64 step, int64 k, int64 width, real alpha, r
   }
 }
 
+// Rows of A for one tile: its numbers of each step of k side by side.
+void pack_tile(const real* a, int64 step, int64 k, int64 rows, real* to) {
+  const int64 whole = k / kLanes * kLanes;
+  for (int64 i = 0; i < whole; i += kLanes) {
+    // What a vector holds beyond the tile's rows, later stores correct.
+    for (int64 first = (kTileRows - 1) / kLanes * kLanes; first >= 0; first -= kLanes) {
+      const int64 here = std::clamp<int64>(rows - first, 0, kLanes);
+      Lanes v[kLanes];
+      for (int64 l = 0; l < kLanes; ++l) v[l] = l < here ? load(a + (first + l) * step + i) : Lanes{};
+      transpose(v);
+#pragma GCC unroll 16
+      for (int64 l = 0; l < kLanes; ++l) store(to + (i + l) * kTileRows + first, v[l]);
+    }
+  }
+  for (int64 i = whole; i < k; ++i)
+    for (int64 l = 0; l < rows; ++l) to[i * kTileRows + l] = a[l * step + i];
+}
+
 }  // namespace
 
 void pack_panels(const MatrixView& b, int64 k, int64 n, real alpha, real* panels) {
@@ -121,13 +139,13 @@ bool gemm_copies(const MatrixView& a, int64 n) {
 }
 
 MatrixView gemm_copy(const MatrixView& a, int64 m, int64 k, real* to) {
-  if (a.column == 1) {
-    const int64 ld = k + kLanes;  // no power of two
-    for (int64 r = 0; r < m; ++r) std::copy_n(a.p + r * a.row, k, to + r * ld);
-    return {to, ld, 1};
+  if (a.column != 1) {
+    for (int64 i = 0; i < k; ++i) std::copy_n(a.p + i * a.column, m, to + i * kGemmRows);
+    return {to, 1, kGemmRows};
   }
-  for (int64 i = 0; i < k; ++i) std::copy_n(a.p + i * a.column, m, to + i * kGemmRows);
-  return {to, 1, kGemmRows};
+  for (int64 r = 0; r < m; r += kTileRows)
+    pack_tile(a.p + r * a.row, a.row, k, std::min<int64>(kTileRows, m - r), to + r * k);
+  return {to, k, kTileRows};  // right for rows that begin a tile
 }
 
 }  // namespace detail

@@ -37,10 +37,11 @@ void multiply_pieces(const MatrixView& a, int64 m, int64 k, int64 n, const real*
 
 namespace detail {
 inline constexpr int64 kGemmColumns = 512, kGemmRows = 20 * kTileRows, kGemmPanels = int64{192} << 10;
-/// Whether A's steps would make its rows (or columns) clash in the first-level cache; then a copy of them is read.
+/// Whether A's steps would make its rows (or columns) clash in the first-level cache; then a copy of them is read: rows
+/// tile after tile, in the order in which the tiles read them.
 bool gemm_copies(const MatrixView& a, int64 n);
 MatrixView gemm_copy(const MatrixView& a, int64 m, int64 k, real* to);
-inline constexpr int64 kGemmCopy = 240 * (384 + 16);
+inline constexpr int64 kGemmCopy = kGemmRows * 384 + kLanes;
 
 template <class Finish>
 void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n, int64 k, real alpha, real* c,
@@ -100,10 +101,9 @@ void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, in
   });
 }
 
-/// Whether products of our own beat BLAS: on AVX-512, but for products of vectors and large square ones (README.md).
+/// Whether products of our own beat BLAS: on AVX-512, but for products of vectors (README.md).
 inline bool own_gemm_pays(int64 m, int64 n, int64 k) {
-  constexpr int64 kLarge = 768;
-  return kVectorBytes == 64 && std::min({m, n, k}) >= 4 && std::min({m, n, k}) < kLarge;
+  return kVectorBytes == 64 && std::min({m, n, k}) >= 4;
 }
 
 }  // namespace gradus::kernels
