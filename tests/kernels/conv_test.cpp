@@ -47,11 +47,15 @@ void check_case(const Case& c) {
   });
   const auto check_path = [&](const char* path, auto&& conv, auto&& input_grad, auto&& weight_grad) {
     CAPTURE(path);
+    naive::poison_scratch();
     CHECK(naive::error(conv(x, w, Tensor(), c.spec, false), plain) < tolerance);
     CHECK(naive::error(conv(x, w, bias, c.spec, false), biased) < tolerance);
     CHECK(naive::error(conv(x, w, bias, c.spec, true), rectified) < tolerance);
+    naive::poison_scratch();
     CHECK(naive::error(input_grad(g, w, c.x, c.spec), dx) < tolerance);
+    naive::poison_scratch();
     CHECK(naive::error(weight_grad(g, x, c.w, c.spec), dw) < tolerance);
+    naive::poison_scratch();
   };
   // All gradients at once, gated: by the path chosen, and by each fast path in particular.
   Tensor gate = rng.normal_tensor(ys);

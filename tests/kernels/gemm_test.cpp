@@ -46,9 +46,11 @@ TEST_CASE("gemm: own products equal plain loops, whatever the shape, and do not 
   struct Case {
     int64 m, n, k;
   };
-  // One element, less than a tile, tiles with rests, several pieces of depth, several blocks, copies of wide rows.
-  const Case cases[] = {{1, 1, 1},     {5, 3, 2},     {12, 32, 16},   {13, 33, 17},  {64, 64, 32},
-                        {25, 100, 65}, {31, 16, 400}, {260, 40, 300}, {40, 700, 20}, {30, 130, 1100}};
+  // One element, less than a tile, tiles with rests, several pieces of depth, several blocks, copies of rows and columns
+  // that lie far apart.
+  const Case cases[] = {{1, 1, 1},     {5, 3, 2},       {12, 32, 16},   {13, 33, 17},
+                        {64, 64, 32},  {25, 100, 65},   {31, 16, 400},  {260, 40, 300},
+                        {40, 700, 20}, {30, 130, 1100}, {600, 100, 40}, {25, 120, 777}};
   Rng rng(1);
   const int before = threads();
   for (const Case& s : cases)
@@ -63,6 +65,7 @@ TEST_CASE("gemm: own products equal plain loops, whatever the shape, and do not 
         const Tensor b = rng.normal_tensor(tb ? Shape{s.n, s.k} : Shape{s.k, s.n});
         const Tensor c = rng.normal_tensor({s.m, s.n});
         const Doubles zero(size_t(s.m * s.n));
+        naive::poison_scratch();
         const Tensor fresh = own(a, b, ta, tb, s.m, s.n, s.k, 1, Tensor::full({s.m, s.n}, NAN), false);
         CHECK(naive::error(fresh, product(a, b, ta, tb, s.m, s.n, s.k, 1, zero)) < kProduct);
         CHECK(naive::error(own(a, b, ta, tb, s.m, s.n, s.k, real(-0.5), c.clone(), true),

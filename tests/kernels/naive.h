@@ -9,7 +9,9 @@
 
 #include "core/kernels/conv.h"
 #include "core/rng.h"
+#include "core/scratch.h"
 #include "core/tensor.h"
+#include "core/threads.h"
 
 namespace gradus::naive {
 
@@ -33,6 +35,15 @@ inline double error(const Tensor& a, const Doubles& b) {
 /// What rounding may do to a sum of some hundred terms.
 inline double tolerance(double float_tolerance = 2e-6, double double_tolerance = 1e-13) {
   return sizeof(real) == 8 ? double_tolerance : float_tolerance;
+}
+
+/// Leaves NaN in the scratch memory of all threads: what a kernel reads without having written it shows.
+inline void poison_scratch() {
+  constexpr std::size_t kNumbers = std::size_t{1} << 18;
+  parallel_for(threads(), 1, [](int64, int64) {
+    const ScratchBlock block(kNumbers * sizeof(real));
+    std::fill_n(static_cast<real*>(block.data()), kNumbers, real(NAN));
+  });
 }
 
 /// Calls visit(y_index, x_index, w_index) for every product of a convolution.
