@@ -9,7 +9,7 @@
 namespace gradus {
 
 /// Memory of the calling thread until the end of a scope, aligned to 64 bytes; contents undefined. To be destroyed by the
-/// same thread, the last one first, as local variables and members are.
+/// same thread, the last one first, as local variables and members are. The thread keeps the memory for the next one.
 class ScratchBlock {
  public:
   /// Throws std::bad_alloc.

@@ -60,7 +60,7 @@ struct PlaneNumbers {
   real *a, *b;
 };
 
-// body(c, n numbers a, n numbers b, step) for each channel: those of image i stand at i * step.
+// body(c, a, b) for each channel, its numbers of image i at a[i * s.c] and b[i * s.c].
 template <class Body>
 void for_channels(const Channels& s, const PlaneNumbers& numbers, const Body& body) {
   parallel_for(s.c, kParallelGrain / std::max<int64>(1, 4 * s.n), [&](int64 begin, int64 end) {
@@ -133,7 +133,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
   with(relu, shortcut.defined(), [&](auto then) {
     for_planes(s, true, [&](int64, int64 c, int64 at) {
       const real gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - mean[c] * gain;
-      affine_plane<then()>(px + at, pz + at, py + at, s.inner, gain, offset);
+      affine_plane<then()>(px + at, pz ? pz + at : nullptr, py + at, s.inner, gain, offset);
     });
   });
   return y;
@@ -159,8 +159,8 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
     constexpr Then kThen = then();
     for_planes(s, false, [&](int64 image, int64 c, int64 at) {
       const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
-      const real *gi = pg + at, *xi = px + at, *zi = pz + at;
-      real *di = ds + at, sum_g = 0, sum_gx = 0;
+      const real *gi = pg + at, *xi = px + at, *zi = pz ? pz + at : nullptr;
+      real *di = ds ? ds + at : nullptr, sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
       for (int64 i = 0; i < s.inner; ++i) {
         real v = gi[i];

@@ -32,20 +32,27 @@ struct Extents {
   }
 };
 
-// One number for each output of a block.
-using OutLanes [[gnu::vector_size(kOutBlock * sizeof(real))]] = real;
+// As many outputs of a block as a vector holds.
+constexpr int kOutLanes = std::min(kLanes, kOutBlock);
+using OutLanes [[gnu::vector_size(kOutLanes * sizeof(real))]] = real;
 
-// The nine weights of each output of a block, output o's at rows[o]; null for outputs that there are not.
-inline void gather_weights(const real* const (&rows)[kOutBlock], OutLanes (&g)[9]) {
-  OutLanes first[kOutBlock] = {};
+// Nine weights of each output, output l's at rows[l], or null for an output that there is not.
+inline void gather_weights(const real* const (&rows)[kOutLanes], OutLanes (&g)[9]) {
+  static_assert(8 % kOutLanes == 0);  // eight of the nine by transposes
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; k += kOutLanes) {
+    OutLanes v[kOutLanes] = {};
+#pragma GCC unroll 8
+    for (int l = 0; l < kOutLanes; ++l)
+      if (rows[l]) std::memcpy(&v[l], rows[l] + k, sizeof v[l]);
+    transpose(v);
+#pragma GCC unroll 8
+    for (int l = 0; l < kOutLanes; ++l) g[k + l] = v[l];
+  }
   g[8] = OutLanes{};
-  static_assert(kOutBlock == 8);  // eight of nine numbers of eight outputs by a transpose, then the ninth
 #pragma GCC unroll 8
-  for (int o = 0; o < kOutBlock; ++o)
-    if (rows[o]) std::memcpy(&first[o], rows[o], sizeof first[o]), g[8][o] = rows[o][8];
-  transpose(first);
-#pragma GCC unroll 8
-  for (int k = 0; k < kOutBlock; ++k) g[k] = first[k];
+  for (int l = 0; l < kOutLanes; ++l)
+    if (rows[l]) g[8][l] = rows[l][8];
 }
 
 // Transformed weights, (point, block of outputs, input channel, output in the block); weight(o, c) points at
@@ -55,19 +62,22 @@ inline void transform_weights(const Extents& e, const Weight& weight, bool flip,
   const int64 next = e.point_weights();
   parallel_for(e.blocks(), std::max<int64>(1, 64 / e.in), [&](int64 begin, int64 end) {
     for (int64 block = begin; block < end; ++block)
-      for (int64 c = 0; c < e.in; ++c) {
-        const real* rows[kOutBlock];
-        for (int64 o = 0; o < kOutBlock; ++o)
-          rows[o] = block * kOutBlock + o < e.out ? weight(block * kOutBlock + o, c) : nullptr;
-        OutLanes g[9];
-        gather_weights(rows, g);
-        real* to = u + (block * e.in + c) * kOutBlock;
-        both_ways<OutLanes, 3, 6>(
-            filter<OutLanes>, [&](int i, int j) { return g[flip ? 8 - 3 * i - j : 3 * i + j]; },
-            [=](int i, int j, const OutLanes& value) {
-              std::memcpy(to + (6 * i + j) * next, &value, sizeof value);
-            });
-      }
+      for (int64 c = 0; c < e.in; ++c)
+        for (int64 first = 0; first < kOutBlock; first += kOutLanes) {
+          const real* rows[kOutLanes];
+          for (int64 l = 0; l < kOutLanes; ++l) {
+            const int64 o = block * kOutBlock + first + l;
+            rows[l] = o < e.out ? weight(o, c) : nullptr;
+          }
+          OutLanes g[9];
+          gather_weights(rows, g);
+          real* to = u + (block * e.in + c) * kOutBlock + first;
+          both_ways<OutLanes, 3, 6>(
+              filter<OutLanes>, [&](int i, int j) { return g[flip ? 8 - 3 * i - j : 3 * i + j]; },
+              [=](int i, int j, const OutLanes& value) {
+                std::memcpy(to + (6 * i + j) * next, &value, sizeof value);
+              });
+        }
   });
 }
 

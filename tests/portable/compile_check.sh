@@ -20,7 +20,7 @@ for header in fmt nlohmann stb zlib.h zconf.h lapacke.h lapacke_config.h lapacke
   done
 done
 
-flags="-std=gnu++20 -O1 -fopenmp -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-missing-field-initializers -Werror -Wno-psabi"
+flags="-std=gnu++20 -O1 -fopenmp -fno-math-errno -fno-trapping-math -Wall -Wextra -Wno-missing-field-initializers -Werror"
 sources=$(ls core/kernels/*.cpp core/threads.cpp core/thread_pool.cpp core/allocator.cpp core/scratch.cpp core/tensor.cpp autograd/*.cpp autograd/ops/*.cpp optim/elements.cpp optim/rules/adam.cpp optim/rules/sgd.cpp)
 failed=0
 for target in "${@:-baseline avx2 avx512 aarch64}"; do
