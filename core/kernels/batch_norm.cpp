@@ -91,8 +91,8 @@ inline void affine_plane(const real* x, const real* z, real* y, int64 inner, rea
   }
 }
 
-// g where relu(x * gain + offset) passes it on.
-inline real passed(real g, real x, real gain, real offset) { return x * gain + offset > 0 ? g : real{0}; }
+// g where relu of what affine_plane computed passes it on.
+inline real passed(real g, real y) { return y > 0 ? g : real{0}; }
 
 void check_shortcut(const Tensor& x, const Tensor& shortcut, bool relu) {
   if (shortcut && (!relu || !(shortcut.shape() == x.shape())))
@@ -164,8 +164,8 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
 #pragma omp simd reduction(+ : sum_g, sum_gx)
       for (int64 i = 0; i < s.inner; ++i) {
         real v = gi[i];
-        if constexpr (kThen == Then::kRelu) v = passed(v, xi[i], gain, offset);
-        if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i], gain, offset + zi[i]);
+        if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
+        if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
         sum_g += v;
         sum_gx += v * (xi[i] - m);
       }
@@ -190,7 +190,7 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
       const real less = shift[c], per = slope[c];
       real* to = dx + at;
       for (int64 i = 0; i < s.inner; ++i) {
-        const real v = kThen == Then::kRelu ? passed(gi[i], xi[i], gain, offset) : gi[i];
+        const real v = kThen == Then::kRelu ? passed(gi[i], xi[i] * gain + offset) : gi[i];
         to[i] = gain * (v - less - (xi[i] - m) * per);
       }
     });
