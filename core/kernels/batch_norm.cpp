@@ -1,6 +1,8 @@
 #include "core/kernels/batch_norm.h"
 
+#include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/error.h"
 #include "core/threads.h"
@@ -152,8 +154,8 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
   real *dx = out.dx.mutable_data(), *dw = out.dw.mutable_data(), *db = out.db.mutable_data();
   real* ds = shortcut ? out.ds.mutable_data() : nullptr;
   // dx = gain * (g - shift - (x - mean) * slope), shift = sum(g)/count, slope = sum(g (x - mean)) rstd^2 / count
-  const Tensor terms({2, s.c});
-  real *shift = const_cast<real*>(terms.data()), *slope = shift + s.c;
+  Tensor terms({2, s.c});
+  real *shift = terms.mutable_data(), *slope = shift + s.c;
   const PlaneNumbers plane(s);
   with(relu, shortcut.defined(), [&](auto then) {
     constexpr Then kThen = then();

@@ -46,8 +46,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose
     gemm(transpose_a, transpose_b, m, n, k, 1, a.data() + at_a * m * k, lda, b.data() + at_b * k * n, ldb, 0,
          o + i * m * n, n);
   };
-  // Inside a parallel region BLAS runs on one thread: many small products are shared out, few large ones are
-  // each split by BLAS itself.
+  // Inside a parallel loop a product runs on one thread: many small ones are shared out, few large ones are each
+  // divided by `gemm`.
   constexpr int64 kLarge = int64{1} << 24;
   if (batch < threads() || (m * n * k >= kLarge && batch < 4 * threads())) {
     for (int64 i = 0; i < batch; ++i) one(i);

@@ -67,6 +67,8 @@ def main():
     unknown = [what for what in arguments.what if what not in kinds]
     if unknown:
         sys.exit(f"scaling: unknown {unknown[0]!r}; valid: {', '.join(kinds)}")
+    if not os.path.exists(arguments.gradus):
+        sys.exit(f"scaling: there is no {arguments.gradus}; build it or name it with --gradus")
     for what in arguments.what or kinds:
         for workload in arguments.workloads:
             kinds[what](arguments, workload)
