@@ -1,0 +1,126 @@
+// An experiment as a paper's file writes it: settings, arms, what is tuned, claims. It reads like a plan; the harness
+// (harness.h) runs it and makes the comparison fair: equal numbers of trials an arm, tuning on a validation split cut from
+// the training data by seeds that the final runs do not use, the test set seen once an arm and seed by the settings chosen,
+// the same seeds for all arms.
+//
+//   void adabelief(Experiment& e) {
+//     e.setting({.data = "cifar10:limit=10000", .model = "resnet8", .epochs = 10, .batch_size = 128});
+//     e.arm("adabelief").optim("adabelief:eps=1e-8,weight_decay=5e-4").tune("lr", {3e-4, 1e-3, 3e-3});
+//     e.arm("adam").optim("adam:weight_decay=5e-4").tune("lr", {3e-4, 1e-3, 3e-3});
+//     e.claim("higher test accuracy than Adam", better("adabelief", "adam", "test_accuracy"));
+//   }
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "apps/papers/record.h"
+#include "apps/train/config.h"
+#include "data/dataset.h"
+
+namespace gradus {
+
+/// What a run of an arm that is a function is given, and all it may know.
+class Trial {
+ public:
+  virtual ~Trial() = default;
+  int64 seed = 0;
+  bool tuning = false;  ///< scores on data that are no test data
+  bool quick = false;   ///< a smoke run: a few steps
+  OptionList options;   ///< the arm's fixed options with the tuned ones
+  std::string
+      folder;  ///< shared by all runs of the experiment: bases that arms have in common, named by what made them
+  double number(const std::string& key) const;
+  int64 integer(const std::string& key) const;
+  const std::string& word(const std::string& key) const;
+  /// Opens a data set. While tuning its test part is a validation split cut from the training part, and the test part is
+  /// not there.
+  virtual Data data(const std::string& spec) const = 0;
+  /// To be asked between steps: throws Interrupted when the run should stop.
+  virtual void checkpoint(double share_done) const = 0;
+};
+/// Runs once: metrics and curves of this seed and these options.
+using RunFunction = std::function<Outcome(const Trial&)>;
+
+class Arm {
+ public:
+  explicit Arm(std::string name) : name_(std::move(name)) {}
+  /// A training run, by flags of `gradus train` (keys as in TrainConfig).
+  Arm& optim(const std::string& spec) { return set("optim", spec); }
+  Arm& set(const std::string& key, const std::string& value);
+  /// Which named setting it starts from; the first one if not said.
+  Arm& setting(const std::string& name);
+  /// A function instead of a training run; options are what Trial::options holds, in order.
+  Arm& run(RunFunction function, OptionList options = {});
+  /// One more dimension of the grid. `key`: an option of the (outermost) optimizer that knows it, "optim.lr"; a key of TrainConfig;
+  /// or, for functions, an option. Several calls make the product.
+  Arm& tune(const std::string& key, const std::vector<double>& values);
+  Arm& tune(const std::string& key, const std::vector<std::string>& values);
+
+  const std::string& name() const { return name_; }
+
+ private:
+  friend class Experiment;
+  friend class Harness;
+  std::string name_, setting_;
+  OptionList set_;
+  RunFunction function_;
+  std::vector<std::pair<std::string, std::vector<std::string>>> grid_;
+};
+
+/// A claim over metrics of arms; see the functions below.
+struct Claim {
+  std::string kind, metric;
+  std::vector<std::string> arms;
+  double margin = 0;
+  bool lower_is_better = false, central = true;
+  Claim& reported_only();  ///< figures and verdict are shown, the paper's verdict does not hang on it
+};
+/// a's metric exceeds b's by more than the margin. Whether more is better follows from the metric's name (…loss, …error,
+/// …steps, …rounds, …seconds: less is better) unless said.
+Claim better(const std::string& a, const std::string& b, const std::string& metric, double margin = 0);
+/// a's metric falls behind b's by less than the margin.
+Claim not_worse(const std::string& a, const std::string& b, const std::string& metric, double margin);
+/// The two differ by less than the margin (two one-sided tests).
+Claim equal(const std::string& a, const std::string& b, const std::string& metric, double margin);
+/// Mean of a's metric is below, above the bound.
+Claim at_most(const std::string& a, const std::string& metric, double bound);
+Claim at_least(const std::string& a, const std::string& metric, double bound);
+/// a's metric is at most `ratio` times b's (paired logarithms).
+Claim ratio_at_most(const std::string& a, const std::string& b, const std::string& metric, double ratio);
+
+class Experiment {
+ public:
+  /// What every arm starts from. Arms say what differs.
+  void setting(const TrainConfig& config) { setting("", config); }
+  void setting(const std::string& name, const TrainConfig& config);
+  Arm& arm(const std::string& name);
+  void claim(const std::string& text, const Claim& claim);
+  /// What trials are compared by: "test_accuracy" (largest) or "test_loss" (least), of the validation split; by default the score of the task.
+  void tune_for(const std::string& metric);
+  /// Seeds of the final runs unless the command says otherwise (3), and of each tuning trial (1).
+  void seeds(int64 count, int64 tuning = 1);
+  /// What --quick changes in every training run beside its few steps: smaller data, model.
+  void quick(OptionList changes);
+
+ private:
+  friend class Harness;
+  struct NamedSetting {
+    std::string name;
+    TrainConfig config;
+  };
+  struct NamedClaim {
+    std::string text;
+    Claim claim;
+  };
+  std::deque<NamedSetting> settings_;
+  std::deque<Arm> arms_;
+  std::vector<NamedClaim> claims_;
+  std::string tune_for_;
+  int64 seeds_ = 3, tuning_seeds_ = 1;
+  OptionList quick_;
+};
+
+}  // namespace gradus
