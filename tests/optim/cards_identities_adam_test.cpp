@@ -1,6 +1,5 @@
 // Exact checks of the papers of rules near Adam that are not figures: when a rule is Adam, and what its steps never exceed.
 #include "core/rng.h"
-#include "optim/rules/adam.h"
 #include "optim/rules/twofold.h"
 #include "optim/vocabulary/words.h"
 #include "tests/optim/probe.h"
@@ -40,7 +39,15 @@ TEST_CASE("adabelief: with the gradient for surprise and no eps it is Adam") {
   for (int t = 1; t <= 3; ++t) {
     const Values& g = kG[static_cast<size_t>(t - 1)];
     Param p{name, ParamKind::kBias, w, tensor({3}, g), 0};
-    rules::twofold_update(p, s, o, {.t = t, .step = t}, 0, [](real x, real) { return x; });
+    const Ema first(o.beta1), second(o.beta2);
+    const double step = o.lr / bias_correction(o.beta1, t), root = 1 / std::sqrt(bias_correction(o.beta2, t));
+    rules::twofold_update(
+        p, s, o, {.t = t, .step = t},
+        [=](real x, real& m, real& v) {
+          m = first(m, x);
+          v = second(v, square(x));
+        },
+        [=](real& x, real m, real v) { x -= real(step) * m / (std::sqrt(v) * real(root)); });
     CHECK(near(values_of(w), adam.step(g), 1e-14, 1e-7));
   }
 }

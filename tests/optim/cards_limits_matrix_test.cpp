@@ -19,17 +19,17 @@ TEST_CASE("whitening without memory: (GG')^(-1/4) G (G'G)^(-1/4) is the polar fa
              1e-6, 1e-3));
 }
 
-TEST_CASE("soap, original form: without a rotated side it is Adam from the second gradient on") {
+TEST_CASE("soap: without a rotated side it is Adam from the second gradient on") {
   const auto gs = gaussian_steps(6, 12);
   const std::vector<Values> later(gs.begin() + 1, gs.end());
   const std::string options = "lr=0.1,beta1=0.8,beta2=0.95,eps=1e-30";
-  const auto soap = run_matrix("soap:form=original,max_dim=1," + options, gs, Values(12, 0), {3, 4});
+  const auto soap = run_matrix("soap:max_dim=1,weight_decay=0," + options, gs, Values(12, 0), {3, 4});
   const auto adam = run_matrix("adam:" + options, later, Values(12, 0), {3, 4});
   CHECK(soap[0] == Values(12, 0));
   for (size_t t = 0; t < 5; ++t) CHECK(near(soap[t + 1], adam[t], 1e-9, 1e-5));
 }
 
-TEST_CASE("soap, original form: second moments follow the order of the basis") {
+TEST_CASE("soap: second moments follow the order of the basis") {
   // Diagonal gradients: whatever the order of the eigenvectors, each entry is Adam's on its own. The order turns
   // round at the refresh of step 4 and back later.
   const auto diagonal = [](double a, double b) { return Values{a, 0, 0, b}; };
@@ -47,7 +47,7 @@ TEST_CASE("soap, original form: second moments follow the order of the basis") {
     gs.push_back(diagonal(a, b));
   const std::vector<Values> later(gs.begin() + 1, gs.end());
   const std::string options = "lr=0.1,beta1=0.8,beta2=0.9,eps=1e-12";
-  const auto soap = run_matrix("soap:form=original,update_every=3," + options, gs, Values(4, 0), {2, 2});
+  const auto soap = run_matrix("soap:update_every=3,weight_decay=0," + options, gs, Values(4, 0), {2, 2});
   const auto adam = run_matrix("adam:" + options, later, Values(4, 0), {2, 2});
   for (size_t t = 0; t < later.size(); ++t) {
     CHECK(near(soap[t + 1][0], adam[t][0], 1e-6, 1e-4));
