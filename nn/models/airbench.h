@@ -37,6 +37,7 @@ class AirbenchBlock : public Module {
 class Airbench : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     std::vector<int64> widths = {64, 256, 256};
     void visit(auto&& f) { f("widths", widths, "channels of the blocks", at_least(1)); }

@@ -36,6 +36,7 @@ class InvertedResidual : public Module {
 class MobileNetMini : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     double width = 1, dropout = 0;
     int64 expand = 4;

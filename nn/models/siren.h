@@ -20,6 +20,7 @@ namespace gradus {
 class Siren : public ImageModel {
  public:
   static constexpr Task kTask = Task::kRegression;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 hidden = 256, layers = 3, frequencies = 0;
     double omega_first = 30, omega = 30;
