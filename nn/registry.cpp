@@ -28,6 +28,11 @@ typename M::Options defaults() {
   return o;
 }
 
+// The path within the sources of the path a compiler knows a model by.
+constexpr std::string_view source_name(std::string_view path) {
+  return path.substr(path.rfind("nn/models/"));
+}
+
 // A line of the table for class M, whose options start from their defaults, changed by Change.
 template <class M, Preset<M> Change = nullptr>
 ModelEntry entry(const char* name, const char* summary, const char* tiny, const DataShape& tiny_data) {
@@ -43,7 +48,8 @@ ModelEntry entry(const char* name, const char* summary, const char* tiny, const 
             return model;
           },
           tiny,
-          tiny_data};
+          tiny_data,
+          source_name(M::kSource)};
 }
 
 template <int64 depth>

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "core/options.h"
 #include "nn/model.h"
@@ -22,6 +23,8 @@ struct ModelEntry {
   /// Options and data of a network small enough for finite differences.
   const char* tiny;
   DataShape tiny_data;
+  /// The file to read: "nn/models/lenet.h".
+  std::string_view source;
 };
 std::span<const ModelEntry> models();
 /// Throws UsageError naming the valid ones and the nearest.

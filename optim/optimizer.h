@@ -1,9 +1,8 @@
 // The optimizer interface: what a trainer, a wrapper and a checkpoint see of any rule.
 //
-//   auto optimizer = make_optimizer("adamw:lr=1e-3", model.parameters(),
-//   {parse_group("kind=bias:weight_decay=0")}); optimizer->step(objective, schedule->scale(step));        //
-//   the optimizer asks the objective for what it needs
-//   ... or, in a loop that has filled Parameter::grad itself:  optimizer->step(schedule->scale(step), loss);
+//   auto optimizer = make_optimizer("adamw:lr=1e-3", model.parameters(), {parse_group("kind=bias:weight_decay=0")});
+//   optimizer->step(objective, schedule->scale(step));    // the optimizer asks the objective for what it needs
+//   optimizer->step(schedule->scale(step), loss);         // or, in a loop that has filled Parameter::grad itself
 #pragma once
 
 #include <limits>

@@ -91,8 +91,9 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
 
 /// The registry entry of transform T.
 template <class T>
-OptimizerEntry transform_entry(OptimizerText text) {
-  return wrapper_entry<TransformWrapper<T>>(std::move(text));
+OptimizerEntry transform_entry(OptimizerText text,
+                               const std::source_location& where = std::source_location::current()) {
+  return wrapper_entry<TransformWrapper<T>>(std::move(text), where);
 }
 
 }  // namespace gradus

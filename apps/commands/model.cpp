@@ -61,7 +61,8 @@ std::string parameter_table(const Model& model) {
 
 int show(const std::string& text, const ModelOptions& options) {
   const ModelEntry& entry = model_entry(parse_spec(text).name);
-  print(fmt::format("{}: {} ({})\n\n", entry.name, entry.summary, task_name(entry.task)));
+  print(fmt::format("{}: {} ({})\n\nsource   {}\n\n", entry.name, entry.summary, task_name(entry.task),
+                    entry.source));
   print(options_table(entry.options()));
   const auto model = make_model(text, shape_for(entry, options), Rng(0));
   print(fmt::format("\n{} on an example of shape {}\n\n", model->spec(), model->example(1).shape().str()));

@@ -32,8 +32,9 @@ std::string cost_text(const StateCost& cost) {
 int show(const std::string& name) {
   const OptimizerEntry& entry = find_optimizer(name);
   const OptimizerText& text = entry.text;
-  std::string out = fmt::format("{}: {}\n\npaper\n{}\nequations\n{}\n", text.name, text.summary,
-                                indented(wrapped(text.paper, 0, 100)), indented(text.equations));
+  std::string out =
+      fmt::format("{}: {}\n\nsource   {}\npaper    {}\n\nequations\n{}\n", text.name, text.summary,
+                  text.source, wrapped(text.paper, 9, 100), indented(text.equations));
   out += options_table(entry.options);
   out += fmt::format("\nstate    {}\n", cost_text(state_cost(entry, kCostShape)));
   if (text.extra_reads)

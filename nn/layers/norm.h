@@ -15,10 +15,8 @@ class Norm : public Module {
 };
 
 /// Batch normalisation. Ioffe and Szegedy, ICML 2015, arXiv 1502.03167.
-///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch (biased
-///   var_B),
-///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased
-///               variance
+///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch, biased var_B
+///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased variance
 ///   evaluation: the same with the running statistics.
 /// x (N,C) or (N,C,H,W); names, defaults and momentum as torch's BatchNorm2d. Running statistics move in
 /// training mode unless RunState::update_statistics is off. Throws ShapeError if a channel has a single value

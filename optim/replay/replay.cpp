@@ -73,15 +73,26 @@ Parameters parameters_of(const Golden& golden) {
   return parameters;
 }
 
+// What "optimizer" and "options" of a file say. Recorded trajectories call two optimizers soap and tell them apart by an
+// option: form = paper, which is also meant where it is absent, is the whitening study's, form = original SOAP's own.
+static Spec spec_of(const Json& json) {
+  Spec spec{json.at("optimizer").get<std::string>(), "", options_of(json.value("options", Json::object()))};
+  if (spec.name != "soap") return spec;
+  std::string form = "paper";
+  std::erase_if(spec.options, [&](const auto& option) {
+    if (option.first == "form") form = option.second;
+    return option.first == "form";
+  });
+  if (form != "paper" && form != "original")
+    fail<UsageError>("optimizer soap: form of a trajectory: paper | original, not '{}'", form);
+  if (form == "paper") spec.name = "whitening-soap";
+  return spec;
+}
+
 OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
   const Json& json = golden.json;
-  Spec spec{json.at("optimizer").get<std::string>(), "", options_of(json.value("options", Json::object()))};
-  if (json.contains("base")) {
-    const Json& base = json.at("base");
-    spec.inner =
-        Spec{base.at("optimizer").get<std::string>(), "", options_of(base.value("options", Json::object()))}
-            .str();
-  }
+  Spec spec = spec_of(json);
+  if (json.contains("base")) spec.inner = spec_of(json.at("base")).str();
   std::vector<GroupSpec> groups;
   for (const Json& group : json.value("groups", Json::array()))
     groups.push_back({group.at("params").get<std::vector<std::string>>(),

@@ -48,11 +48,7 @@ struct Lion {
 
 OptimizerEntry lion() {
   return rule_entry<Lion>({"lion", "steps by the sign of a blend of momentum and gradient",
-                           "Chen et al., NeurIPS 2023, arXiv 2302.06675",
-                           "w = w - lr*weight_decay*w\n"
-                           "w = w - lr*sign(beta1*m + (1-beta1)*g)\n"
-                           "m = beta2*m + (1-beta2)*g\n"
-                           "cautious: only where the sign is g's, times n/(count of these + 1)"});
+                           "Chen et al., NeurIPS 2023, arXiv 2302.06675"});
 }
 
 }  // namespace gradus::rules

@@ -57,12 +57,7 @@ struct SgdP {
 
 OptimizerEntry sgdp() {
   return rule_entry<SgdP>({"sgdp", "momentum SGD without growth of scale-invariant weights",
-                           "Heo et al., ICLR 2021, arXiv 2006.08217",
-                           "v = momentum*v + (1-dampening)*g;  d = v      (nesterov: g + momentum*v)\n"
-                           "if |cos(g_r, w_r)| < delta/sqrt(row length) for all rows: d_r = d_r - n_r<n_r, "
-                           "d_r>, ratio = wd_ratio; else 1\n"
-                           "w = w - lr*weight_decay*ratio/(1-momentum)*w - lr*d",
-                           3});
+                           "Heo et al., ICLR 2021, arXiv 2006.08217", 3});
 }
 
 }  // namespace gradus::rules

@@ -88,11 +88,7 @@ class Lawn final : public Wrapper<LawnOptions> {
 
 OptimizerEntry lawn() {
   return wrapper_entry<Lawn>({"lawn", "keeps the norm of every weight matrix after a free phase",
-                              "Gupta et al., 2021, arXiv 2108.05839",
-                              "P(x) = x - <x,w>/<w,w>*w\n"
-                              "d = step of the rule inside from P(g)\n"
-                              "w = w - P(d);  w = c*w/||w||,  c = ||w|| after free_steps",
-                              5});
+                              "Gupta et al., 2021, arXiv 2108.05839", 5});
 }
 
 }  // namespace gradus::rules

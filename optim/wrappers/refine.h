@@ -101,8 +101,9 @@ class RefineWrapper final : public Wrapper<typename R::Options> {
 };
 
 template <class R>
-OptimizerEntry refine_entry(OptimizerText text) {
-  return wrapper_entry<RefineWrapper<R>>(std::move(text));
+OptimizerEntry refine_entry(OptimizerText text,
+                            const std::source_location& where = std::source_location::current()) {
+  return wrapper_entry<RefineWrapper<R>>(std::move(text), where);
 }
 
 }  // namespace gradus

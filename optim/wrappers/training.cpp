@@ -1,4 +1,12 @@
 // Wrappers of the training loop: gradient accumulation, delayed gradients, averages of the weights, braking.
+// Papers: Zhang, Lucas, Hinton, Ba, "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019, arXiv 1907.08610;
+//         Polyak, Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992, and Kingma, Ba, ICLR 2015,
+//         section 7.2 (ema); Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397 (delayed, braking).
+//   accumulate: sum = sum + g/steps;  every `steps` calls: inner step with g = sum, sum = 0
+//   delayed:    inner step t with the gradient of call t - delay
+//   braking:    g <- (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row, m the momentum inside;  inner step
+//   lookahead:  inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow
+//   ema:        inner step;  avg = decay*avg + (1-decay)*w;  evaluated: avg/(1-decay^t)
 #include "core/error.h"
 #include "optim/rules/rules.h"
 #include "optim/transform.h"
@@ -217,30 +225,24 @@ class Braking final : public Wrapper<BrakingOptions> {
 
 OptimizerEntry accumulate() {
   return wrapper_entry<Accumulate>(
-      {"accumulate", "steps every few batches, with their mean gradient", "common practice",
-       "sum = sum + g/steps;  every `steps` calls: inner step with g = sum, sum = 0"});
+      {"accumulate", "steps every few batches, with their mean gradient", "common practice"});
 }
 OptimizerEntry delayed() {
   return wrapper_entry<Delayed>({"delayed",
                                  "applies gradients some steps late, as asynchronous training does",
-                                 "delay model of Venigalla et al., 2020, arXiv 2007.01397",
-                                 "inner step t with the gradient of call t - delay"});
+                                 "delay model of Venigalla et al., 2020, arXiv 2007.01397"});
 }
 OptimizerEntry braking() {
   return wrapper_entry<Braking>({"braking", "scales gradients down along the momentum, up against it",
-                                 "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397",
-                                 "g = (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row;  inner step"});
+                                 "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397"});
 }
 OptimizerEntry lookahead() {
   return wrapper_entry<Lookahead>({"lookahead", "k fast steps, then part of the way",
-                                   "Zhang, Lucas, Hinton, Ba, NeurIPS 2019, arXiv 1907.08610",
-                                   "inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow"});
+                                   "Zhang, Lucas, Hinton, Ba, NeurIPS 2019, arXiv 1907.08610"});
 }
 OptimizerEntry ema() {
-  return wrapper_entry<EmaOfWeights>(
-      {"ema", "evaluates with a running mean of the weights",
-       "Polyak, Juditsky 1992; Kingma, Ba, ICLR 2015, section 7.2",
-       "inner step;  avg = decay*avg + (1-decay)*w;  evaluated: avg/(1-decay^t)"});
+  return wrapper_entry<EmaOfWeights>({"ema", "evaluates with a running mean of the weights",
+                                      "Polyak, Juditsky 1992; Kingma, Ba, ICLR 2015, section 7.2"});
 }
 
 std::vector<OptimizerEntry> training_wrappers() {

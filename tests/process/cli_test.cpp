@@ -214,7 +214,11 @@ TEST_CASE("lists and pages come from the registries") {
   CHECK(optim.out.find("sgd ") == std::string::npos);
   for (const char* part : {"lr", "beta1", "0.001", "Kingma", "1412.6980"})
     CHECK(run_gradus({"optim", "show", "adam"}).out.find(part) != std::string::npos);
+  CHECK(run_gradus({"optim", "show", "adam"}).out.find("source   optim/rules/adam.cpp\n") !=
+        std::string::npos);
   CHECK(run_gradus({"model", "show", "lenet"}).out.find("fc1.weight") != std::string::npos);
+  CHECK(run_gradus({"model", "show", "resnet20"}).out.find("source   nn/models/resnet.h\n") !=
+        std::string::npos);
   const TempDir dir;
   CHECK(run_gradus({"data", "show", "digits", "--out", dir / "digits.png"}).code == 0);
   CHECK(bytes_of(dir / "digits.png").starts_with("\x89PNG"));
