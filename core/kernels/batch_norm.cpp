@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "core/error.h"
+#include "core/kernels/blocked_sum.h"
 #include "core/threads.h"
 
 namespace gradus::kernels {
@@ -73,14 +76,9 @@ void for_channels(const Channels& s, const PlaneNumbers& numbers, const Body& bo
 // Mean and summed squared deviation of one plane. Rounding of `mean` leaves sum(x - mean) unequal to 0; the two stay a
 // consistent pair all the same.
 inline void moments(const real* x, int64 inner, real& mean, real& square) {
-  real sum = 0, deviation = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64 i = 0; i < inner; ++i) sum += x[i];
-  const real m = sum / static_cast<real>(inner);
-#pragma omp simd reduction(+ : deviation)
-  for (int64 i = 0; i < inner; ++i) deviation += (x[i] - m) * (x[i] - m);
+  const real m = blocked_sum(inner, [=](int64 i) { return x[i]; }) / static_cast<real>(inner);
   mean = m;
-  square = deviation;
+  square = blocked_sum(inner, [=](int64 i) { return (x[i] - m) * (x[i] - m); });
 }
 
 // y = relu(x * gain + offset + z), without z or relu if so.
@@ -93,8 +91,8 @@ inline void affine_plane(const real* x, const real* z, real* y, int64 inner, rea
   }
 }
 
-// g where relu of what affine_plane computed passes it on.
-inline real passed(real g, real y) { return y > 0 ? g : real{0}; }
+// g where relu of what affine_plane computed passes it on; NaN passes.
+inline real passed(real g, real y) { return y <= 0 ? real{0} : g; }
 
 void check_shortcut(const Tensor& x, const Tensor& shortcut, bool relu) {
   if (shortcut && (!relu || !(shortcut.shape() == x.shape())))
@@ -162,17 +160,13 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
     for_planes(s, false, [&](int64 image, int64 c, int64 at) {
       const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
       const real *gi = pg + at, *xi = px + at, *zi = pz ? pz + at : nullptr;
-      real *di = ds ? ds + at : nullptr, sum_g = 0, sum_gx = 0;
-#pragma omp simd reduction(+ : sum_g, sum_gx)
-      for (int64 i = 0; i < s.inner; ++i) {
+      real* di = ds ? ds + at : nullptr;
+      std::tie(plane.a[image * s.c + c], plane.b[image * s.c + c]) = blocked_sums(s.inner, [=](int64 i) {
         real v = gi[i];
         if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
         if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
-        sum_g += v;
-        sum_gx += v * (xi[i] - m);
-      }
-      plane.a[image * s.c + c] = sum_g;
-      plane.b[image * s.c + c] = sum_gx;
+        return std::pair{v, v * (xi[i] - m)};
+      });
     });
     for_channels(s, plane, [&](int64 c, const real* sums_g, const real* sums_gx) {
       double sum_g = 0, sum_gx = 0;
