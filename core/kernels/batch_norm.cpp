@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 #include <type_traits>
-#include <utility>
 
 #include "core/error.h"
-#include "core/kernels/blocked_sum.h"
+#include "core/kernels/lanes.h"
 #include "core/threads.h"
 
 namespace gradus::kernels {
@@ -73,12 +71,30 @@ void for_channels(const Channels& s, const PlaneNumbers& numbers, const Body& bo
   });
 }
 
+constexpr int64 kBlock =
+    16 * kLanes;  // elements of a plane that are summed in `real`, before their sum goes to double
+
 // Mean and summed squared deviation of one plane. Rounding of `mean` leaves sum(x - mean) unequal to 0; the two stay a
 // consistent pair all the same.
 inline void moments(const real* x, int64 inner, real& mean, real& square) {
-  const real m = blocked_sum(inner, [=](int64 i) { return x[i]; }) / static_cast<real>(inner);
+  double sum = 0, deviation = 0;
+  for (int64 begin = 0; begin < inner; begin += kBlock) {
+    const int64 end = std::min(inner, begin + kBlock);
+    real part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64 i = begin; i < end; ++i) part += x[i];
+    sum += double(part);
+  }
+  const real m = static_cast<real>(sum) / static_cast<real>(inner);
+  for (int64 begin = 0; begin < inner; begin += kBlock) {
+    const int64 end = std::min(inner, begin + kBlock);
+    real part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64 i = begin; i < end; ++i) part += (x[i] - m) * (x[i] - m);
+    deviation += double(part);
+  }
   mean = m;
-  square = blocked_sum(inner, [=](int64 i) { return (x[i] - m) * (x[i] - m); });
+  square = static_cast<real>(deviation);
 }
 
 // y = relu(x * gain + offset + z), without z or relu if so.
@@ -161,12 +177,23 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
       const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
       const real *gi = pg + at, *xi = px + at, *zi = pz ? pz + at : nullptr;
       real* di = ds ? ds + at : nullptr;
-      std::tie(plane.a[image * s.c + c], plane.b[image * s.c + c]) = blocked_sums(s.inner, [=](int64 i) {
-        real v = gi[i];
-        if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
-        if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
-        return std::pair{v, v * (xi[i] - m)};
-      });
+      double all_g = 0, all_gx = 0;
+      for (int64 begin = 0; begin < s.inner; begin += kBlock) {
+        real sum_g = 0, sum_gx = 0;
+        const int64 end = std::min(s.inner, begin + kBlock);
+#pragma omp simd reduction(+ : sum_g, sum_gx)
+        for (int64 i = begin; i < end; ++i) {
+          real v = gi[i];
+          if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
+          if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
+          sum_g += v;
+          sum_gx += v * (xi[i] - m);
+        }
+        all_g += double(sum_g);
+        all_gx += double(sum_gx);
+      }
+      plane.a[image * s.c + c] = static_cast<real>(all_g);
+      plane.b[image * s.c + c] = static_cast<real>(all_gx);
     });
     for_channels(s, plane, [&](int64 c, const real* sums_g, const real* sums_gx) {
       double sum_g = 0, sum_gx = 0;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <utility>
 
 #include "core/kernels/lanes.h"
 #include "core/tensor.h"
@@ -11,28 +10,8 @@ namespace gradus::kernels {
 
 namespace detail {
 
-/// Both sums of the pairs f(begin) ... f(end - 1), in `real`, for a block. Four stretches side by side: a quarter of the
-/// additions to each lane, and of the waiting for them.
-template <class F>
-inline std::pair<real, real> block_sums(int64 begin, int64 end, const F& f) {
-  real first = 0, second = 0;
-  const int64 quarter = end - begin < 8 * kLanes ? 0 : (end - begin) / 4;
-#pragma omp simd reduction(+ : first, second)
-  for (int64 i = begin; i < begin + quarter; ++i) {
-    const auto a = f(i), b = f(i + quarter), c = f(i + 2 * quarter), d = f(i + 3 * quarter);
-    first += (a.first + b.first) + (c.first + d.first);
-    second += (a.second + b.second) + (c.second + d.second);
-  }
-#pragma omp simd reduction(+ : first, second)
-  for (int64 i = begin + 4 * quarter; i < end; ++i) {
-    const auto a = f(i);
-    first += a.first;
-    second += a.second;
-  }
-  return {first, second};
-}
-
-/// The same for one sum of numbers.
+/// f(begin) + ... + f(end - 1) in `real`, for a block. Four stretches side by side: a quarter of the additions to each
+/// lane, and of the waiting for them.
 template <class F>
 inline real block_sum(int64 begin, int64 end, const F& f) {
   real sum = 0;
@@ -58,20 +37,6 @@ inline real blocked_sum(int64 n, const F& f) {
   for (int64 i = 0; i < n; i += kSumBlock)
     total += static_cast<double>(block_sum(i, std::min(n, i + kSumBlock), f));
   return static_cast<real>(total);
-}
-
-/// The same for both numbers of pairs.
-template <class F>
-inline std::pair<real, real> blocked_sums(int64 n, const F& f) {
-  using namespace detail;
-  if (n <= kSumBlock) return block_sums(0, n, f);
-  double first = 0, second = 0;
-  for (int64 i = 0; i < n; i += kSumBlock) {
-    const auto [a, b] = block_sums(i, std::min(n, i + kSumBlock), f);
-    first += static_cast<double>(a);
-    second += static_cast<double>(b);
-  }
-  return {static_cast<real>(first), static_cast<real>(second)};
 }
 
 }  // namespace gradus::kernels
