@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 
+#include "apps/cli/blas_kernels.h"
 #include "apps/cli/program.h"
 #include "core/error.h"
 
@@ -38,6 +39,7 @@ int guarded(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gradus::take_best_blas_kernels(argv);
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file beyond the size limit is then an error of write(), like a full disk
   return guarded(argc, argv);

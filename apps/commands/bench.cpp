@@ -3,11 +3,11 @@
 
 #include <cstdio>
 
+#include "apps/cli/blas_kernels.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
-#include "apps/cli/version.h"
 #include "core/blas.h"
 #include "core/threads.h"
 

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/blas_kernels.h"
 #include "core/image.h"
 #include "tests/process/process.h"
 
@@ -225,4 +227,30 @@ TEST_CASE("lists and pages come from the registries") {
   const Outcome version = run_gradus({"--version"});
   CHECK(version.code == 0);
   for (const char* part : {"gradus", "BLAS", "threads"}) CHECK(version.out.find(part) != std::string::npos);
+}
+
+TEST_CASE("the program runs the best BLAS kernels the processor has, unless OPENBLAS_CORETYPE names others") {
+  using gradus::Simd;
+  const auto says = [](const Outcome& o, const std::string& part) {
+    return o.out.find(part) != std::string::npos;
+  };
+  const Outcome told = run_gradus({"--version"}, {.environment = {{"OPENBLAS_CORETYPE", "Prescott"}}});
+  CHECK(told.code == 0);
+  CHECK(!says(told, "chosen by gradus"));
+  const bool selectable = says(told, "Prescott kernels\n");  // an OpenBLAS of one kernel set runs that
+  if (selectable && gradus::processor_simd() != Simd::kOther)
+    CHECK(says(told, "warning   OPENBLAS_CORETYPE=Prescott holds BLAS to its Prescott kernels"));
+  // Started anew once, and not again, whatever came of it.
+  const Outcome again =
+      run_gradus({"--version"},
+                 {.environment = {{"OPENBLAS_CORETYPE", "Prescott"}, {"GRADUS_BLAS_CORE_REPLACED", "Atom"}}});
+  CHECK(again.code == 0);
+  if (selectable)
+    CHECK(says(again,
+               "Prescott kernels, chosen by gradus: OpenBLAS does not know this processor and takes Atom"));
+  if (std::getenv("OPENBLAS_CORETYPE")) return;
+  const Outcome own = run_gradus({"--version"});
+  CHECK(own.code == 0);
+  if (selectable) CHECK(!says(own, "warning"));
+  CHECK(run_gradus({"--no-such-flag"}).code == 2);  // arguments and exit codes come through
 }
