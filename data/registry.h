@@ -13,6 +13,8 @@ namespace gradus {
 struct DataPlaces {
   std::string data_dir;  ///< --data-dir; "": $GRADUS_DATA, then ./datasets
   int64 block = 64;      ///< text: window length T unless the specification names one
+  /// What weights were trained on: its transforms are applied instead of being fitted anew (data/fitted.h).
+  const DatasetInfo* fitted = nullptr;
 };
 
 struct DatasetEntry {

@@ -62,7 +62,7 @@ struct TrainConfig {
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
     f("log_grad_norms", log_grad_norms,
       "write the norms of every batch's gradient to grad_norms.csv of the run");
-    f("save", save, "also write the trained weights to this file");
+    f("save", save, "also write the trained weights to this file (.safetensors or .npz)");
     f("tensorboard", tensorboard, "also write the metrics as TensorBoard event files into the run directory");
   }
 };

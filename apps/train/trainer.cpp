@@ -38,6 +38,7 @@ int64 block_of(const std::string& model) {
 
 Data open_training_data(const TrainConfig& config) {
   Data data = open_data(config.data, {.data_dir = config.data_dir, .block = block_of(config.model)});
+  if (!data.train) fail<UsageError>("data set {}: test = 1 leaves no examples to train on", data.info().name);
   if (!config.limit || *config.limit >= data.train->size()) return data;
   if (data.info().kind == DataKind::kText) fail<UsageError>("--limit is not for text: name a smaller corpus");
   std::vector<int64> first(static_cast<size_t>(*config.limit));
