@@ -34,6 +34,12 @@ std::optional<double> finite_number(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+// Whether the number, as spelt, is none of ..., -1, 0, 1, ...: also one that is too small for a double.
+bool is_fraction(double value, const std::string& text) {
+  return value != std::floor(value) ||
+         (value == 0 && text.find_first_of("123456789") < text.find_first_of("eE"));
+}
+
 // Numbers ascending, and before words, which are in their byte order.
 bool class_order(const std::string& a, const std::string& b) {
   const auto x = finite_number(a), y = finite_number(b);
@@ -124,7 +130,7 @@ TargetTask task_of(const Columns& c, const CsvOptions& o, const DatasetInfo* fit
       continue;
     }
     if (!number) number = r;
-    if (!fraction && *value != std::floor(*value)) fraction = r;
+    if (!fraction && is_fraction(*value, c.target_of(r))) fraction = r;
     if (numbers.size() <= kMostClasses) numbers.insert(*value);
   }
   const bool trained = fitted && (fitted->classes || fitted->targets);
@@ -187,7 +193,11 @@ Tensor read_examples(const Columns& c, const CsvOptions& o, const std::vector<in
   std::vector<double> x;
   x.reserve(n * d);
   for (std::size_t r = 0; r < n; ++r)
-    for (const std::size_t column : c.features) x.push_back(need_number(c, r, column));
+    for (const std::size_t column : c.features) {
+      x.push_back(need_number(c, r, column));
+      narrowed(c, r, column,
+               x.back());  // refused as it stands, whether or not standardising would bring it into range
+    }
   if (fitted && fitted->complete && (fitted->mean.empty() || fitted->mean.size() == d)) {
     info.mean = fitted->mean, info.std = fitted->std;
   } else if (o.standardize) {
