@@ -9,30 +9,12 @@
 #include "core/error.h"
 #include "core/md5.h"
 #include "core/number_text.h"
+#include "data/csv_columns.h"
 #include "data/fitted.h"
 #include "data/vectors.h"
 
 namespace gradus {
 namespace {
-
-// A table and which of its columns are what.
-struct Columns {
-  CsvTable table;
-  std::string path;
-  std::size_t target = 0;
-  std::vector<std::size_t> features;  // in the order of the example
-
-  std::string place(std::size_t row, std::size_t column) const { return table.place(path, row, column); }
-  const std::string& target_of(std::size_t row) const { return table.rows[row][target]; }
-  std::string target_name() const {
-    return table.header.empty() ? fmt::format("column {}", target) : "'" + table.header[target] + "'";
-  }
-};
-
-std::optional<double> finite_number(std::string_view text) {
-  const auto value = number_in(text);
-  return value && std::isfinite(*value) ? value : std::nullopt;
-}
 
 // Whether the number, as spelt, is none of ..., -1, 0, 1, ...: also one that is too small for a double.
 bool is_fraction(double value, const std::string& text) {
@@ -48,76 +30,13 @@ bool class_order(const std::string& a, const std::string& b) {
   return a < b;
 }
 
-std::size_t target_column(const CsvTable& table, const CsvOptions& o) {
-  const std::size_t columns = table.rows[0].size();
-  if (o.target == "last") return columns - 1;
-  if (o.target == "first") return 0;
-  if (const auto it = std::find(table.header.begin(), table.header.end(), o.target); it != table.header.end())
-    return static_cast<std::size_t>(it - table.header.begin());
-  const auto n = number_in(o.target);
-  if (n && *n >= 0 && *n < static_cast<double>(columns) && *n == std::floor(*n))
-    return static_cast<std::size_t>(*n);
-  if (n || table.header.empty())
-    fail<UsageError>(
-        "data set csv: target = {}: needs first, last or a column 0..{}{}", o.target, columns - 1,
-        table.header.empty() ? "" : fmt::format(" or its name: {}", fmt::join(table.header, ", ")));
-  fail<UsageError>("data set csv: target: {}", unknown_name("column", o.target, table.header));
-}
-
-// The columns of the examples; by their names where both the file and the weights know them.
-void choose_features(Columns& c, const DatasetInfo* fitted) {
-  const std::vector<std::string>& header = c.table.header;
-  for (std::size_t i = 0; i < c.table.rows[0].size(); ++i)
-    if (i != c.target) c.features.push_back(i);
-  if (c.features.empty()) fail<DataError>("{}: expected at least two columns, found 1", c.path);
-  const bool unique = std::set(header.begin(), header.end()).size() == header.size();
-  if (header.empty() || !unique || !fitted || fitted->columns.empty()) return;
-  std::vector<std::string> missing, surplus;
-  std::vector<std::size_t> by_name;
-  for (const std::string& name : fitted->columns) {
-    const auto found =
-        std::find_if(c.features.begin(), c.features.end(), [&](std::size_t i) { return header[i] == name; });
-    if (found == c.features.end())
-      missing.push_back(name);
-    else
-      by_name.push_back(*found);
-  }
-  for (const std::size_t i : c.features)
-    if (std::find(fitted->columns.begin(), fitted->columns.end(), header[i]) == fitted->columns.end())
-      surplus.push_back(header[i]);
-  if (!missing.empty() || !surplus.empty())
-    fail<DataError>("{}: the weights were trained on the columns {}; missing here: {}; unknown: {}", c.path,
-                    fmt::join(fitted->columns, ", "),
-                    missing.empty() ? "none" : fmt::format("{}", fmt::join(missing, ", ")),
-                    surplus.empty() ? "none" : fmt::format("{}", fmt::join(surplus, ", ")));
-  c.features = by_name;
-}
-
-double need_number(const Columns& c, std::size_t row, std::size_t column) {
-  const std::string& text = c.table.rows[row][column];
-  if (const auto value = finite_number(text)) return *value;
-  const bool maybe_header = row == 0 && c.table.header.empty();
-  fail<DataError>("{}: expected a {}number, found '{}'{}", c.place(row, column),
-                  number_in(text) ? "finite " : "", text,
-                  maybe_header ? " (header=yes if this line names the columns)" : "");
-}
-
-// A number of a file as `real`. Throws DataError where it is too large.
-real narrowed(const Columns& c, std::size_t row, std::size_t column, double value) {
-  const auto r = static_cast<real>(value);
-  if (!std::isfinite(r))
-    fail<DataError>("{}: {} is beyond the range of {} (gradus64 computes in double)", c.place(row, column),
-                    c.table.rows[row][column], kRealName);
-  return r;
-}
-
 struct TargetTask {
   bool classes;
   std::string note;  // why, where the reader decided
 };
 
 // What the targets are. Throws DataError for a missing one and for words among numbers.
-TargetTask task_of(const Columns& c, const CsvOptions& o, const DatasetInfo* fitted) {
+TargetTask task_of(const CsvColumns& c, const CsvOptions& o, const DatasetInfo* fitted) {
   constexpr std::size_t kMostClasses = 100;
   std::set<double> numbers;
   std::optional<std::size_t> word, number, fraction;  // the first row with one
@@ -159,7 +78,7 @@ TargetTask task_of(const Columns& c, const CsvOptions& o, const DatasetInfo* fit
 }
 
 // Names of the classes in order, and the class of each row.
-IntTensor read_classes(const Columns& c, DatasetInfo& info) {
+IntTensor read_classes(const CsvColumns& c, DatasetInfo& info) {
   const auto n = static_cast<int64>(c.table.rows.size());
   std::map<double, std::size_t> first_row;  // of each number, whose spelling names it
   for (std::size_t r = 0; r < c.table.rows.size(); ++r) {
@@ -187,16 +106,16 @@ IntTensor read_classes(const Columns& c, DatasetInfo& info) {
 }
 
 // Examples (N,D), standardised in double as the weights were or, without weights, over `rows`; sets mean and std.
-Tensor read_examples(const Columns& c, const CsvOptions& o, const std::vector<int64>& rows,
+Tensor read_examples(const CsvColumns& c, const CsvOptions& o, const std::vector<int64>& rows,
                      const DatasetInfo* fitted, DatasetInfo& info) {
   const std::size_t n = c.table.rows.size(), d = c.features.size();
   std::vector<double> x;
   x.reserve(n * d);
   for (std::size_t r = 0; r < n; ++r)
     for (const std::size_t column : c.features) {
-      x.push_back(need_number(c, r, column));
-      narrowed(c, r, column,
-               x.back());  // refused as it stands, whether or not standardising would bring it into range
+      x.push_back(c.number(r, column));
+      c.narrowed(r, column,
+                 x.back());  // refused as it stands, whether or not standardising would bring it into range
     }
   if (fitted && fitted->complete && (fitted->mean.empty() || fitted->mean.size() == d)) {
     info.mean = fitted->mean, info.std = fitted->std;
@@ -208,7 +127,7 @@ Tensor read_examples(const Columns& c, const CsvOptions& o, const std::vector<in
   for (std::size_t i = 0; i < n * d; ++i) {
     const std::size_t k = i % d;
     out.mutable_data()[i] =
-        narrowed(c, i / d, c.features[k], info.mean.empty() ? x[i] : (x[i] - info.mean[k]) / info.std[k]);
+        c.narrowed(i / d, c.features[k], info.mean.empty() ? x[i] : (x[i] - info.mean[k]) / info.std[k]);
   }
   return out;
 }
@@ -226,9 +145,8 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
                            : o.header == "yes" ? CsvHeader::kYes
                                                : CsvHeader::kNo;
   const std::string text = read_text_file(o.path);
-  Columns c{parse_csv(text, o.path, separator, header), o.path};
-  c.target = target_column(c.table, o);
-  choose_features(c, places.fitted);
+  const CsvColumns c =
+      choose_columns(parse_csv(text, o.path, separator, header), o.path, o.target, places.fitted);
 
   DatasetInfo info;
   info.name = "csv";
@@ -241,7 +159,7 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
   info.digest = digest.hex();
   const auto n = static_cast<int64>(c.table.rows.size());
   const SplitIndices parts =
-      random_split(n, test_part(o.test, kUsualTest, places.fitted, info.digest), o.seed, "csv");
+      random_split(n, test_part(o.test, kUsualTest, places, info.digest), o.seed, "csv");
   if (places.fitted && !places.fitted->complete && o.standardize)
     info.notes.push_back(
         "csv: the weights are of an older gradus and do not say how their columns were standardised: this "
@@ -252,12 +170,15 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
   if (!task.note.empty()) info.notes.push_back(task.note);
   if (task.classes) {
     const IntTensor y = read_classes(c, info);
+    if (info.classes < 2 && !places.fitted)
+      fail<DataError>("{}: expected at least two classes in {}, found only '{}'", o.path, c.target_name(),
+                      info.class_names[0]);
     return split_data(std::make_shared<VectorSet>(info, x, y), parts);
   }
   info.targets = 1;
   Tensor y({n, 1});
   for (std::size_t r = 0; r < c.table.rows.size(); ++r)
-    y.mutable_data()[r] = narrowed(c, r, c.target, need_number(c, r, c.target));
+    y.mutable_data()[r] = c.narrowed(r, c.target, c.number(r, c.target));
   return split_data(std::make_shared<VectorSet>(info, x, y), parts);
 }
 

@@ -105,9 +105,10 @@ std::vector<bool> occurring(const Dataset& part) {
   }
   const auto block = static_cast<std::size_t>(part.info().example[0]);
   std::vector<int64> tokens(block), next(block);
-  const auto last = part.starts() - 1;
-  for (int64 start = 0; start <= last;
-       start = start == last ? last + 1 : std::min(last, start + part.info().example[0])) {
+  // Windows side by side, and a last one that ends where the text does.
+  const int64 last = part.starts() - 1;
+  for (int64 window = 0; window * part.info().example[0] <= last + part.info().example[0]; ++window) {
+    const int64 start = std::min(window * part.info().example[0], last);
     part.read_window(start, tokens.data(), next.data());
     for (const auto* list : {&tokens, &next})
       for (const int64 t : *list) seen[static_cast<std::size_t>(t)] = true;
@@ -170,10 +171,11 @@ Data apply_fitted(Data data, const DatasetInfo& fitted) {
   return {seen_by_weights(data.train), seen_by_weights(data.test)};
 }
 
-double test_part(std::optional<double> asked, double usual, const DatasetInfo* fitted,
+double test_part(std::optional<double> asked, double usual, const DataPlaces& places,
                  const std::string& digest) {
   if (asked) return *asked;
-  return fitted && fitted->complete && fitted->digest != digest ? 1 : usual;
+  const DatasetInfo* fitted = places.fitted;
+  return places.whole && fitted && fitted->complete && fitted->digest != digest ? 1 : usual;
 }
 
 }  // namespace gradus

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "data/dataset.h"
+#include "data/registry.h"
 
 namespace gradus {
 
@@ -16,9 +16,9 @@ namespace gradus {
 /// classes or characters that occur but that the weights do not know, and for examples of another kind or shape.
 Data apply_fitted(Data data, const DatasetInfo& fitted);
 
-/// The part of a set without a test part of its own that is its test set: what was `asked` for; else all (1) where
-/// weights meet other contents than those they were trained on, else `usual`.
-double test_part(std::optional<double> asked, double usual, const DatasetInfo* fitted,
+/// The part of a set without a test part of its own that is its test set: what was `asked` for; else all (1) where such a
+/// set is scored whole (places.whole) and is not the one the weights were trained on, by its digest; else `usual`.
+double test_part(std::optional<double> asked, double usual, const DataPlaces& places,
                  const std::string& digest);
 
 }  // namespace gradus

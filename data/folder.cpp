@@ -178,7 +178,7 @@ Data open_folder(const FolderOptions& o, const DataPlaces& places) {
   std::vector<File> train_files = list_files(train, info.class_names), test_files;
   if (test.empty()) {
     info.digest = folder_digest(train_files);
-    const double part = test_part(o.test, kUsualTest, places.fitted, info.digest);
+    const double part = test_part(o.test, kUsualTest, places, info.digest);
     if (part >= 1)
       test_files.swap(train_files);
     else

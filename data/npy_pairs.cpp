@@ -84,6 +84,7 @@ DatasetInfo describe(const Pair& pair, const NpyOptions& o, const DatasetInfo* f
   const bool labels = !is_real(pair.y.type) && pair.y.shape.numel() == xs[0] && !(fitted && fitted->targets);
   if (labels) {
     info.classes = count_classes(pair, o.y);
+    if (info.classes < 2 && !fitted) fail<DataError>("{}: expected at least two classes, found only 0", o.y);
     info.notes.push_back(
         fmt::format("npy: {} holds one integer an example: {} classes 0..{} (real numbers would be targets)",
                     o.y, info.classes, info.classes - 1));
@@ -129,7 +130,7 @@ Data open_npy(const NpyOptions& o, const DataPlaces& places) {
   if (o.test_x.empty()) {
     constexpr double kUsualTest = 0.2;
     info.digest = npy_digest(train);
-    parts = random_split(n, test_part(o.test, kUsualTest, places.fitted, info.digest), o.seed, "npy");
+    parts = random_split(n, test_part(o.test, kUsualTest, places, info.digest), o.seed, "npy");
   }
   if (info.kind == DataKind::kImages) {
     std::vector<const std::uint8_t*> images;

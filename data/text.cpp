@@ -93,7 +93,7 @@ Data open_text(const std::string& name, const std::string& path, const TextOptio
     return std::make_shared<TextSet>(info,
                                      std::vector<std::uint32_t>(tokens.begin() + from, tokens.begin() + to));
   };
-  const double part = test_part(options.val, kUsualVal, places.fitted, info.digest);
+  const double part = test_part(options.val, kUsualVal, places, info.digest);
   if (part >= 1) {
     if (n <= block)
       fail<DataError>("{}: expected more than {} tokens for windows of {}, found {}", path, block, block, n);

@@ -96,7 +96,7 @@ int train(const Call& call, const OptionList& given) {
       signals;  // from before the run directory is made, so that what is there can be resumed
   Trainer trainer(config);
   if (!call.quiet)
-    for (const std::string& note : trainer.info().notes) fmt::print(stderr, "{}\n", note);
+    for (const std::string& note : trainer.notes()) fmt::print(stderr, "{}\n", note);
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);
   if (!call.resume.empty()) run.write_config(config);

@@ -53,7 +53,8 @@ Data open_scored_data(const Weights& weights, const WeightsOptions& options) {
     fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
   return open_data(weights.data, {.data_dir = options.data_dir,
                                   .block = block_of(weights.model),
-                                  .fitted = weights.info ? &*weights.info : nullptr});
+                                  .fitted = weights.info ? &*weights.info : nullptr,
+                                  .whole = true});
 }
 
 DatasetInfo info_of(const Weights& weights, const WeightsOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -95,6 +96,31 @@ TEST_CASE("train: time stamps are fitted to the last digit") {
           {"--data", "csv:path=" + foreign_fixture("timestamps.csv"), "--model", "mlp:hidden=none", "--optim",
            "sgd:lr=0.5", "--batch-size", "80", "--schedule", "constant", "--steps", "200"});
   CHECK(scored({dir / "t"})["test_loss"].get<double>() < 1e-9);
+}
+
+TEST_CASE("train --init: the weights' classes and transforms go on, by name") {
+  const TempDir dir;
+  const std::string first =
+      trained(dir, "first", {"--data", "csv:path=" + foreign_fixture("abc.csv"), "--epochs", "20"});
+  const auto continued = [&](const std::string& name, const std::string& data) {
+    return trained(dir, name, {"--data", data, "--steps", "0", "--init", first + "/model.safetensors"});
+  };
+  const auto info = [&](const std::string& path) {
+    return nlohmann::json::parse(read_safetensors(path + "/model.safetensors").metadata.at("gradus_data"));
+  };
+  // Another scale, and the classes of it that come first in the alphabet missing: no step, and all is right.
+  std::string table = "a,b,label\n", line;
+  std::ifstream rows(foreign_fixture("skew.csv"));
+  while (std::getline(rows, line))
+    if (line.ends_with("dog") || line.ends_with("eel")) table += line + "\n";
+  const std::string on = continued("on", "csv:path=" + dir.write("two.csv", table));
+  CHECK(scored({on})["test_accuracy"] == 1);
+  CHECK(info(on)["mean"] == info(first)["mean"]);
+  CHECK(info(on)["class_names"] == info(first)["class_names"]);
+  // Other classes: everything is fitted anew.
+  const std::string other =
+      continued("other", "csv:path=" + dir.write("three.csv", "a,b,l\n1,2,x\n2,3,y\n3,4,z\n4,5,x\n"));
+  CHECK(info(other)["class_names"] == nlohmann::json({"x", "y", "z"}));
 }
 
 TEST_CASE("eval and sample: characters are those of the weights") {

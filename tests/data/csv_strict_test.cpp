@@ -66,6 +66,8 @@ TEST_CASE("csv: one number spelt in two ways is no second class") {
                            "line 4, column 2: the class '+1' is the number that line 2 spells '1.0'");
   CHECK_THROWS_WITH_AS(csv_of("5,1\n6,01\n"), doctest::Contains("line 2, column 1: the class '01'"),
                        DataError);
+  CHECK_THROWS_WITH_AS(csv_of("a,y\n5,NA\n6,NA\n"),
+                       doctest::Contains("expected at least two classes in 'y', found only 'NA'"), DataError);
   // Blanks around a label are no part of it.
   const Data data = csv_of("1, cat\n2,cat \n3,dog\n4, dog\n");
   CHECK(data.info().class_names == std::vector<std::string>{"cat", "dog"});

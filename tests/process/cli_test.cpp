@@ -241,7 +241,7 @@ TEST_CASE("names that are not UTF-8 are refused at once, with file and byte, and
     for (const char* file : {"/0.png", "/1.png"}) {
       const std::string path = std::string("images/") + name + file;
       dir.write(path, "");
-      write_png(dir / path,
+      gradus::write_png(dir / path,
                 {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
     }
   check_says(run_gradus({"train", "--data", "folder:path=images", "--out", "run"}, here), 3,
@@ -279,7 +279,7 @@ TEST_CASE("train: says on stderr which task was taken for a table, and why; a co
 TEST_CASE("predict: the images that can be read are shown, whatever comes between; exit 3") {
   const TempDir dir;
   REQUIRE(run_gradus(short_run({"--out", dir / "run"})).code == 0);
-  write_png(dir / "good.png",
+  gradus::write_png(dir / "good.png",
             {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
   const Outcome shown = run_gradus({"predict", dir / "missing.png", dir / "good.png", "--init", dir / "run"});
   CHECK(shown.code == 3);
