@@ -10,6 +10,11 @@
 namespace gradus {
 namespace {
 
+[[noreturn]] void unbalanced(std::string_view text) {
+  fail<UsageError>("unbalanced parentheses in '{}' (a value that holds one is quoted: path=\"a(b.csv\")",
+                   text);
+}
+
 // Splits at `separator` outside of parentheses and quoted values.
 std::vector<std::string_view> split_outside(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -24,10 +29,10 @@ std::vector<std::string_view> split_outside(std::string_view text, char separato
     } else if (text[i] == '(' || text[i] == '[') {
       ++depth;
     } else if (text[i] == ')' || text[i] == ']') {
-      if (--depth < 0) fail<UsageError>("unbalanced parentheses in '{}'", text);
+      if (--depth < 0) unbalanced(text);
     }
   }
-  if (depth) fail<UsageError>("unbalanced parentheses in '{}'", text);
+  if (depth) unbalanced(text);
   return parts;
 }
 

@@ -31,7 +31,7 @@ struct TrainConfig {
   bool tensorboard = false;
 
   void visit(auto&& f) {
-    f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
+    f("data", data, "data set, NAME[:key=value,...], a value with a comma in double quotes; see 'data list'");
     f("model", model, "model, NAME[:key=value,...]; see 'model list'");
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
     f("companion", companion,

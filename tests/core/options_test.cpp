@@ -88,6 +88,7 @@ TEST_CASE("options: quotes protect commas, parentheses and quotes in a value") {
   CHECK(parse_spec("csv:path=5\"disk\\x.csv").options == OptionList{{"path", "5\"disk\\x.csv"}});
   CHECK(parse_spec("sam(f:path=\"a),b\"):rho=1").inner == "f:path=\"a),b\"");
   CHECK_THROWS_WITH_AS(parse_spec("csv:path=a,b.csv"), doctest::Contains("path=\"a,b.csv\""), UsageError);
+  CHECK_THROWS_WITH_AS(parse_spec("csv:path=a(b.csv"), doctest::Contains("path=\"a(b.csv\""), UsageError);
   CHECK_THROWS_WITH_AS(parse_spec("csv:path=\"a,b.csv"), doctest::Contains("closing quote"), UsageError);
   CHECK_THROWS_WITH_AS(parse_spec("csv:path=\"a\"b"), doctest::Contains("behind the closing quote"),
                        UsageError);
