@@ -1,6 +1,7 @@
 #include "core/error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 namespace gradus {
@@ -28,6 +29,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Case, and which of - and _ stands between words, are no difference between names.
+std::string folded(std::string_view word) {
+  std::string out(word);
+  for (char& c : out) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
 }  // namespace
 
 Error::Error(const std::string& what) : std::runtime_error(with_module_path(what)) {}
@@ -45,11 +53,12 @@ std::string module_path() {
   return path;
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+std::string nearest(std::string_view given, const std::vector<std::string>& candidates) {
+  const std::string word = folded(given);
   std::string best;
   size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
   for (const auto& candidate : candidates) {
-    const size_t distance = edit_distance(word, candidate);
+    const size_t distance = edit_distance(word, folded(candidate));
     if (distance < best_distance) best = candidate, best_distance = distance;
   }
   return best;

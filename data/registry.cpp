@@ -6,6 +6,7 @@
 #include "data/cifar.h"
 #include "data/csv.h"
 #include "data/digits.h"
+#include "data/fitted.h"
 #include "data/folder.h"
 #include "data/idx.h"
 #include "data/npy_pairs.h"
@@ -86,14 +87,14 @@ Data folder(const DatasetEntry& entry, const OptionList& list, const DataPlaces&
   return apply_views(open_folder(o.own, places), o.views);
 }
 
-Data npy(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+Data npy(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
   const auto o = options_of<WithViews<NpyOptions>>(entry, list);
-  return apply_views(open_npy(o.own), o.views);
+  return apply_views(open_npy(o.own, places), o.views);
 }
 
-Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
   const auto o = options_of<WithViews<CsvOptions>>(entry, list);
-  return apply_views(open_csv(o.own), o.views);
+  return apply_views(open_csv(o.own, places), o.views);
 }
 
 Data tiny_shakespeare(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
@@ -158,7 +159,8 @@ Data open_data(const std::string& spec, const DataPlaces& places) {
   const Spec parsed = parse_spec(spec);
   const DatasetEntry& entry = find_dataset(parsed.name);
   if (!parsed.inner.empty()) fail<UsageError>("data set {}: takes nothing in parentheses", entry.name);
-  return entry.open(entry, parsed.options, places);
+  Data data = entry.open(entry, parsed.options, places);
+  return places.fitted ? apply_fitted(std::move(data), *places.fitted) : data;
 }
 
 }  // namespace gradus

@@ -13,6 +13,10 @@ namespace gradus {
 struct DataPlaces {
   std::string data_dir;  ///< --data-dir; "": $GRADUS_DATA, then ./datasets
   int64 block = 64;      ///< text: window length T unless the specification names one
+  /// What weights were trained on: its transforms are applied instead of being fitted anew (data/fitted.h).
+  const DatasetInfo* fitted = nullptr;
+  /// All of a set that `fitted` is not of, and that has no test part of its own, is the test set: it is to be scored.
+  bool whole = false;
 };
 
 struct DatasetEntry {

@@ -7,8 +7,8 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/train/trainer.h"
-#include "core/npz.h"
 #include "core/safetensors.h"
+#include "core/tensor_formats.h"
 #include "nn/state_dict.h"
 
 namespace gradus {
@@ -74,11 +74,9 @@ Exported weights_to_export(const std::string& path, const ExportOptions& options
 }
 
 int export_weights(const std::string& path, const std::string& out, const ExportOptions& options) {
-  const std::string extension = fs::path(out).extension().string();
-  if (extension != ".safetensors" && extension != ".npz")
-    fail<UsageError>("{}: the name of the file says its format: .safetensors or .npz", out);
+  check_tensors_path(out);
   const Exported exported = weights_to_export(path, options);
-  extension == ".npz" ? write_npz(out, exported.file) : write_safetensors(out, exported.file);
+  write_tensors(out, exported.file);
 
   int64 elements = 0;
   for (const auto& [name, tensor] : exported.file.tensors) elements += tensor.numel();

@@ -1,5 +1,6 @@
 #include "apps/commands/registry_commands.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "apps/cli/output.h"
@@ -31,10 +32,22 @@ void add_list(CLI::App& app, Action& action, const std::string& kind,
 
 std::string options_table(const std::vector<OptionInfo>& options) {
   if (options.empty()) return "no options\n";
+  // A long list of words stands behind the meaning, so that the columns stay narrow.
+  constexpr size_t kWidestRange = 24;
   std::vector<std::vector<std::string>> rows = {{"option", "default", "range", "meaning"}};
-  for (const OptionInfo& o : options)
+  for (const OptionInfo& o : options) {
+    const bool wide = o.limits.size() > kWidestRange;
     rows.push_back({o.name, o.default_value.empty() ? "-" : o.default_value,
-                    o.limits.empty() ? o.type : o.limits, o.help});
+                    o.limits.empty() || wide ? o.type : o.limits, o.help + (wide ? ": " + o.limits : "")});
+  }
+  size_t before = 0;  // width of the columns before the meaning
+  for (size_t c = 0; c < 3; ++c) {
+    size_t widest = 0;
+    for (const auto& row : rows) widest = std::max(widest, row[c].size());
+    before += widest + 2;
+  }
+  const int indent = static_cast<int>(before);
+  for (auto& row : rows) row[3] = wrapped(row[3], indent, std::max(kPageWidth, indent + 40));
   return columns(rows);
 }
 

@@ -4,20 +4,40 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdio>
+#include <optional>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "core/error.h"
 
 namespace gradus {
 namespace {
 
 int run(const std::vector<std::string>& files, bool json) {
   bool all_passed = true;
+  int code = kOk;  // that of the first file that cannot be replayed; the others are
   nlohmann::ordered_json reports = nlohmann::ordered_json::array();
+  const auto failed = [&](const std::string& file, const Error& error, int with) {
+    if (code == kOk) code = with;
+    fmt::print(stderr, "gradus: {}\n", error.what());
+    reports.push_back({{"file", file}, {"error_message", error.what()}, {"passed", false}});
+    all_passed = false;
+  };
   for (const std::string& file : files) {
-    const ReplayReport report = replay(file);
+    std::optional<ReplayReport> replayed;
+    try {
+      replayed = replay(file);
+    } catch (const DataError& e) {
+      failed(file, e, kBadData);
+      continue;
+    } catch (const UsageError& e) {
+      failed(file, e, kUsage);
+      continue;
+    }
+    const ReplayReport& report = *replayed;
     all_passed &= report.passed();
     if (json) {
       auto& entry = reports.emplace_back();
@@ -39,7 +59,7 @@ int run(const std::vector<std::string>& files, bool json) {
                       report.passed() ? "ok" : "MISMATCH", report.error(), report.tolerance));
   }
   if (json) print_json({{"passed", all_passed}, {"real", kRealName}, {"files", reports}});
-  return all_passed ? kOk : kNotShown;
+  return code != kOk ? code : all_passed ? kOk : kNotShown;
 }
 
 }  // namespace

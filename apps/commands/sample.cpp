@@ -9,7 +9,6 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/weights_flags.h"
-#include "data/registry.h"
 #include "data/text.h"
 #include "nn/generate.h"
 
@@ -43,14 +42,6 @@ struct SampleFlags : WeightsOptions {
   }
 };
 
-// What the vocabulary is: of the weights themselves, or of the data named.
-DatasetInfo text_info(const Weights& weights, const SampleFlags& options) {
-  if (weights.info && options.data.empty()) return *weights.info;
-  if (weights.data.empty())
-    fail<UsageError>("{} does not say which text it belongs to: name it with --data", weights.file);
-  return open_data(weights.data, {.data_dir = options.data_dir}).info();
-}
-
 // The tokens to start from. Without a prompt the text begins as after a line break, where there is one.
 std::vector<int64> start_of(const std::string& prompt, const DatasetInfo& info) {
   if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
@@ -60,7 +51,7 @@ std::vector<int64> start_of(const std::string& prompt, const DatasetInfo& info) 
 
 int sample(const std::string& run, const SampleFlags& options) {
   const Weights weights = find_weights(run, options);
-  const DatasetInfo info = text_info(weights, options);
+  const DatasetInfo info = info_of(weights, options);
   if (info.kind != DataKind::kText) fail<UsageError>("sample is for text, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());

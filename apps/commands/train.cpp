@@ -9,6 +9,7 @@
 #include "apps/train/interrupt.h"
 #include "apps/train/trainer.h"
 #include "core/json_file.h"
+#include "core/tensor_formats.h"
 #include "core/threads.h"
 
 namespace gradus {
@@ -49,6 +50,7 @@ std::string run_name(const TrainConfig& config) {
 void check_save_path(const std::string& path) {
   namespace fs = std::filesystem;
   if (path.empty()) return;
+  check_tensors_path(path);
   const fs::path parent = fs::path(path).parent_path();
   if (!parent.empty() && !fs::is_directory(parent))
     fail<DataError>("--save {}: there is no folder {}", path, parent.string());
@@ -90,8 +92,11 @@ int train(const Call& call, const OptionList& given) {
   // Recorded, because results are the same bytes only for the same number of threads.
   config.threads = threads();
   check_save_path(config.save);
-  const InterruptScope signals;  // from before the run directory is made, so that what is there can be resumed
+  const InterruptScope
+      signals;  // from before the run directory is made, so that what is there can be resumed
   Trainer trainer(config);
+  if (!call.quiet)
+    for (const std::string& note : trainer.notes()) fmt::print(stderr, "{}\n", note);
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);
   if (!call.resume.empty()) run.write_config(config);

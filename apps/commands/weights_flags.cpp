@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "apps/train/run_dir.h"
+#include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "data/registry.h"
 #include "nn/registry.h"
 
 namespace gradus {
@@ -40,9 +42,27 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
   return found;
 }
 
-std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
+void need_model(const Weights& weights) {
   if (weights.model.empty())
     fail<UsageError>("{} does not say which model it belongs to: name it with --model", weights.file);
+}
+
+Data open_scored_data(const Weights& weights, const WeightsOptions& options) {
+  need_model(weights);
+  if (weights.data.empty())
+    fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
+  return open_data(weights.data, {.data_dir = options.data_dir,
+                                  .block = block_of(weights.model),
+                                  .fitted = weights.info ? &*weights.info : nullptr,
+                                  .whole = true});
+}
+
+DatasetInfo info_of(const Weights& weights, const WeightsOptions& options) {
+  return weights.info ? *weights.info : open_scored_data(weights, options).info();
+}
+
+std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
+  need_model(weights);
   std::unique_ptr<Model> model = make_model(weights.model, data_shape(info), Rng(0));
   load_weights(weights.file, *model);
   model->set_training(false);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/tensor_formats.h"
 #include "nn/state_dict.h"
 #include "optim/elements.h"
 
@@ -98,7 +99,7 @@ TensorFile weights_file(Model& model, const DatasetInfo& info) {
 }
 
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info) {
-  write_safetensors(path, weights_file(model, info));
+  write_tensors(path, weights_file(model, info));
 }
 
 WeightsOrigin read_origin(const std::string& path) {
@@ -112,7 +113,11 @@ WeightsOrigin read_origin(const std::string& path) {
 }
 
 void load_weights(const std::string& path, Model& model) {
-  load_state_dict(model, read_safetensors(path).tensors, path);
+  const TensorFile file = read_safetensors(path);
+  for (const auto& [name, tensor] : state_dict(model))
+    if (file.find_integers(name))
+      fail<DataError>("{}: '{}' holds integers; weights are real numbers (F16, BF16, F32, F64)", path, name);
+  load_state_dict(model, file.tensors, path);
 }
 
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,

@@ -33,6 +33,7 @@ struct TrainState {
 /// What a weights file holds: parameters and buffers under torch's names, with the model's spec and the data's
 /// description beside them, so that it can be used without naming either. Shares the model's storage.
 TensorFile weights_file(Model& model, const DatasetInfo& info);
+/// As NAME.safetensors or, without the descriptions, NAME.npz. Throws UsageError for another name.
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info);
 
 /// What a weights file says about itself; both absent in files written by others.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apps/cli/flags.h"
+#include "core/utf8.h"
 
 namespace gradus {
 namespace {
@@ -20,6 +21,11 @@ std::string with_companion(const std::string& optim, const std::string& companio
 
 void check(const TrainConfig& config) {
   if (config.epochs && config.steps) fail<UsageError>("--epochs and --steps exclude each other");
+  TrainConfig copy = config;  // (fields are visited for writing)
+  for (const OptionField& field : fields_of(copy))
+    if (const std::string text = field.text(); const auto at = first_invalid_utf8(text))
+      fail<UsageError>("{} {}: byte {} is not UTF-8, which the run's config.json must be",
+                       flag_name(field.name), printable(text), *at);
 }
 
 nlohmann::ordered_json config_json(const TrainConfig& config) { return options_json(config); }

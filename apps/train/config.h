@@ -31,7 +31,7 @@ struct TrainConfig {
   bool tensorboard = false;
 
   void visit(auto&& f) {
-    f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
+    f("data", data, "data set, NAME[:key=value,...], a value with a comma in double quotes; see 'data list'");
     f("model", model, "model, NAME[:key=value,...]; see 'model list'");
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
     f("companion", companion,
@@ -62,7 +62,7 @@ struct TrainConfig {
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
     f("log_grad_norms", log_grad_norms,
       "write the norms of every batch's gradient to grad_norms.csv of the run");
-    f("save", save, "also write the trained weights to this file");
+    f("save", save, "also write the trained weights to this file (.safetensors or .npz)");
     f("tensorboard", tensorboard, "also write the metrics as TensorBoard event files into the run directory");
   }
 };

@@ -1,7 +1,9 @@
 #include "apps/train/evaluate.h"
 
+#include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "data/loader.h"
 #include "nn/modes.h"
 
@@ -20,6 +22,15 @@ Batch first_rows(const Batch& batch, int64 n) {
 }
 
 }  // namespace
+
+void check_outputs(const Batch& batch, const Tensor& output) {
+  const int64 one = output.numel() / output.dim(0);
+  for (int64 i = 0; i < output.numel(); ++i)
+    if (!std::isfinite(output.data()[i]))
+      fail<NumericError>("the model's output for {} {} is {}: its weights cannot be used",
+                         batch.tokens.defined() ? "the text at token" : "example", batch.index[i / one],
+                         output.data()[i]);
+}
 
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options) {
   const ModeScope mode(model, options.training);

@@ -18,6 +18,9 @@ struct EvaluateOptions {
   std::function<void(const Batch&, const Tensor&)> each = nullptr;
 };
 
+/// Throws NumericError naming the first example of the batch for which the model's output is NaN or infinite.
+void check_outputs(const Batch& batch, const Tensor& output);
+
 /// In evaluation mode (unless asked otherwise), without recording, in the order of the set. Nothing if it was stopped.
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options = {});
 

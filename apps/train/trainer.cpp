@@ -36,8 +36,20 @@ int64 block_of(const std::string& model) {
   return defaults.block;
 }
 
-Data open_training_data(const TrainConfig& config) {
-  Data data = open_data(config.data, {.data_dir = config.data_dir, .block = block_of(config.model)});
+Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes) {
+  DataPlaces places{.data_dir = config.data_dir, .block = block_of(config.model)};
+  Data data;
+  if (const auto fitted = config.init.empty() ? std::nullopt : read_origin(config.init).data) try {
+      places.fitted = &*fitted;
+      data = open_data(config.data, places);
+    } catch (const DataError& e) {
+      notes.push_back(
+          fmt::format("--init {}: {}. The weights start on data that are not theirs", config.init, e.what()));
+    }
+  places.fitted = nullptr;
+  if (!data.test) data = open_data(config.data, places);
+  notes.insert(notes.end(), data.info().notes.begin(), data.info().notes.end());
+  if (!data.train) fail<UsageError>("data set {}: test = 1 leaves no examples to train on", data.info().name);
   if (!config.limit || *config.limit >= data.train->size()) return data;
   if (data.info().kind == DataKind::kText) fail<UsageError>("--limit is not for text: name a smaller corpus");
   std::vector<int64> first(static_cast<size_t>(*config.limit));
@@ -60,7 +72,7 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
   }
 }
 
-Trainer::Trainer(const TrainConfig& config) : config_(config), data_(open_training_data(config)) {
+Trainer::Trainer(const TrainConfig& config) : config_(config), data_(open_training_data(config, notes_)) {
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
   parameters_ = model_->parameters();
   freeze(parameters_, config.freeze);

@@ -20,8 +20,10 @@ namespace gradus {
 
 /// The window of text that a model is named for ("gpt:block=128"), or the default.
 int64 block_of(const std::string& model);
-/// The data of a run: what `config` names, with --limit applied.
-Data open_training_data(const TrainConfig& config);
+/// The data of a run: what `config` names, with --limit applied. Weights to start from (--init) bring what was fitted on
+/// their data, as far as this set has their classes or characters; where it has others all is fitted anew, which a line
+/// of `notes` says.
+Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes);
 /// Freezes the parameters that match. Throws UsageError for a pattern that matches none.
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns);
 
@@ -57,6 +59,8 @@ class Trainer {
   Model& model() { return *model_; }
   Optimizer& optimizer() { return *optimizer_; }
   const DatasetInfo& info() const { return data_.info(); }
+  /// What was decided about the data, and why: lines for the user.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   /// What the model fits to the data before its first step, from training examples as they are.
@@ -73,6 +77,7 @@ class Trainer {
   double epoch() const { return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_); }
 
   TrainConfig config_;
+  std::vector<std::string> notes_;
   Data data_;
   std::unique_ptr<Model> model_;
   Parameters parameters_;

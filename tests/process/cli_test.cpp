@@ -254,3 +254,67 @@ TEST_CASE("the program runs the best BLAS kernels the processor has, unless OPEN
   if (selectable) CHECK(!says(own, "warning"));
   CHECK(run_gradus({"--no-such-flag"}).code == 2);  // arguments and exit codes come through
 }
+
+TEST_CASE("names that are not UTF-8 are refused at once, with file and byte, and leave nothing") {
+  const TempDir dir;
+  const Surroundings here{.folder = dir.path()};
+  std::string table = "a,b,label\n";
+  for (int i = 0; i < 20; ++i)
+    table +=
+        "1,2,m\xfc"
+        "de\n2,3,wach\n";
+  dir.write("latin1.csv", table);
+  check_says(run_gradus({"train", "--data", "csv:path=latin1.csv", "--out", "run"}, here), 3,
+             {"latin1.csv: line 2, at offset 15", "\\xfc"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  for (const char* name : {"wach",
+                           "m\xfc"
+                           "de"})
+    for (const char* file : {"/0.png", "/1.png"}) {
+      const std::string path = std::string("images/") + name + file;
+      dir.write(path, "");
+      gradus::write_png(dir / path,
+                {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
+    }
+  check_says(run_gradus({"train", "--data", "folder:path=images", "--out", "run"}, here), 3,
+             {"images/m\\xfcde: byte 1"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  // A file's name goes into config.json.
+  dir.write(
+      "m\xfc"
+      "de.csv",
+      "1,0\n2,1\n3,0\n4,1\n");
+  check_says(run_gradus({"train", "--data",
+                         "csv:path=m\xfc"
+                         "de.csv",
+                         "--out", "run"},
+                        here),
+             2, {"--data csv:path=m\\xfcde.csv: byte 10 is not UTF-8"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+}
+
+TEST_CASE("train: says on stderr which task was taken for a table, and why; a comma in a path is quoted") {
+  const TempDir dir;
+  std::string table = "age,years\n";
+  for (int i = 0; i < 40; ++i) table += std::to_string(i) + "," + std::to_string(18 + i) + "\n";
+  dir.write("a, b.csv", table);
+  const Outcome run = run_gradus({"train", "--data", "csv:path=\"a, b.csv\"", "--steps", "2", "--out", "run"},
+                                 {.folder = dir.path()});
+  REQUIRE_MESSAGE(run.code == 0, run.err);
+  CHECK(run.err.find("'years' is taken for classification: it holds 40 different integers, 18 to 57") !=
+        std::string::npos);
+  const Outcome eval = run_gradus({"eval", "run"}, {.folder = dir.path()});
+  CHECK_MESSAGE(eval.code == 0, eval.err);
+  check_says(run_gradus({"train", "--data", "csv:path=a, b.csv"}, {.folder = dir.path()}), 2, {"is quoted"});
+}
+
+TEST_CASE("predict: the images that can be read are shown, whatever comes between; exit 3") {
+  const TempDir dir;
+  REQUIRE(run_gradus(short_run({"--out", dir / "run"})).code == 0);
+  gradus::write_png(dir / "good.png",
+            {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
+  const Outcome shown = run_gradus({"predict", dir / "missing.png", dir / "good.png", "--init", dir / "run"});
+  CHECK(shown.code == 3);
+  CHECK(shown.out.find("good.png") != std::string::npos);
+  CHECK(shown.err.find("missing.png: cannot open") != std::string::npos);
+}
