@@ -68,7 +68,7 @@ int eval(const std::string& run, const EvalOptions& options) {
   const Weights weights = find_weights(run, options);
   if (weights.data.empty())
     fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
-  const Data data = open_data(weights.data, {.data_dir = options.data_dir, .block = block_of(weights.model)});
+  const Data data = open_data(weights.data, {.data_dir = weights.data_dir, .block = block_of(weights.model)});
   const auto model = load_model(weights, data.info());
   Outputs outputs;
   EvaluateOptions how{

@@ -60,7 +60,7 @@ int predict(const std::vector<std::string>& images, const PredictOptions& option
       weights.info && options.data.empty() ? *weights.info
       : weights.data.empty()
           ? throw UsageError(weights.file + " does not say which data it belongs to: name them with --data")
-          : open_data(weights.data, {.data_dir = options.data_dir}).info();
+          : open_data(weights.data, {.data_dir = weights.data_dir}).info();
   if (info.kind != DataKind::kImages)
     fail<UsageError>("predict is for images, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);

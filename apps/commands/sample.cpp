@@ -48,7 +48,7 @@ DatasetInfo text_info(const Weights& weights, const SampleFlags& options) {
   if (weights.info && options.data.empty()) return *weights.info;
   if (weights.data.empty())
     fail<UsageError>("{} does not say which text it belongs to: name it with --data", weights.file);
-  return open_data(weights.data, {.data_dir = options.data_dir}).info();
+  return open_data(weights.data, {.data_dir = weights.data_dir}).info();
 }
 
 // The tokens to start from. Without a prompt the text begins as after a line break, where there is one.
@@ -99,7 +99,7 @@ int sample(const std::string& run, const SampleFlags& options) {
   }
   print("\n");
   if (!options.quiet)
-    fmt::print(stderr, "{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate));
+    note(fmt::format("{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate)));
   return kOk;
 }
 

@@ -115,6 +115,7 @@ class Companion final : public Optimizer {
     first_->use_evaluation_weights(on);
     second_->use_evaluation_weights(on);
   }
+  bool pending() const override { return first_->pending() || second_->pending(); }
   SavedState save_state() const override {
     SavedState out;
     save_below("first/", first_->save_state(), out);
