@@ -74,6 +74,10 @@ class Optimizer {
   /// for step().
   void finish(double lr_scale = 1);
 
+  /// Whether the weights it leaves after a step may lie far from those that gradients were evaluated at (slow weights it
+  /// returns to): statistics taken in training passes do not belong to them then.
+  virtual bool leaves_path() const { return false; }
+
   /// Everything needed to continue bit for bit.
   virtual SavedState save_state() const = 0;
   /// The opposite; parameters keep their values. Throws DataError, and changes nothing, if an entry belongs

@@ -58,7 +58,7 @@ EvaluationWeights::EvaluationWeights(Optimizer& optimizer, Model& model, const D
     means_ = true;
     optimizer.use_evaluation_weights(true);
   }
-  if (versions(optimizer.parameters()) == before) return;
+  if (!optimizer.leaves_path() && versions(optimizer.parameters()) == before) return;
   for (const Tensor& t : running_statistics(model)) statistics_.emplace_back(t, t.clone());
   if (!statistics_.empty()) complete_ = estimate(model, train, options.stop);
 }

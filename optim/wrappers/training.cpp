@@ -112,6 +112,7 @@ struct LookaheadOptions {
 class Lookahead final : public Wrapper<LookaheadOptions> {
  public:
   using Wrapper::Wrapper;
+  bool leaves_path() const override { return true; }
   void apply(Objective& objective, const StepInfo& info) override {
     for (ParamRow& row : table().rows())
       if (row.active()) row.state.starting_at("slow", row.parameter->value);
