@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "apps/train/trainer.h"
+#include "nn/layers/norm.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
 #include "tests/apps/in_process.h"
@@ -13,7 +14,7 @@ using namespace gradus::tests;
 
 namespace {
 
-TrainConfig small(const std::string& optim) {
+TrainConfig small_run(const std::string& optim) {
   TrainConfig config;
   config.data = "digits:train=256,test=64";
   config.model = "resnet8:width=4";
@@ -24,7 +25,7 @@ TrainConfig small(const std::string& optim) {
   return config;
 }
 
-RunDirectory trained(const TempDir& dir, const std::string& name, const TrainConfig& config) {
+RunDirectory trained_run(const TempDir& dir, const std::string& name, const TrainConfig& config) {
   const RunDirectory run = RunDirectory::create(dir / name, "", config);
   CHECK(Trainer(config).train(run, true));
   return run;
@@ -90,10 +91,10 @@ TEST_CASE("averaged weights: saved with the statistics of the training set at th
        {"ema(adam):decay=0.9", "lookahead(sgd:lr=0.5):k=8,alpha=0.3", "splus:form=released",
         "companion(ema(muon):decay=0.9|adamw)", "clip-norm(ema(sgd:lr=0.1):decay=0.8)"}) {
     CAPTURE(optim);
-    TrainConfig config = small(optim);
+    TrainConfig config = small_run(optim);
     config.steps = 8;
     config.eval_every = 4;
-    const RunDirectory run = trained(dir, std::to_string(std::hash<std::string>{}(optim)), config);
+    const RunDirectory run = trained_run(dir, std::to_string(std::hash<std::string>{}(optim)), config);
     CHECK(statistics_error(run.file("model.safetensors"), config) < 1e-4);
     CHECK(statistics_error(run.file("best.safetensors"), config) < 1e-4);
     // The file scores what the run has reported.
@@ -104,19 +105,19 @@ TEST_CASE("averaged weights: saved with the statistics of the training set at th
     CHECK(score.at("test_accuracy").get<double>() == doctest::Approx(rows[1][6]));
   }
   // The statistics of training passes are others: the test bites.
-  TrainConfig plain = small("adam");
+  TrainConfig plain = small_run("adam");
   plain.steps = 8;
-  CHECK(statistics_error(trained(dir, "plain", plain).file("model.safetensors"), plain) > 1e-2);
+  CHECK(statistics_error(trained_run(dir, "plain", plain).file("model.safetensors"), plain) > 1e-2);
 }
 
 TEST_CASE("averaged weights: the trained ones, and their statistics, are not touched by evaluations") {
   const TempDir dir;
-  TrainConfig config = small("adam");
+  TrainConfig config = small_run("adam");
   config.steps = 8;
-  const RunDirectory plain = trained(dir, "plain", config);
+  const RunDirectory plain = trained_run(dir, "plain", config);
   config.ema = 0.9;
   config.eval_every = 2;
-  const RunDirectory mean = trained(dir, "mean", config);
+  const RunDirectory mean = trained_run(dir, "mean", config);
   const auto exported = [&](const RunDirectory& run, const std::string& which) {
     const std::string out = run.path() + "-" + which + ".safetensors";
     CHECK(gradus::tests::run({"export", run.path(), out, "--weights", which}).code == kOk);
@@ -130,13 +131,13 @@ TEST_CASE("averaged weights: the trained ones, and their statistics, are not tou
 TEST_CASE("averaged weights: their test accuracy is that of a trained network" *
           doctest::test_suite("slow")) {
   const TempDir dir;
-  TrainConfig config = small("adam");
+  TrainConfig config = small_run("adam");
   config.data = "digits:train=3000,test=1000";
   config.model = "resnet8:width=8";
   config.epochs = 3;
   config.ema = 0.98;
   config.seed = 1;
-  trained(dir, "run", config);
+  trained_run(dir, "run", config);
   const auto rows = columns_of(dir.read("run/metrics.csv"));
   REQUIRE(rows.size() == 3);
   // With the running statistics of the trained weights it is near chance at first.
@@ -147,36 +148,36 @@ TEST_CASE("averaged weights: their test accuracy is that of a trained network" *
 TEST_CASE(
     "accumulate(...): batches left at the end of a run are in the weights it saves, not in its checkpoint") {
   const TempDir dir;
-  TrainConfig config = small("accumulate(sgd:lr=0.1):steps=4");
+  TrainConfig config = small_run("accumulate(sgd:lr=0.1):steps=4");
   config.model = "mlp:hidden=8";
   config.steps = 3;
-  const RunDirectory left = trained(dir, "left", config);
+  const RunDirectory left = trained_run(dir, "left", config);
   // One step of three batches, as --accumulate makes it.
   TrainConfig whole = config;
   whole.optim = "sgd:lr=0.1";
   whole.accumulate = 3;
   whole.steps = 1;
-  const RunDirectory once = trained(dir, "once", whole);
+  const RunDirectory once = trained_run(dir, "once", whole);
   CHECK(largest_gap(left.file("model.safetensors"), once.file("model.safetensors")) < 1e-6);
   TrainConfig start = config;
   start.steps = 0;
-  CHECK(largest_gap(left.file("model.safetensors"), trained(dir, "start", start).file("model.safetensors")) >
-        1e-3);
+  CHECK(largest_gap(left.file("model.safetensors"),
+                    trained_run(dir, "start", start).file("model.safetensors")) > 1e-3);
   // What goes on goes on as if it had never ended: a step of four batches, another of four.
   config.steps = 8;
   CHECK(Trainer(config).train(left, true));
-  const RunDirectory eight = trained(dir, "eight", config);
+  const RunDirectory eight = trained_run(dir, "eight", config);
   CHECK(dir.read("left/model.safetensors") == dir.read("eight/model.safetensors"));
 }
 
 TEST_CASE("train: metrics have the step size that was used, first to last") {
   const TempDir dir;
-  TrainConfig config = small("adam:lr=1");
+  TrainConfig config = small_run("adam:lr=1");
   config.model = "mlp:hidden=4";
   config.schedule = "one-cycle:rise=0.3";
   config.steps = 10;
   config.eval_every = 1;
-  trained(dir, "run", config);
+  trained_run(dir, "run", config);
   const auto rows = columns_of(dir.read("run/metrics.csv"));
   REQUIRE(rows.size() == 10);
   CHECK(rows[0][2] == doctest::Approx(0.04));
@@ -189,7 +190,7 @@ TEST_CASE("train --schedule plateau: watches the test loss, or with mode=max the
   const TempDir dir;
   for (const bool max : {false, true}) {
     CAPTURE(max);
-    TrainConfig config = small("sgd:lr=0.2");
+    TrainConfig config = small_run("sgd:lr=0.2");
     config.model = "mlp:hidden=16";
     config.schedule =
         fmt::format("plateau:patience=1,factor=0.5,threshold=0.02,mode={}", max ? "max" : "min");
@@ -197,7 +198,7 @@ TEST_CASE("train --schedule plateau: watches the test loss, or with mode=max the
     config.steps = 24;
     config.eval_every = 1;
     const std::string name = max ? "max" : "min";
-    trained(dir, name, config);
+    trained_run(dir, name, config);
     const auto rows = columns_of(dir.read(name + "/metrics.csv"));
     REQUIRE(rows.size() == 24);
     double scale = 1, best = max ? -INFINITY : INFINITY;
@@ -217,7 +218,7 @@ TEST_CASE("train --schedule plateau: watches the test loss, or with mode=max the
     CHECK(Trainer(config).train(parts, true));
     CHECK(dir.read(name + "-parts/model.safetensors") == dir.read(name + "/model.safetensors"));
   }
-  TrainConfig regression = small("adam");
+  TrainConfig regression = small_run("adam");
   regression.model = "autoencoder";
   regression.schedule = "plateau:mode=max";
   CHECK_THROWS_WITH_AS(Trainer{regression}, doctest::Contains("watches the accuracy"), UsageError);
