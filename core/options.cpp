@@ -155,7 +155,7 @@ OptionList parse_options(std::string_view text) {
   for (std::string_view part : split_outside(text, ',')) {
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0)
-      fail<UsageError>("'{}' is not of the form key=value{}", part,
+      fail<UsageError>("'{}' is not of the form key=value{}", part.empty() ? text : part,
                        list.empty() ? "" : " (a value with a comma in it is quoted: path=\"a,b.csv\")");
     std::string key(part.substr(0, equals));
     if (std::any_of(list.begin(), list.end(), [&](const auto& o) { return o.first == key; }))
@@ -176,7 +176,13 @@ Spec parse_spec(std::string_view text) {
   }
   if (head.empty()) fail<UsageError>("'{}' has no name", text);
   spec.name = head;
-  if (halves.size() > 1) spec.options = parse_options(text.substr(halves[0].size() + 1));
+  if (halves.size() > 1) {
+    try {
+      spec.options = parse_options(text.substr(halves[0].size() + 1));
+    } catch (const UsageError& e) {
+      fail<UsageError>("'{}': {}", text, e.what());
+    }
+  }
   return spec;
 }
 

@@ -47,9 +47,11 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
   using Base::Base;
 
   void apply(Objective& objective, const StepInfo& info) override {
-    ++this->table().steps;
-    for (ParamRow& row : this->table().rows()) row.steps += row.active();
-    transform(true);
+    if (!info.finish) {
+      ++this->table().steps;
+      for (ParamRow& row : this->table().rows()) row.steps += row.active();
+      transform(true);
+    }
     Seen seen(*this, objective);
     this->inner().apply(seen, info);
   }

@@ -35,6 +35,8 @@ class WrapperBase : public Optimizer {
   }
   std::size_t state_bytes() const override { return table_->state_bytes() + inner_->state_bytes(); }
   void use_evaluation_weights(bool on) override { inner_->use_evaluation_weights(on); }
+  bool pending() const override { return inner_->pending(); }
+  bool leaves_path() const override { return inner_->leaves_path(); }
   SavedState save_state() const override;
   void load_state(const SavedState& saved) override;
 

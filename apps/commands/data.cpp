@@ -128,7 +128,7 @@ struct FetchFlags {
 int fetch_set(const std::string& name, const FetchFlags& options) {
   const FetchRecipe& recipe = find_recipe(name);
   FetchOptions how{.root = data_roots({.data_dir = options.data_dir}).front(), .mirror = options.mirror};
-  if (!options.quiet) how.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (!options.quiet) how.log = [](const std::string& line) { note(line + "\n"); };
   const std::string folder = fetch(recipe, how);
   std::vector<std::string> files;
   for (const FetchFile& file : recipe.files)

@@ -47,10 +47,10 @@ Exported from_checkpoint(const std::string& path, const ExportOptions& options) 
   if (!options.data_dir.empty()) config.data_dir = options.data_dir;
   if (options.weights == "ema" && !effective_optim(config).starts_with("ema("))
     fail<UsageError>("{}: the run was trained without --ema: there is no mean of its weights", path);
+  config.init.clear();  // the checkpoint has all
   Trainer trainer(config);
   trainer.restore(run);
-  std::optional<EvaluationWeights> mean;
-  if (options.weights == "ema") mean.emplace(trainer.optimizer());
+  const auto in_place = trainer.evaluation_weights(options.weights == "ema");
   Exported out{run.checkpoint(), weights_file(trainer.model(), trainer.info())};
   // The file shares the model's storage, which gets its training weights back here.
   for (auto& [name, tensor] : out.file.tensors) tensor = tensor.clone();

@@ -90,7 +90,7 @@ int sample(const std::string& run, const SampleFlags& options) {
   }
   print("\n");
   if (!options.quiet)
-    fmt::print(stderr, "{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate));
+    note(fmt::format("{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate)));
   return kOk;
 }
 

@@ -31,14 +31,18 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
           "goes on)",
           path, path);
   }
-  if (const std::string config = (folder / "config.json").string(); fs::exists(config))
-    found.data = RunDirectory::open(folder.empty() ? "." : folder.string()).config().data;
+  if (const std::string config = (folder / "config.json").string(); fs::exists(config)) {
+    const TrainConfig config_of_run = RunDirectory::open(folder.empty() ? "." : folder.string()).config();
+    found.data = config_of_run.data;
+    found.data_dir = config_of_run.data_dir;
+  }
   const WeightsOrigin origin = read_origin(found.file);
   found.info = origin.data;
   found.model = origin.model.value_or("");
   if (found.data.empty() && origin.data) found.data = origin.data->name;
   if (!options.model.empty()) found.model = options.model;
-  if (!options.data.empty()) found.data = options.data;
+  if (!options.data.empty()) found.data = options.data, found.data_dir.clear();
+  if (!options.data_dir.empty()) found.data_dir = options.data_dir;
   return found;
 }
 

@@ -28,6 +28,7 @@ struct WeightsOptions {
 /// Weights found: the file, and what is known about them from it, its run directory and the options.
 struct Weights {
   std::string file, model, data;
+  std::string data_dir;             ///< where the data lie: as given, else as its run recorded
   std::optional<DatasetInfo> info;  ///< from the file itself
 };
 /// `run` is a positional alternative to --init. Throws UsageError if neither names weights, DataError if there are

@@ -47,6 +47,8 @@ json state_json(const TrainState& s) {
           {"best_step", s.best_step},
           {"evaluations_since_best", s.evaluations_since_best},
           {"last_loss", exact(s.last_loss)},
+          {"last_scale", exact(s.last_scale)},
+          {"total_steps", s.total_steps},
           {"examples", s.examples},
           {"seconds", exact(s.seconds)},
           {"schedule", numbers(s.schedule)}};
@@ -69,6 +71,8 @@ TrainState state_from(const json& j) {
   j.at("best_step").get_to(s.best_step);
   j.at("evaluations_since_best").get_to(s.evaluations_since_best);
   s.last_loss = number(j.at("last_loss"));
+  s.last_scale = number(j.at("last_scale"));
+  j.at("total_steps").get_to(s.total_steps);
   j.at("examples").get_to(s.examples);
   s.seconds = number(j.at("seconds"));
   s.schedule = numbers(j.at("schedule"));

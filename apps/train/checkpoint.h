@@ -25,8 +25,10 @@ struct TrainState {
   std::optional<double> best;    ///< of the evaluations: accuracy, or minus the loss where there is none
   int64 best_step = 0, evaluations_since_best = 0;
   double last_loss = 0;
-  int64 examples = 0;  ///< seen in training
-  double seconds = 0;  ///< spent in training steps
+  double last_scale = 1;  ///< factor of the schedule on the last step
+  int64 total_steps = 0;  ///< length of the run when this was saved
+  int64 examples = 0;     ///< seen in training
+  double seconds = 0;     ///< spent in training steps
   std::map<std::string, double> schedule;
 };
 

@@ -21,6 +21,17 @@ Batch first_rows(const Batch& batch, int64 n) {
   return part;
 }
 
+// In training mode batch norm can take no statistics of a single value.
+Tensor output_for(Model& model, const Batch& batch, const EvaluateOptions& options) {
+  try {
+    return model(input_of(batch));
+  } catch (const ShapeError& e) {
+    if (!options.training || batch.size() > 1) throw;
+    fail<UsageError>("a batch of one example cannot be run as in training ({}); take another batch size",
+                     e.what());
+  }
+}
+
 }  // namespace
 
 void check_outputs(const Batch& batch, const Tensor& output) {
@@ -42,7 +53,7 @@ std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const Evalua
     if (options.stop && options.stop()) return std::nullopt;
     if (batch.size() > left) batch = first_rows(batch, left);
     left -= batch.size();
-    const Tensor output = model(input_of(batch));
+    const Tensor output = output_for(model, batch, options);
     score += score_of(model.task(), output, batch, loss_of(model.task(), output, batch).item());
     if (options.each) options.each(batch, output);
   }

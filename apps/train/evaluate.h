@@ -22,6 +22,7 @@ struct EvaluateOptions {
 void check_outputs(const Batch& batch, const Tensor& output);
 
 /// In evaluation mode (unless asked otherwise), without recording, in the order of the set. Nothing if it was stopped.
+/// Throws UsageError where a batch of one example cannot be run in training mode.
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options = {});
 
 }  // namespace gradus

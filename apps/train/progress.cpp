@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "apps/cli/output.h"
 
 namespace gradus {
 namespace {
@@ -27,7 +28,7 @@ Progress::Progress(bool quiet, int64 total_steps, double total_epochs, int64 fir
 Progress::~Progress() { clear(); }
 
 void Progress::clear() {
-  if (std::exchange(shown_, false)) std::fputs("\r\x1b[K", stderr);
+  if (std::exchange(shown_, false)) note("\r\x1b[K");
 }
 
 std::string Progress::line(const Now& now) const {
@@ -66,21 +67,18 @@ void Progress::step(const Now& now) {
   const auto clock = Clock::now();
   if (clock < next_) return;
   if (terminal_.interactive) {
-    fmt::print(stderr, "\r{}\x1b[K", bar(now));
+    note(fmt::format("\r{}\x1b[K", bar(now)));
     shown_ = true;
     next_ = clock + kBarInterval;
   } else {
-    std::fputs(fmt::format("step {}/{}  epoch {:.2f}  {}\n", now.step, total_, now.epoch, line(now)).c_str(),
-               stderr);
+    note(fmt::format("step {}/{}  epoch {:.2f}  {}\n", now.step, total_, now.epoch, line(now)));
     next_ = clock + kLineInterval;
   }
-  std::fflush(stderr);
 }
 
 void Progress::evaluating() {
   if (quiet_ || !shown_) return;
-  std::fputs("  testing", stderr);
-  std::fflush(stderr);
+  note("  testing");
 }
 
 void Progress::row(const MetricsRow& r) {
@@ -97,8 +95,7 @@ void Progress::row(const MetricsRow& r) {
 void Progress::message(const std::string& text) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  note(text + "\n");
 }
 
 }  // namespace gradus

@@ -100,6 +100,15 @@ RunDirectory RunDirectory::create(const std::string& path, const std::string& de
   return run;
 }
 
+void RunDirectory::discard() const {
+  std::error_code ignored;
+  if (fs::exists(checkpoint(), ignored) || fs::exists(file("metrics.jsonl"), ignored) ||
+      fs::exists(file("grad_norms.csv"), ignored))
+    return;
+  for (const char* name : {"config.json", "metrics.csv"}) fs::remove(file(name), ignored);
+  fs::remove(path_, ignored);  // unless there is something in it
+}
+
 RunDirectory RunDirectory::open(const std::string& path) {
   RunDirectory run(path);
   if (!fs::exists(run.file("config.json")))

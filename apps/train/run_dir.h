@@ -30,6 +30,9 @@ class RunDirectory {
   /// written.
   static RunDirectory create(const std::string& path, const std::string& default_name,
                              const TrainConfig& config);
+  /// Takes back what create() made, where a run came to nothing: it has no checkpoint and no row of metrics. So a start
+  /// that failed does not stand in the way of the next one.
+  void discard() const;
   /// An existing run. Throws DataError if there is no readable config.json.
   static RunDirectory open(const std::string& path);
 

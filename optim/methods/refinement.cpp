@@ -95,11 +95,13 @@ class Refined final : public Schedule {
 }  // namespace
 
 ScheduleEntry refined_schedule_entry() {
-  return {"refined", "linear decay refined by the gradient norms of an earlier run",
+  return {"refined",
+          "linear decay refined by the gradient norms of an earlier run",
           describe_options<RefinedOptions>(),
           [](const OptionList& list, const Horizon& horizon) -> std::unique_ptr<Schedule> {
             return std::make_unique<Refined>(list, horizon);
-          }};
+          },
+          {"norms"}};
 }
 
 std::vector<double> median_filter(std::span<const double> values, int64 width) {

@@ -99,6 +99,7 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
                       {},
                       options_of(group.value("options", Json::object())),
                       options_of(group.value("base_options", Json::object()))});
+  check_groups(groups, parameters);
   return make_optimizer(spec, parameters, groups);
 }
 

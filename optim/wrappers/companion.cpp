@@ -116,6 +116,8 @@ class Companion final : public Optimizer {
     first_->use_evaluation_weights(on);
     second_->use_evaluation_weights(on);
   }
+  bool pending() const override { return first_->pending() || second_->pending(); }
+  bool leaves_path() const override { return first_->leaves_path() || second_->leaves_path(); }
   SavedState save_state() const override {
     SavedState out;
     save_below("first/", first_->save_state(), out);

@@ -3,6 +3,7 @@
 //         Polyak, Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992, and Kingma, Ba, ICLR 2015,
 //         section 7.2 (ema); Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397 (delayed, braking).
 //   accumulate: sum = sum + g/steps;  every `steps` calls: inner step with g = sum, sum = 0
+//               batches left at the end of the training: a step with the mean of their own
 //   delayed:    inner step t with the gradient of call t - delay
 //   braking:    g <- (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row, m the momentum inside;  inner step
 //   lookahead:  inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow
@@ -39,26 +40,39 @@ class Accumulate final : public Wrapper<AccumulateOptions> {
       : Wrapper(spec, parameters, groups) {
     check_gradients_suffice(inner(), name());
   }
+  bool pending() const override { return table().steps % options().steps != 0 || inner().pending(); }
   void apply(Objective& objective, const StepInfo& info) override {
     const int64 steps = options().steps;
-    const bool last = ++table().steps % steps == 0;
-    double& loss = table().shared().scalar("loss");
-    loss += info.loss / static_cast<double>(steps);
-    for (ParamRow& row : table().rows()) {
-      if (row.parameter->frozen) continue;
-      if (row.parameter->grad.defined()) {
-        ++row.steps;
-        for_each_element(row.state("sum"), std::as_const(row.parameter->grad),
-                         [c = real(1.0 / static_cast<double>(steps))](real& sum, real g) { sum += c * g; });
+    if (info.finish) {
+      if (const int64 left = table().steps % steps) {
+        table().steps += steps - left;  // the next batch begins anew
+        step_inside(objective, info, static_cast<double>(steps) / static_cast<double>(left));
       }
-      if (last && row.state.has("sum")) {
-        row.parameter->grad = row.state("sum").clone();
-        row.state("sum").fill(0);
-      }
+      if (inner().pending()) inner().apply(objective, info);
+      return;
     }
-    if (!last) return;
+    table().shared().scalar("loss") += info.loss / static_cast<double>(steps);
+    for (ParamRow& row : table().rows()) {
+      if (!row.active()) continue;
+      ++row.steps;
+      for_each_element(row.state("sum"), std::as_const(row.parameter->grad),
+                       [c = real(1.0 / static_cast<double>(steps))](real& sum, real g) { sum += c * g; });
+    }
+    if (++table().steps % steps == 0) step_inside(objective, info, 1);
+  }
+
+ private:
+  // With `factor` times the sums, which begin anew.
+  void step_inside(Objective& objective, const StepInfo& info, double factor) {
+    for (ParamRow& row : table().rows()) {
+      if (row.parameter->frozen || !row.state.has("sum")) continue;
+      Tensor& g = row.parameter->grad = row.state("sum").clone();
+      if (factor != 1) for_each_element(g, [c = real(factor)](real& x) { x *= c; });
+      row.state("sum").fill(0);
+    }
     StepInfo mean = info;
-    mean.loss = std::exchange(loss, 0.0);
+    mean.finish = false;
+    mean.loss = factor * std::exchange(table().shared().scalar("loss"), 0.0);
     inner().apply(objective, mean);
   }
 };
@@ -76,6 +90,7 @@ class Delayed final : public Wrapper<DelayedOptions> {
     check_gradients_suffice(inner(), name());
   }
   void apply(Objective& objective, const StepInfo& info) override {
+    if (info.finish) return inner().apply(objective, info);  // later gradients would be due, but none come
     const int64 delay = options().delay;
     ++table().steps;
     bool due = false;
@@ -106,6 +121,7 @@ struct LookaheadOptions {
 class Lookahead final : public Wrapper<LookaheadOptions> {
  public:
   using Wrapper::Wrapper;
+  bool leaves_path() const override { return true; }
   void apply(Objective& objective, const StepInfo& info) override {
     for (ParamRow& row : table().rows())
       if (row.active()) row.state.starting_at("slow", row.parameter->value);
