@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <sstream>
+
 #include "apps/cli/terminal.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/recorded.h"
@@ -41,9 +43,9 @@ std::string function_text(const CaseFunction& f) {
     const std::string what = o.limits.empty() ? o.type : o.limits;
     rows.push_back({"option", o.name, o.default_value.empty() ? "-" : o.default_value, what, o.help});
   }
-  std::string table = columns(rows);
-  if (!table.empty() && table.back() == '\n') table.pop_back();
-  return text + indented_lines(indented_lines(table).substr(0, indented_lines(table).size() - 1));
+  std::istringstream lines(columns(rows));
+  for (std::string line; std::getline(lines, line);) text += "    " + line + "\n";
+  return text;
 }
 
 std::string experiment_text(const Paper& paper) {
