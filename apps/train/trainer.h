@@ -33,6 +33,11 @@ class Trainer {
   /// Opens the data, builds model and optimizer. Throws what they throw, and UsageError for what could not be trained;
   /// nothing is written yet.
   explicit Trainer(const TrainConfig& config);
+  /// The same on data that are open already; they are used as they are, and `config` is taken to have been checked.
+  Trainer(const TrainConfig& config, Data data);
+
+  /// Called with every row of the metrics from now on.
+  void observe_rows(std::function<void(const MetricsRow&)> observer) { observer_ = std::move(observer); }
 
   /// Trains to the end, from `run`'s checkpoint if it has one, writing into it. False if `stop`, asked between steps,
   /// ended it before (all is saved then); by default a signal does. Throws NumericError, with step, last good loss
@@ -90,6 +95,7 @@ class Trainer {
   int64 steps_per_epoch_ = 0, total_steps_ = 0;
   std::map<std::string, double> schedule_start_;  // state of the schedule before the first step
   TrainState state_;
+  std::function<void(const MetricsRow&)> observer_;
   GradNorms grad_norms_;  // of the last step
 };
 

@@ -1,0 +1,77 @@
+// AdaBelief.
+// Paper: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, "AdaBelief Optimizer: Adapting Stepsizes by
+//        the Belief in Observed Gradients", NeurIPS 2020, arXiv 2010.07468.
+//   m = beta1*m + (1-beta1)*g
+//   v = beta2*v + (1-beta2)*(g - m)^2 + eps
+//   w = w - lr/(1-beta1^t) * m / ( sqrt(v/(1-beta2^t)) + eps )
+// The claims of the abstract at our scale: it trains images to Adam's accuracy or better and to that of SGD with
+// momentum, and takes no more steps than Adam on small functions of two variables.
+// Departures: a small network on 28 x 28 images in place of ResNets on CIFAR and ImageNet; language models and GANs are
+// left out.
+#include "apps/papers/entries.h"
+#include "apps/papers/experiment.h"
+#include "apps/papers/toy.h"
+
+namespace gradus::paper_entries {
+namespace {
+
+// From (3,1), as in the paper's figures of trajectories.
+Outcome adabelief_toys(const Trial& trial) {
+  Outcome outcome;
+  for (const ToyFunction& f : {toy_cross(), toy_valley()}) descend(trial, f, {3, 1}, 0.05, 2000, outcome);
+  return outcome;
+}
+
+void adabelief_experiment(Experiment& e) {
+  e.setting({.data = "fashion-mnist:limit=12000",
+             .model = "lenet",
+             .schedule = "multistep:milestones=330,unit=steps",
+             .epochs = 5,
+             .batch_size = 128});
+  e.seeds(5);
+  e.arm("adabelief")
+      .optim("adabelief:eps=1e-8,decoupled=false,weight_decay=5e-4")
+      .tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
+  e.arm("adam").optim("adam:decoupled=false,weight_decay=5e-4").tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
+  e.arm("sgd").optim("sgd:momentum=0.9,weight_decay=5e-4").tune("lr", {1e-2, 3e-2, 1e-1, 2e-1});
+  const char* const fixed = "the step size of the paper's figures, 0.1 for both";
+  e.arm("adabelief-toy").run(adabelief_toys, {{"optim", "adabelief:lr=0.1"}}).untuned(fixed);
+  e.arm("adam-toy").run(adabelief_toys, {{"optim", "adam:lr=0.1"}}).untuned(fixed);
+
+  e.claim("test accuracy no more than 0.1 points below Adam's",
+          not_worse("adabelief", "adam", "test_accuracy", 0.001));
+  e.claim("test accuracy no more than 0.3 points below SGD's",
+          not_worse("adabelief", "sgd", "test_accuracy", 0.003));
+  e.claim("|x| + |y| < 0.05 in no more steps than Adam",
+          not_worse("adabelief-toy", "adam-toy", "cross_steps", 0));
+  e.claim("|x + y| + |x - y|/10 < 0.05 in no more steps than Adam",
+          not_worse("adabelief-toy", "adam-toy", "valley_steps", 0));
+}
+
+}  // namespace
+
+Paper adabelief() {
+  return {.slug = "adabelief",
+          .family = "adaptive",
+          .title = "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients",
+          .authors = "Zhuang, Tang, Ding et al.",
+          .venue = "NeurIPS",
+          .year = 2020,
+          .arxiv = "2010.07468",
+          .idea =
+              "Adam's second moment becomes that of the gradient's deviation from its own running mean: "
+              "steps are long "
+              "where gradients are as expected, short where they surprise. Claimed: as fast as Adam, as "
+              "accurate on "
+              "test data as SGD.",
+          .equations =
+              "m = beta1*m + (1-beta1)*g\n"
+              "v = beta2*v + (1-beta2)*(g - m)^2 + eps\n"
+              "w = w - lr/(1-beta1^t) * m/(sqrt(v/(1-beta2^t)) + eps)",
+          .files = {"optim/rules/adabelief.cpp"},
+          .use = "gradus train --optim adabelief:lr=1e-3",
+          .experiment = adabelief_experiment,
+          .minutes = 5};
+}
+
+}  // namespace gradus::paper_entries
