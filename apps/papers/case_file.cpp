@@ -13,7 +13,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-const Json& case_field(const Json& object, const char* key, bool (Json::*is)() const noexcept, const char* what) {
+const Json& case_field(const Json& object, const char* key, bool (Json::*is)() const noexcept,
+                       const char* what) {
   if (!object.contains(key)) fail<DataError>("{}: is missing", key);
   if (!(object.at(key).*is)()) fail<DataError>("{}: needs {}, not {}", key, what, object.at(key).type_name());
   return object.at(key);
@@ -29,7 +30,8 @@ Shape case_shape(const Json& shape, const std::string& where) {
   std::vector<int64> extents;
   if (!shape.is_array()) fail<DataError>("{}.shape: needs a list of extents", where);
   for (const Json& extent : shape) {
-    if (!extent.is_number_unsigned()) fail<DataError>("{}.shape: needs extents >= 0, not {}", where, extent.dump());
+    if (!extent.is_number_unsigned())
+      fail<DataError>("{}.shape: needs extents >= 0, not {}", where, extent.dump());
     extents.push_back(extent.get<int64>());
   }
   try {
@@ -47,8 +49,9 @@ real case_number(const Json& number, const std::string& where) {
 }
 
 int64 case_integer(const Json& number, const std::string& where) {
-  const bool fits = number.is_number_integer() &&
-                    (!number.is_number_unsigned() || number.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+  const bool fits =
+      number.is_number_integer() &&
+      (!number.is_number_unsigned() || number.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
   if (!fits) fail<DataError>("{}: needs integers, not {}", where, number.dump());
   return number.get<int64>();
 }
@@ -61,10 +64,12 @@ CaseValues::Value case_value(const Json& json, const CaseSlot& slot, const std::
   for (const char* key : {"shape", "data"})
     if (!json.contains(key)) fail<DataError>("{}.{}: is missing", where, key);
   const Json type = json.value("type", Json("real"));
-  if (type != "real" && type != "int") fail<DataError>("{}.type: {} is neither \"real\" nor \"int\"", where, type.dump());
+  if (type != "real" && type != "int")
+    fail<DataError>("{}.type: {} is neither \"real\" nor \"int\"", where, type.dump());
   const bool ints = type == "int";
   if (ints != (slot.type == CaseType::kInt))
-    fail<DataError>("{}.type: is {}, where the function has {}", where, ints ? "int" : "real", ints ? "real" : "int");
+    fail<DataError>("{}.type: is {}, where the function has {}", where, ints ? "int" : "real",
+                    ints ? "real" : "int");
   const Shape shape = case_shape(json.at("shape"), where);
   const Json& data = json.at("data");
   if (!data.is_array()) fail<DataError>("{}.data: needs a list of numbers", where);
@@ -84,14 +89,17 @@ CaseValues::Value case_value(const Json& json, const CaseSlot& slot, const std::
 }
 
 // The slots with each row of numbered ones ("W#") as long as the given names say.
-std::vector<CaseSlot> expand_slots(const std::vector<CaseSlot>& slots, const std::vector<std::string>& given) {
+std::vector<CaseSlot> expand_slots(const std::vector<CaseSlot>& slots,
+                                   const std::vector<std::string>& given) {
   std::vector<CaseSlot> expanded;
   for (const CaseSlot& slot : slots) {
     if (slot.name.find('#') == std::string::npos) {
       expanded.push_back(slot);
       continue;
     }
-    const auto has = [&](int64 i) { return std::find(given.begin(), given.end(), numbered_name(slot.name, i)) != given.end(); };
+    const auto has = [&](int64 i) {
+      return std::find(given.begin(), given.end(), numbered_name(slot.name, i)) != given.end();
+    };
     int64 last = slot.optional ? 0 : 1;
     for (int64 i = 1; i <= last + static_cast<int64>(given.size()); ++i)
       if (has(i)) last = i;
@@ -140,7 +148,8 @@ std::vector<std::string> names_of(const CaseValues& values) {
   return names;
 }
 
-std::vector<CaseSizes::Value> documented_shapes(const CaseValues& values, const std::vector<CaseSlot>& slots) {
+std::vector<CaseSizes::Value> documented_shapes(const CaseValues& values,
+                                                const std::vector<CaseSlot>& slots) {
   std::vector<CaseSizes::Value> shapes;
   for (const CaseSlot& slot : slots)
     for (const auto& [name, value] : values.all())
@@ -149,23 +158,26 @@ std::vector<CaseSizes::Value> documented_shapes(const CaseValues& values, const 
 }
 
 // What a function gives is what it says it gives; else its text is wrong, not the case.
-void check_outputs(const CaseValues& outputs, const std::vector<CaseSlot>& slots, const std::string& function) {
+void check_outputs(const CaseValues& outputs, const std::vector<CaseSlot>& slots,
+                   const std::string& function) {
   for (const auto& [name, value] : outputs.all()) {
-    const auto slot = std::find_if(slots.begin(), slots.end(), [&, &n = name](const CaseSlot& s) { return s.name == n; });
+    const auto slot =
+        std::find_if(slots.begin(), slots.end(), [&, &n = name](const CaseSlot& s) { return s.name == n; });
     if (slot == slots.end()) fail<Error>("function {}: output '{}' is not documented", function, name);
     if (std::holds_alternative<IntTensor>(value) != (slot->type == CaseType::kInt))
       fail<Error>("function {}: output '{}' is of another type than documented", function, name);
   }
   for (const CaseSlot& slot : slots)
-    if (!slot.optional && !outputs.has(slot.name)) fail<Error>("function {}: output '{}' is missing", function, slot.name);
+    if (!slot.optional && !outputs.has(slot.name))
+      fail<Error>("function {}: output '{}' is missing", function, slot.name);
 }
 
 std::vector<double> numbers_of(const CaseValues::Value& value) {
   return std::visit([](const auto& v) { return std::vector<double>(v.data(), v.data() + v.numel()); }, value);
 }
 
-CaseOutput compare(const std::string& name, const CaseValues::Value& computed, const CaseValues::Value& expected,
-                   double tolerance) {
+CaseOutput compare(const std::string& name, const CaseValues::Value& computed,
+                   const CaseValues::Value& expected, double tolerance) {
   if (shape_of(computed) != shape_of(expected))
     fail<DataError>("expect.{}: shape {}, where the function gives {}", name, shape_of(expected).str(),
                     shape_of(computed).str());
@@ -225,17 +237,22 @@ CaseFile read_case(const std::string& path) {
     if (!json.is_object()) fail<DataError>("not a case: an object is expected");
     const std::string format = case_field(json, "format", &Json::is_string, "a word").get<std::string>();
     if (format != kCaseFormat) throw DataError("format: " + unknown_name("format", format, {kCaseFormat}));
-    check_keys(json,
-               {"format", "paper", "function", "options", "inputs", "expect", "tolerance", "double_only", "source"}, "");
+    check_keys(
+        json,
+        {"format", "paper", "function", "options", "inputs", "expect", "tolerance", "double_only", "source"},
+        "");
     file.paper = case_field(json, "paper", &Json::is_string, "a word").get<std::string>();
     file.function = case_field(json, "function", &Json::is_string, "a word").get<std::string>();
     for (const char* key : {"options", "inputs", "expect"})
       if (json.contains(key)) case_field(json, key, &Json::is_object, "an object");
-    if (json.contains("source")) file.source = case_field(json, "source", &Json::is_string, "text").get<std::string>();
-    if (json.contains("double_only")) file.double_only = case_field(json, "double_only", &Json::is_boolean, "true or false").get<bool>();
+    if (json.contains("source"))
+      file.source = case_field(json, "source", &Json::is_string, "text").get<std::string>();
+    if (json.contains("double_only"))
+      file.double_only = case_field(json, "double_only", &Json::is_boolean, "true or false").get<bool>();
     if (json.contains("expect")) {
       file.tolerance = case_field(json, "tolerance", &Json::is_number, "a number").get<double>();
-      if (!(file.tolerance >= 0 && std::isfinite(file.tolerance))) fail<DataError>("tolerance: needs a number >= 0");
+      if (!(file.tolerance >= 0 && std::isfinite(file.tolerance)))
+        fail<DataError>("tolerance: needs a number >= 0");
     }
     return file;
   });
@@ -254,7 +271,8 @@ CalledCase call(const CaseFile& file, const CaseFunction& function) {
   for (const OptionInfo& option : function.options) valid.push_back(option.name);
   for (const auto& [key, value] : options)
     if (std::find(valid.begin(), valid.end(), key) == valid.end())
-      throw UsageError("options: " + (valid.empty() ? fmt::format("'{}': the function has none", key) : unknown_name("option", key, valid)));
+      throw UsageError("options: " + (valid.empty() ? fmt::format("'{}': the function has none", key)
+                                                    : unknown_name("option", key, valid)));
 
   const Json section = file.json.value("inputs", Json::object());
   const std::vector<CaseSlot> slots = expand_slots(function.text.inputs, keys_of(section));
@@ -283,7 +301,8 @@ CaseReport check_case(const CaseFile& file, const CaseFunction& function) {
     CaseReport report{.tolerance = recorded_tolerance(file.tolerance)};
     report.skipped = file.double_only && sizeof(real) == sizeof(float);
     if (report.skipped) return report;
-    if (!file.json.contains("expect")) fail<DataError>("expect: is missing (replay --print shows what the function gives)");
+    if (!file.json.contains("expect"))
+      fail<DataError>("expect: is missing (replay --print shows what the function gives)");
     const Json& section = file.json.at("expect");
     std::vector<CaseSlot> slots = expand_slots(function.text.outputs, keys_of(section));
     const CaseValues expected = read_values(section, slots, "expect");

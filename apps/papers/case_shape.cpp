@@ -95,8 +95,7 @@ bool CaseSizes::match_one(const Value& value, const std::string& section) {
   for (size_t i = 0; i < documented.size(); ++i) {
     if (i == before && dots != documented.end()) continue;
     const size_t axis = i < before ? i : i + further - 1;
-    if (!match_extent(documented[i], value.shape[static_cast<int>(axis)], waiting))
-      mismatch(value, section);
+    if (!match_extent(documented[i], value.shape[static_cast<int>(axis)], waiting)) mismatch(value, section);
   }
   return !waiting;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/json_file.h"
 #include "optim/methods/multi_loss.h"
 #include "optim/methods/prospect.h"
 #include "optim/methods/refinement.h"
