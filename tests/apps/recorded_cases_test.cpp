@@ -23,7 +23,7 @@ TEST_CASE("recorded cases: every one holds within its tolerance") {
   CHECK(!files().empty());
   for (const auto& path : files()) {
     const CaseFile file = read_case(path.string());
-    const CaseReport report = check_case(file, find_case_function(file.paper, file.function));
+    const CaseReport report = check_case(file, function_of(file));
     INFO(path.filename().string() << " error " << report.error() << " tolerance " << report.tolerance);
     CHECK((report.skipped || !report.outputs.empty()));
     CHECK(report.passed());
