@@ -8,4 +8,7 @@ namespace gradus::paper_entries {
 // adaptive
 Paper adabelief();
 
+// problems
+Paper neuralndcg();
+
 }  // namespace gradus::paper_entries

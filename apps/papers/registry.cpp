@@ -10,6 +10,8 @@ const std::vector<Paper>& papers() {
   static const std::vector<Paper> table = {
       // adaptive: element-wise adaptive rules
       adabelief(),
+      // problems: losses and solvers for tasks of their own
+      neuralndcg(),
   };
   return table;
 }
