@@ -1,6 +1,4 @@
 // gradus train: trains a model on a data set into a run directory, or continues one.
-#include <filesystem>
-
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
@@ -45,17 +43,6 @@ std::string run_name(const TrainConfig& config) {
   return name;
 }
 
-// A path that the run would write at its end must be writable now, not after hours.
-void check_save_path(const std::string& path) {
-  namespace fs = std::filesystem;
-  if (path.empty()) return;
-  const fs::path parent = fs::path(path).parent_path();
-  if (!parent.empty() && !fs::is_directory(parent))
-    fail<DataError>("--save {}: there is no folder {}", path, parent.string());
-  if (fs::exists(path) && !fs::is_regular_file(path))
-    fail<DataError>("--save {}: there is something that is not a regular file", path);
-}
-
 void print_table(const nlohmann::ordered_json& result) {
   const auto number = [&](const char* key) {
     const auto& v = result[key];
@@ -90,7 +77,8 @@ int train(const Call& call, const OptionList& given) {
   // Recorded, because results are the same bytes only for the same number of threads.
   config.threads = threads();
   check_save_path(config.save);
-  const InterruptScope signals;  // from before the run directory is made, so that what is there can be resumed
+  const InterruptScope
+      signals;  // from before the run directory is made, so that what is there can be resumed
   Trainer trainer(config);
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);

@@ -30,7 +30,7 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
           path, path);
   }
   if (const std::string config = (folder / "config.json").string(); fs::exists(config))
-    found.data = RunDirectory::open(folder.empty() ? "." : folder.string()).config().data;
+    found.data = RunDirectory::open(folder.empty() ? "." : folder.string()).data();
   const WeightsOrigin origin = read_origin(found.file);
   found.info = origin.data;
   found.model = origin.model.value_or("");

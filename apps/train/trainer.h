@@ -22,6 +22,8 @@ namespace gradus {
 int64 block_of(const std::string& model);
 /// The data of a run: what `config` names, with --limit applied.
 Data open_training_data(const TrainConfig& config);
+/// What the model fits to the data before its first step, from training examples as they are.
+void fit_to_data(Model& model, const DatasetPtr& train);
 /// Freezes the parameters that match. Throws UsageError for a pattern that matches none.
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns);
 
@@ -59,8 +61,6 @@ class Trainer {
   const DatasetInfo& info() const { return data_.info(); }
 
  private:
-  /// What the model fits to the data before its first step, from training examples as they are.
-  void fit_to_data();
   /// One step on the next batches. Returns its objective's score.
   void step();
   std::vector<Batch> next_batches();
