@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "core/error.h"
-#include "optim/refinement.h"
+#include "optim/methods/refinement.h"
 
 namespace gradus {
 namespace {

@@ -1,5 +1,5 @@
 // gradus replay: recorded optimizer trajectories against this build.
-#include "optim/replay.h"
+#include "optim/replay/replay.h"
 
 #include <fmt/format.h>
 

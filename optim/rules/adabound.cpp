@@ -11,7 +11,7 @@
 // The paper's listing has eta/sqrt(t) (for its regret proof) and no bias correction; its experiments and
 // code, and we, have no 1/sqrt(t) and correct the bias inside the bounds.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

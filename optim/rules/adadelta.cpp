@@ -7,7 +7,7 @@
 //   x = rho*x + (1-rho)*d^2
 //   w <- w - lr*d
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

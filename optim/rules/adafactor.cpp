@@ -10,10 +10,10 @@
 //   step = alpha*u, or with beta1: m = beta1*m + (1-beta1)*alpha*u, step = m
 //   w <- w - weight_decay*alpha*w - step
 // Matrices are tensors of rank 2, as in the authors' code; with factor_conv also kernels as (out, rest).
-#include "optim/factored.h"
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/factored.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

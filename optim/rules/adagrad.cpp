@@ -6,7 +6,7 @@
 //   q = q + g^2          (q starts at initial_accumulator_value)
 //   w <- w - lr/(1 + (t-1)*lr_decay) * g/(sqrt(q) + eps)
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -9,9 +9,9 @@
 //   all keys of the buffer <- decay*key
 //   w <- w - lr/(1-beta1^t) * u/( sqrt(v/(1-beta2^t)) + eps )
 // kappa = 0 switches the buffer off: AdamW. (The released class fails then.)
-#include "optim/critical_buffer.h"
 #include "optim/rules/adam.h"
 #include "optim/rules/rules.h"
+#include "optim/vocabulary/critical_buffer.h"
 
 namespace gradus::rules {
 namespace {

@@ -6,7 +6,7 @@
 //   w <- w - lr/(1-beta1^t) * m/u
 // The paper has no eps; it keeps u away from 0, as in torch.optim.Adamax.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -7,7 +7,7 @@
 //   e = beta3*e + (1-beta3)*eta                               (from 0, not bias-corrected: this warms up)
 //   w <- w - min(eta, e)*m
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -3,11 +3,11 @@
 //        Scale-invariant Weights", ICLR 2021, arXiv 2006.08217, Algorithm 2.
 //   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
 //   d = m/(sqrt(v/(1-beta2^t)) + eps), nesterov: (beta1*m + (1-beta1)*g) over the same
-//   (d, ratio) = projection of d, see optim/projection.h
+//   (d, ratio) = projection of d, see vocabulary/projection.h
 //   w <- w - lr*weight_decay*ratio*w - lr/(1-beta1^t)*d
-#include "optim/projection.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/projection.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -9,7 +9,7 @@
 //   w <- (w - lr*u)/(1 + lr*weight_decay), or no_prox: w <- w*(1 - lr*weight_decay) - lr*u
 //   restart_every = r: before steps r+1, 2r+1, ... t, m, d, n are as at the start
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

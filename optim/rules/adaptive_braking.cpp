@@ -7,9 +7,9 @@
 //     v_b = momentum*v_b + alpha_b*g_b
 //   w <- w - lr*v
 // No code was published: blocks, eps and rho's default are reconstructed.
-#include "optim/braking.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/braking.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -10,7 +10,7 @@
 //   w <- w - lr*(u + weight_decay*w)
 // With beta1 = 0, m1 = g is not stored.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

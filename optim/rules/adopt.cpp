@@ -9,7 +9,7 @@
 //                        w <- w - lr*m
 //                        v = beta2*v + (1-beta2)*g^2
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

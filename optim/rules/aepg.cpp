@@ -9,9 +9,9 @@
 #include <cmath>
 
 #include "core/linalg.h"
-#include "optim/gauss_newton.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/gauss_newton.h"
 
 namespace gradus::rules {
 namespace {

@@ -10,10 +10,10 @@
 //   vectors:  step = m
 //   w <- w - lr*weight_decay*w - lr*step                        (no bias correction anywhere)
 // Tensors of higher rank are matrices (out, rest); the authors' code factors their last two axes.
-#include "optim/factored.h"
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/factored.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -7,11 +7,11 @@
 //   the buffer is offered (key, g);  all its keys <- decay*key
 //   then the ordinary step with h for gradient (adam-c, rmsprop-c: h + weight_decay*w)
 // RMSprop_C as published drops g from h after the first step (its line is commented out); restored here.
-#include "optim/critical_buffer.h"
 #include "optim/rules/adam.h"
 #include "optim/rules/rmsprop.h"
 #include "optim/rules/rules.h"
 #include "optim/rules/sgd.h"
+#include "optim/vocabulary/critical_buffer.h"
 
 namespace gradus::rules {
 namespace {

@@ -8,7 +8,7 @@
 // Follows the authors' corrected code; in the first one g_prev aliased the gradient, so that xi was 1/2.
 #include "core/kernels/vmath.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -12,10 +12,10 @@
 #include <cmath>
 
 #include "core/linalg.h"
-#include "optim/gauss_newton.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/gauss_newton.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -6,7 +6,7 @@
 //   w <- w - a * sign(g)*|m|/(sqrt(v) + eps)                  sign(0) = 0
 // eps stands next to the uncorrected root, as in the authors' code (the paper: next to the corrected one).
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

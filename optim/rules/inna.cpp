@@ -6,7 +6,7 @@
 //   psi <- psi - lr*phase
 //   w <- w - lr*(phase + beta*g)
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -11,7 +11,7 @@
 //   w <- w - u - lr*(beta-lr)/(1-alpha*lr)*d
 // Both give the same iterates without decay at constant lr. The coefficients use the scheduled lr.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/layer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -7,7 +7,7 @@
 //   m = beta2*m + (1-beta2)*g                from the old m
 //   cautious: only where c*g > 0, the step times n/(count + 1), n elements of which count take part
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -1,6 +1,6 @@
 // The corrected gradient c of MARS in both forms, and the steps that its forms share: equations in mars.h.
 #include "optim/rules/mars.h"
-#include "optim/sums.h"
+#include "optim/vocabulary/sums.h"
 
 namespace gradus::rules {
 

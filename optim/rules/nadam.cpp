@@ -6,7 +6,7 @@
 //   m = beta1*m + (1-beta1)*g            v = beta2*v + (1-beta2)*g^2
 //   w <- w - lr * ( (1-mu_t)/(1-M_t) * g + mu_{t+1}/(1-M_t*mu_{t+1}) * m ) / ( sqrt(v/(1-beta2^t)) + eps )
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

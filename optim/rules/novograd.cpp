@@ -8,7 +8,7 @@
 //   m = beta1*m + u
 //   w <- w - lr*m
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -14,7 +14,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/probes.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

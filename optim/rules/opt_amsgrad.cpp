@@ -9,12 +9,12 @@
 //   pred = guess of the next gradient: rmpe_grad, last_grad or zero
 //   h = beta1*theta_old + (1-beta1)*pred                       (h_lag = 0: theta for theta_old)
 //   w = aux - a*h/(sqrt(vhat) + eps)
-// rmpe_grad extrapolates the last r+1 gradients tensor by tensor, see optim/next_gradient.h; 0 until they are known. The
+// rmpe_grad extrapolates the last r+1 gradients tensor by tensor (vocabulary/next_gradient.h); 0 until they are known. The
 // experiments' code predicts by the gradient at extrapolated iterates; that form is not offered.
-#include "optim/next_gradient.h"
-#include "optim/parts.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/next_gradient.h"
+#include "optim/vocabulary/parts.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

@@ -9,7 +9,7 @@
 //   else: w stays
 // The paper steps by m below the threshold, which is 4 there; the released class does neither, and we follow it.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

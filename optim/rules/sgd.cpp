@@ -7,7 +7,7 @@
 #include "optim/rules/sgd.h"
 
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

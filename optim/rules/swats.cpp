@@ -13,8 +13,8 @@
 // Dot products run over all parameters, one lam and one switch (scope = global), or over each tensor (per_tensor). The
 // guard lamhat > 0 and the relative tolerance are not in the paper; its tolerance is switch_tol_abs = 1e-9.
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

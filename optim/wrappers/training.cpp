@@ -1,10 +1,10 @@
 // Wrappers of the training loop: gradient accumulation, delayed gradients, averages of the weights, braking.
 #include "core/error.h"
-#include "optim/braking.h"
-#include "optim/ring.h"
 #include "optim/rules/rules.h"
 #include "optim/transform.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/braking.h"
+#include "optim/vocabulary/ring.h"
+#include "optim/vocabulary/words.h"
 #include "optim/wrapper.h"
 
 namespace gradus::rules {

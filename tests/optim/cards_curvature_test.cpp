@@ -1,7 +1,7 @@
 // The exact checks of the papers of curvature rules and of wrappers that look around the weights.
 #include "core/linalg.h"
 #include "core/rng.h"
-#include "optim/gauss_newton.h"
+#include "optim/vocabulary/gauss_newton.h"
 #include "tests/optim/closure.h"
 
 using namespace gradus;

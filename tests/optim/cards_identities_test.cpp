@@ -4,7 +4,7 @@
 #include "core/rng.h"
 #include "optim/rules/adam.h"
 #include "optim/rules/twofold.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 #include "tests/optim/probe.h"
 
 using namespace gradus;

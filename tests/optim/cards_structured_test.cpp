@@ -1,7 +1,7 @@
 // The exact checks of the papers of rules that look beyond one element: factored moments, projections, norms,
 // buffers, variance reduction, switching.
-#include "optim/critical_buffer.h"
-#include "optim/extrapolate.h"
+#include "optim/vocabulary/critical_buffer.h"
+#include "optim/vocabulary/extrapolate.h"
 #include "tests/optim/probe.h"
 
 using namespace gradus;

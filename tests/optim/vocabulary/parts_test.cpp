@@ -1,5 +1,5 @@
 // Passes by parts: sizes below, at and beyond a part and its blocks.
-#include "optim/parts.h"
+#include "optim/vocabulary/parts.h"
 
 #include <doctest/doctest.h>
 

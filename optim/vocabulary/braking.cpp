@@ -1,4 +1,4 @@
-#include "optim/braking.h"
+#include "optim/vocabulary/braking.h"
 
 namespace gradus {
 

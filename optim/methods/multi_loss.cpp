@@ -1,4 +1,4 @@
-#include "optim/multi_loss.h"
+#include "optim/methods/multi_loss.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include "core/linalg.h"
 #include "optim/elements.h"
 #include "optim/optimizer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus {
 namespace {

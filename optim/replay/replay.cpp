@@ -1,4 +1,4 @@
-#include "optim/replay.h"
+#include "optim/replay/replay.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <map>
 
 #include "core/error.h"
-#include "optim/replay_kinds.h"
+#include "optim/replay/kinds.h"
 
 namespace gradus {
 namespace replay_detail {

@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "optim/multi_loss.h"
-#include "optim/prospect.h"
-#include "optim/refinement.h"
-#include "optim/replay_kinds.h"
+#include "optim/methods/multi_loss.h"
+#include "optim/methods/prospect.h"
+#include "optim/methods/refinement.h"
+#include "optim/replay/kinds.h"
 
 namespace gradus::replay_detail {
 namespace {

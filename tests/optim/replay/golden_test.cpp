@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "optim/registry.h"
-#include "optim/replay.h"
+#include "optim/replay/replay.h"
 #include "tests/paths.h"
 #include "tests/selected.h"
 

@@ -1,8 +1,8 @@
-#include "optim/projection.h"
+#include "optim/vocabulary/projection.h"
 
 #include <numeric>
 
-#include "optim/sums.h"
+#include "optim/vocabulary/sums.h"
 
 namespace gradus {
 namespace {

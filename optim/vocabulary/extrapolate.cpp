@@ -1,4 +1,4 @@
-#include "optim/extrapolate.h"
+#include "optim/vocabulary/extrapolate.h"
 
 #include <cmath>
 #include <numeric>

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "optim/replay_kinds.h"
+#include "optim/replay/kinds.h"
 
 namespace gradus::replay_detail {
 namespace {

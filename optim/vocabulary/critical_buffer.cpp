@@ -1,4 +1,4 @@
-#include "optim/critical_buffer.h"
+#include "optim/vocabulary/critical_buffer.h"
 
 namespace gradus {
 

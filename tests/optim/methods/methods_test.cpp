@@ -1,8 +1,8 @@
 // Methods beside the optimizers: directions from several losses, spectral risks and Prospect, refined schedules.
 #include "core/rng.h"
-#include "optim/multi_loss.h"
-#include "optim/prospect.h"
-#include "optim/refinement.h"
+#include "optim/methods/multi_loss.h"
+#include "optim/methods/prospect.h"
+#include "optim/methods/refinement.h"
 #include "optim/schedule.h"
 #include "tests/optim/closure.h"
 #include "tests/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "optim/prospect.h"
+#include "optim/methods/prospect.h"
 
 #include <cmath>
 

@@ -1,9 +1,9 @@
-#include "optim/factored.h"
+#include "optim/vocabulary/factored.h"
 
 #include <cmath>
 #include <numeric>
 
-#include "optim/sums.h"
+#include "optim/vocabulary/sums.h"
 
 namespace gradus {
 namespace {

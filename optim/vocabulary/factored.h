@@ -7,7 +7,7 @@
 
 #include "optim/elements.h"
 #include "optim/state.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus {
 

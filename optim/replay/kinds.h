@@ -7,7 +7,7 @@
 
 #include "optim/objective.h"
 #include "optim/registry.h"
-#include "optim/replay.h"
+#include "optim/replay/replay.h"
 
 namespace gradus::replay_detail {
 

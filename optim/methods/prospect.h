@@ -17,7 +17,7 @@
 #include <functional>
 #include <vector>
 
-#include "optim/spectral_risk.h"
+#include "optim/methods/spectral_risk.h"
 
 namespace gradus {
 

@@ -5,8 +5,8 @@
 
 #include <functional>
 
-#include "optim/parts.h"
-#include "optim/ring.h"
+#include "optim/vocabulary/parts.h"
+#include "optim/vocabulary/ring.h"
 
 namespace gradus {
 

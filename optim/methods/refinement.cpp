@@ -1,4 +1,4 @@
-#include "optim/refinement.h"
+#include "optim/methods/refinement.h"
 
 #include <algorithm>
 #include <cmath>

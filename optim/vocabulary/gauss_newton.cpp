@@ -1,4 +1,4 @@
-#include "optim/gauss_newton.h"
+#include "optim/vocabulary/gauss_newton.h"
 
 #include "core/error.h"
 #include "core/linalg.h"

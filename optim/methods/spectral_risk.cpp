@@ -1,4 +1,4 @@
-#include "optim/spectral_risk.h"
+#include "optim/methods/spectral_risk.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
-#include "optim/next_gradient.h"
+#include "optim/vocabulary/next_gradient.h"
 
-#include "optim/extrapolate.h"
+#include "optim/vocabulary/extrapolate.h"
 
 namespace gradus {
 
