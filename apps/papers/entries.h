@@ -7,5 +7,7 @@ namespace gradus::paper_entries {
 
 // adaptive
 Paper adabelief();
+// federated
+Paper fedopt();
 
 }  // namespace gradus::paper_entries

@@ -13,7 +13,7 @@
 // beta1 = 0.9, of FedAdagrad 0, in both forms.
 #include "optim/elements.h"
 #include "optim/server/servers.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::servers {
 namespace {
