@@ -31,17 +31,14 @@ void run_refinement(const Golden& golden, ReplayReport& report);          // "sc
 
 /// Throws DataError naming the file.
 Json read_json(const std::filesystem::path& file);
-/// {"lr": 0.01, "nesterov": true} as an option list; null is "none".
-OptionList options_of(const Json& object);
 /// The golden's parameters, in the order of the file (closure problems concatenate them so).
 Parameters parameters_of(const Golden& golden);
 /// The optimizer it names, with base and groups, over these parameters.
 OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters);
 /// The random draws that problem.probes, warmup_probes and balance_steps prescribe for a step, if they are there.
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step);
-/// max |a - b| / max |b|; absolute where b is zero.
+using gradus::relative_error;
 double relative_error(const Tensor& a, const std::vector<double>& b);
-double relative_error(const std::vector<double>& a, const std::vector<double>& b);
 
 /// The objective of each step (1, 2, ...) in turn.
 using ObjectiveAt = std::function<Objective&(int64 step)>;

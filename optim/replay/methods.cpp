@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/json_file.h"
 #include "optim/methods/multi_loss.h"
 #include "optim/methods/prospect.h"
 #include "optim/methods/refinement.h"
@@ -16,7 +17,7 @@ using Numbers = std::vector<double>;
 template <class Options>
 Options options_for(const Golden& golden) {
   Options options;
-  set_options(options, options_of(golden.json.value("options", Json::object())),
+  set_options(options, options_from_json(golden.json.value("options", Json::object())),
               golden.json.at("optimizer").get<std::string>());
   return options;
 }
@@ -79,7 +80,7 @@ void run_spectral_weights(const Golden& golden, ReplayReport& report) {
     SpectrumOptions risk;
     for (const auto& [key, value] : given.items())
       if (key == "spectrum" || key == "q" || key == "r" || key == "rho")
-        set_options(risk, options_of(Json{{key, value}}), "spectrum");
+        set_options(risk, options_from_json(Json{{key, value}}), "spectrum");
     const auto losses = given.at("losses").get<Numbers>();
     const Numbers q = spectral_weights(losses, spectrum(risk, static_cast<int64>(losses.size())),
                                        given.at("nu").get<double>(), given.value("penalty", "l2"));

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/json_file.h"
 #include "optim/replay/kinds.h"
 
 namespace gradus {
@@ -25,20 +26,6 @@ const std::map<std::string, Runner>& kinds() {
   return table;
 }
 
-std::string option_text(const Json& value) {
-  if (value.is_null()) return "none";
-  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_integer()) return fmt::format("{}", value.get<int64>());
-  if (value.is_number()) return fmt::format("{}", value.get<double>());
-  std::string text;
-  for (const Json& part : value) {
-    if (!text.empty()) text += '-';
-    text += option_text(part);
-  }
-  return text;
-}
-
 ParamKind kind_of(const Json& parameter, int rank) {
   const std::string kind = parameter.value("kind", rank >= 2 ? "weight" : "bias");
   if (kind == "embedding") return ParamKind::kEmbedding;
@@ -56,12 +43,6 @@ Json read_json(const std::filesystem::path& file) {
   return json;
 }
 
-OptionList options_of(const Json& object) {
-  OptionList list;
-  for (const auto& [key, value] : object.items()) list.emplace_back(key, option_text(value));
-  return list;
-}
-
 Parameters parameters_of(const Golden& golden) {
   Parameters parameters;
   for (const auto& [name, value] : golden.json.at("params").items()) {
@@ -75,19 +56,20 @@ Parameters parameters_of(const Golden& golden) {
 
 OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
   const Json& json = golden.json;
-  Spec spec{json.at("optimizer").get<std::string>(), "", options_of(json.value("options", Json::object()))};
+  Spec spec{json.at("optimizer").get<std::string>(), "",
+            options_from_json(json.value("options", Json::object()))};
   if (json.contains("base")) {
     const Json& base = json.at("base");
-    spec.inner =
-        Spec{base.at("optimizer").get<std::string>(), "", options_of(base.value("options", Json::object()))}
-            .str();
+    spec.inner = Spec{base.at("optimizer").get<std::string>(), "",
+                      options_from_json(base.value("options", Json::object()))}
+                     .str();
   }
   std::vector<GroupSpec> groups;
   for (const Json& group : json.value("groups", Json::array()))
     groups.push_back({group.at("params").get<std::vector<std::string>>(),
                       {},
-                      options_of(group.value("options", Json::object())),
-                      options_of(group.value("base_options", Json::object()))});
+                      options_from_json(group.value("options", Json::object())),
+                      options_from_json(group.value("base_options", Json::object()))});
   return make_optimizer(spec, parameters, groups);
 }
 
@@ -127,17 +109,6 @@ double relative_error(const Tensor& a, const std::vector<double>& b) {
   return relative_error(std::vector<double>(a.data(), a.data() + a.numel()), b);
 }
 
-double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) fail<DataError>("expected values: {} numbers for {}", b.size(), a.size());
-  double difference = 0, largest = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const double d = std::abs(a[i] - b[i]);
-    difference = d > difference || std::isnan(d) ? d : difference;
-    largest = std::max(largest, std::abs(b[i]));
-  }
-  return largest > 0 ? difference / largest : difference;
-}
-
 void run_trajectory(const Golden& golden, const Parameters& parameters, int64 steps,
                     const ObjectiveAt& objective, ReplayReport& report) {
   const auto lr_scale = golden.json.value("lr_scale", std::vector<double>{});
@@ -162,6 +133,21 @@ void run_trajectory(const Golden& golden, const Parameters& parameters, int64 st
 
 }  // namespace replay_detail
 
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) fail<DataError>("expected values: {} numbers for {}", b.size(), a.size());
+  double difference = 0, largest = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    const double d = std::abs(a[i] - b[i]);
+    difference = d > difference || std::isnan(d) ? d : difference;
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return largest > 0 ? difference / largest : difference;
+}
+
+double recorded_tolerance(double tolerance) {
+  return sizeof(real) == sizeof(float) ? std::max(tolerance, 2e-4) : tolerance;
+}
+
 double ReplayReport::error() const {
   double largest = 0;
   for (const ReplayStep& step : steps)
@@ -180,7 +166,7 @@ ReplayReport replay(const std::filesystem::path& file) {
                         .source = golden.json.value("source", ""),
                         .steps = {},
                         .tolerance = golden.json.at("tolerance").get<double>()};
-    if (sizeof(real) == sizeof(float)) report.tolerance = std::max(report.tolerance, 2e-4);
+    report.tolerance = recorded_tolerance(report.tolerance);
     const std::string kind = golden.json.at("problem").at("kind").get<std::string>();
     const auto runner = kinds().find(kind);
     if (runner == kinds().end()) {

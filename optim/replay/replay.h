@@ -31,6 +31,11 @@ struct ReplayReport {
   bool passed() const { return error() <= tolerance; }
 };
 
+/// max |a - b| / max |b|; absolute where b is zero; NaN if a difference is.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b);
+/// What a recorded tolerance means in this program: itself in float64, at least 2e-4 in float32.
+double recorded_tolerance(double tolerance);
+
 /// Throws DataError for a file that is missing or not of the form, UsageError for unknown optimizers and
 /// options.
 ReplayReport replay(const std::filesystem::path& file);
