@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include "apps/train/checkpoint.h"
@@ -117,6 +118,8 @@ bool Federation::advance(const std::function<bool()>& stop) {
   if (state_.evaluation_due) {
     std::optional<ClassScores> scores = evaluate_classes(model(), data_.test, stop);
     if (!scores) return false;
+    if (!std::isfinite(scores->all.loss()))
+      fail<NumericError>("the test loss is {} after round {}", scores->all.loss(), state_.round);
     state_.last_test = *std::move(scores);
     state_.rows.back().test_loss = state_.last_test.all.loss();
     state_.rows.back().test_accuracy = state_.last_test.all.accuracy();

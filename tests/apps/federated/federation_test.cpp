@@ -227,7 +227,7 @@ TEST_CASE("gradus federated: result, run directory, resume, other commands on th
   CHECK(more.at("rounds") == 6);
   CHECK(more.at("rounds_to_target") == 5);
   const auto eval = nlohmann::json::parse(run({"eval", dir / "a", "--json"}).text);
-  CHECK(eval.at("accuracy").get<double>() == doctest::Approx(more.at("test_accuracy").get<double>()));
+  CHECK(eval.at("test_accuracy").get<double>() == doctest::Approx(more.at("test_accuracy").get<double>()));
   const auto config = nlohmann::json::parse(dir.read("a/config.json"));
   CHECK(config.at("command") == "federated");
   const auto again = nlohmann::json::parse(
@@ -277,6 +277,7 @@ TEST_CASE("gradus federated refuses what makes no sense and loses nothing") {
   CHECK(dir.read("fed/model.safetensors") == weights);
   dir.write("fed/checkpoint.safetensors", "damaged");
   CHECK_THROWS_AS(run({"federated", "--resume", dir / "fed", "--rounds", "3", "--quiet"}), DataError);
-  CHECK_THROWS_WITH_AS(call({"--client", "sgd:lr=1e30", "--out", dir / "wild"}),
-                       doctest::Contains("diverged"), NumericError);
+  CHECK_THROWS_WITH_AS(
+      call({"--client", sizeof(real) == 8 ? "sgd:lr=1e308" : "sgd:lr=1e38", "--out", dir / "wild"}),
+      doctest::Contains("diverged"), NumericError);
 }
