@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "data/fetch.h"
 
 namespace gradus {
 
@@ -33,10 +34,13 @@ std::string find_data_file(const std::string& name, const std::string& file, con
     }
   std::string list;
   for (const std::string& folder : folders) list += (list.empty() ? "" : ", ") + folder;
+  std::string remedy;
+  for (const FetchRecipe& recipe : fetch_recipes())
+    if (recipe.name == name) remedy = fmt::format("'gradus data fetch {}' gets it; ", name);
   fail<DataError>(
-      "data set {}: {}[.gz] not found; looked in {}. --data-dir DIR or GRADUS_DATA=DIR says where it is; "
+      "data set {}: {}[.gz] not found; looked in {}. {}--data-dir DIR or GRADUS_DATA=DIR says where it is; "
       "--data digits needs no file",
-      name, file, list);
+      name, file, list, remedy);
 }
 
 }  // namespace gradus

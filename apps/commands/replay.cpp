@@ -46,7 +46,7 @@ Replayed replay_trajectory(const std::string& file) {
 
 Replayed replay_case(const std::string& path) {
   const CaseFile file = read_case(path);
-  const CaseReport report = check_case(file, find_case_function(file.paper, file.function));
+  const CaseReport report = check_case(file, function_of(file));
   Replayed r{
       report.passed(), fmt::format("{}  {} {} ({})\n", path, file.paper, file.function, file.source), {}};
   r.json = {{"file", path}, {"paper", file.paper}, {"function", file.function}};
@@ -90,7 +90,7 @@ int print_outputs(const std::vector<std::string>& files) {
   for (const std::string& path : files) {
     if (!is_case(path)) fail<UsageError>("{}: --print shows the outputs of a case ({})", path, kCaseFormat);
     const CaseFile file = read_case(path);
-    print(case_json(call_case(file, find_case_function(file.paper, file.function))) + "\n");
+    print(case_json(call_case(file, function_of(file))) + "\n");
   }
   return kOk;
 }

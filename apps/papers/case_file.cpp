@@ -192,7 +192,7 @@ CaseOutput compare(const std::string& name, const CaseValues::Value& computed,
 
 // Errors say which file they are about; shapes that do not fit are the file's fault.
 template <class F>
-auto about(const std::string& path, F&& f) {
+decltype(auto) about(const std::string& path, F&& f) {
   try {
     return f();
   } catch (const UsageError& e) {
@@ -228,6 +228,11 @@ const CaseFunction& find_case_function(const std::string& paper, const std::stri
     valid.push_back(b.slug);
   }
   throw UsageError(unknown_name("paper", paper, valid));
+}
+
+const CaseFunction& function_of(const CaseFile& file) {
+  return about(file.path,
+               [&]() -> const CaseFunction& { return find_case_function(file.paper, file.function); });
 }
 
 CaseFile read_case(const std::string& path) {

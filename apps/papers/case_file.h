@@ -30,6 +30,8 @@ struct CaseFile {
 };
 /// Throws DataError naming file and field for what is not of the form.
 CaseFile read_case(const std::string& path);
+/// The function it is of. Throws as find_case_function, naming the file.
+const CaseFunction& function_of(const CaseFile& file);
 
 /// How far an output is from the recorded one.
 struct CaseOutput {

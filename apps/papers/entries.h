@@ -10,4 +10,7 @@ Paper adabelief();
 // federated
 Paper fedopt();
 
+// problems
+Paper neuralndcg();
+
 }  // namespace gradus::paper_entries

@@ -12,6 +12,8 @@ const std::vector<Paper>& papers() {
       adabelief(),
       // federated: many clients that keep their data
       fedopt(),
+      // problems: losses and solvers for tasks of their own
+      neuralndcg(),
   };
   return table;
 }

@@ -158,6 +158,8 @@ std::string RunDirectory::data() const {
   return found->get<std::string>();
 }
 
+bool RunDirectory::has_checkpoint() const { return !is_none() && fs::exists(checkpoint()); }
+
 TrainConfig RunDirectory::config() const {
   TrainConfig config;
   apply_config_json(config, settings_of(kTrain), file("config.json"));
@@ -169,6 +171,7 @@ void RunDirectory::write_config(const TrainConfig& config) const {
 }
 
 void RunDirectory::append(const MetricsRow& row) const {
+  if (is_none()) return;
   append_line(file("metrics.csv"), csv_line(row));
   append_line(file("metrics.jsonl"), json_line(row));
 }
@@ -179,11 +182,13 @@ void RunDirectory::append(const std::string& csv, const nlohmann::ordered_json& 
 }
 
 void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
+  if (is_none()) return;
   if (!fs::exists(file("grad_norms.csv"))) append_line(file("grad_norms.csv"), kNormsHeader);
   append_line(file("grad_norms.csv"), fmt::format("{},{},{}\n", step, l1, l2));
 }
 
 void RunDirectory::truncate_metrics(int64 step) const {
+  if (is_none()) return;
   filter_lines(file("grad_norms.csv"), [&](const std::string& line) {
     return line == kNormsHeader || std::atoll(line.c_str()) <= step;
   });

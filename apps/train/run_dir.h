@@ -39,6 +39,9 @@ class RunDirectory {
                              const std::string& csv_header);
   /// An existing run. Throws DataError if there is no readable config.json.
   static RunDirectory open(const std::string& path);
+  /// No directory: nothing of the run is written.
+  static RunDirectory none() { return RunDirectory(""); }
+  bool is_none() const { return path_.empty(); }
 
   const std::string& path() const { return path_; }
   std::string file(const char* name) const { return path_ + "/" + name; }
@@ -50,6 +53,7 @@ class RunDirectory {
   void write_settings(const std::string& command, const nlohmann::ordered_json& settings) const;
   /// What was trained on, whatever the command. Throws DataError if the settings do not say.
   std::string data() const;
+  bool has_checkpoint() const;
   TrainConfig config() const;
   void write_config(const TrainConfig& config) const;
 

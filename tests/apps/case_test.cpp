@@ -3,22 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/papers/case_file.h"
 #include "apps/papers/case_shape.h"
 #include "core/error.h"
-#include "tests/apps/in_process.h"
-#include "tests/paths.h"
+#include "tests/precision.h"
 #include "tests/temp_dir.h"
 
-using namespace gradus;
-namespace fs = std::filesystem;
+namespace gradus::case_tests {
 
-namespace {
-
-constexpr bool kDouble = sizeof(real) == sizeof(double);
+using tests::kDouble;
 
 // scale * x, and which of its elements are above the limit; `largest` is absent for an empty x.
 struct ScaledOptions {
@@ -100,8 +95,6 @@ nlohmann::json without(const char* parent, const char* key) {
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-}  // namespace
 
 TEST_CASE("cases: a good one passes with its errors, a digit changed does not") {
   const CaseReport report = check(good());
@@ -331,3 +324,5 @@ TEST_CASE("cases: printed values read back exactly") {
   CHECK(json["loss"] == nlohmann::json({{"shape", nlohmann::json::array()}, {"data", {0.25}}}));
   CHECK(!json["third"].contains("type"));
 }
+
+}  // namespace gradus::case_tests
