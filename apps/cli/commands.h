@@ -11,6 +11,7 @@ namespace gradus {
 using Action = std::function<int()>;
 
 void add_train(CLI::App& app, Action& action);
+void add_federated(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);

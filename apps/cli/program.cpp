@@ -122,6 +122,7 @@ int run_program(int argc, const char* const* argv) {
   app.add_flag("--version", version, "compiler, BLAS and its kernels, SIMD, threads");
   Action action;
   add_train(app, action);
+  add_federated(app, action);
   add_eval(app, action);
   add_predict(app, action);
   add_sample(app, action);

@@ -9,6 +9,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
 #include "core/error.h"
+#include "data/clients/partition.h"
 #include "data/contact_sheet.h"
 #include "data/fetch.h"
 #include "data/places.h"
@@ -167,13 +168,26 @@ void add_fetch(CLI::App& data, Action& action) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME");
+  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary});
     return all;
   });
   add_fetch(*data, action);
+  add_table(
+      *data, action, "partitions", "ways to divide a data set among clients: all, or the options of one",
+      "partition",
+      [] {
+        std::vector<Listed> all;
+        for (const PartitionEntry& entry : partitions()) all.push_back({entry.name, entry.summary});
+        return all;
+      },
+      [](size_t i) {
+        const PartitionEntry& entry = partitions()[i];
+        return fmt::format("{}: {}\n\npaper\n  {}\n\n{}", entry.name, entry.summary, entry.paper,
+                           options_table(entry.options));
+      });
   CLI::App* one = data->add_subcommand("show", "sizes, classes, a contact sheet and the options of one");
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();

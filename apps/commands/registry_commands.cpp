@@ -6,6 +6,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "core/error.h"
 #include "core/glob.h"
 
 namespace gradus {
@@ -26,6 +27,34 @@ void add_list(CLI::App& app, Action& action, const std::string& kind,
       if (rows.empty()) throw UsageError(unknown_name(kind, *pattern, names));
       print(columns(rows));
       return kOk;
+    };
+  });
+}
+
+void add_table(CLI::App& app, Action& action, const std::string& word, const std::string& help,
+               const std::string& kind, std::function<std::vector<Listed>()> all,
+               std::function<std::string(size_t)> show) {
+  CLI::App* sub = app.add_subcommand(word, help);
+  auto name = std::make_shared<std::string>();
+  sub->add_option("NAME", *name, "its name")->type_name("");
+  sub->callback([=, &action] {
+    action = [=]() -> int {
+      std::vector<std::vector<std::string>> rows;
+      std::vector<std::string> names;
+      for (const Listed& entry : all()) {
+        rows.push_back({entry.name, entry.summary});
+        names.push_back(entry.name);
+      }
+      if (name->empty()) {
+        print(columns(rows));
+        return kOk;
+      }
+      for (size_t i = 0; i < names.size(); ++i)
+        if (names[i] == *name) {
+          print(show(i));
+          return kOk;
+        }
+      throw UsageError(unknown_name(kind, *name, names));
     };
   });
 }

@@ -1,6 +1,4 @@
 // gradus train: trains a model on a data set into a run directory, or continues one.
-#include <filesystem>
-
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
@@ -9,7 +7,6 @@
 #include "apps/train/interrupt.h"
 #include "apps/train/trainer.h"
 #include "core/json_file.h"
-#include "core/tensor_formats.h"
 #include "core/threads.h"
 
 namespace gradus {
@@ -48,18 +45,6 @@ std::string run_name(const TrainConfig& config) {
 TrainConfig without_start(TrainConfig config, const std::string& run) {
   if (std::filesystem::exists(RunDirectory::open(run).checkpoint())) config.init.clear();
   return config;
-}
-
-// A path that the run would write at its end must be writable now, not after hours.
-void check_save_path(const std::string& path) {
-  namespace fs = std::filesystem;
-  if (path.empty()) return;
-  check_tensors_path(path);
-  const fs::path parent = fs::path(path).parent_path();
-  if (!parent.empty() && !fs::is_directory(parent))
-    fail<DataError>("--save {}: there is no folder {}", path, parent.string());
-  if (fs::exists(path) && !fs::is_regular_file(path))
-    fail<DataError>("--save {}: there is something that is not a regular file", path);
 }
 
 void print_table(const nlohmann::ordered_json& result) {

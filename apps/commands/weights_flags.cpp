@@ -32,9 +32,9 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
           path, path);
   }
   if (const std::string config = (folder / "config.json").string(); fs::exists(config)) {
-    const TrainConfig config_of_run = RunDirectory::open(folder.empty() ? "." : folder.string()).config();
-    found.data = config_of_run.data;
-    found.data_dir = config_of_run.data_dir;
+    const RunDirectory of_weights = RunDirectory::open(folder.empty() ? "." : folder.string());
+    found.data = of_weights.data();
+    found.data_dir = of_weights.data_dir();
   }
   const WeightsOrigin origin = read_origin(found.file);
   found.info = origin.data;

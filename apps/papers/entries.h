@@ -7,6 +7,8 @@ namespace gradus::paper_entries {
 
 // adaptive
 Paper adabelief();
+// federated
+Paper fedopt();
 
 // problems
 Paper neuralndcg();

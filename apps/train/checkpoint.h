@@ -1,7 +1,9 @@
 // Weights and checkpoints on disk.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -46,6 +48,23 @@ struct WeightsOrigin {
 WeightsOrigin read_origin(const std::string& path);
 /// Loads by name. Throws DataError that lists what does not fit.
 void load_weights(const std::string& path, Model& model);
+
+/// A score as checkpoints hold it, exact.
+nlohmann::json score_json(const Score& score);
+Score score_from(const nlohmann::json& json);
+
+/// The parts that checkpoints of all ways of learning have in common, `state` what is special to each.
+struct CheckpointParts {
+  std::string optim;  ///< spec of the optimizer, or of what takes its place
+  SavedState saved;   ///< its state
+  nlohmann::json state;
+};
+/// Whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
+void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts);
+/// Reads a checkpoint of this model and `optim`, and hands its parts to `restore`, whose errors of JSON are those of a
+/// damaged file; then loads the weights. Throws DataError.
+void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
+                     const std::function<void(const CheckpointParts&)>& restore);
 
 /// Writes everything; whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,

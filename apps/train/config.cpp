@@ -107,9 +107,11 @@ std::string effective_optim(const TrainConfig& config) {
 }
 
 void check_resumable(const OptionList& given) {
-  static const std::vector<std::string> changeable = {"epochs",     "steps",      "threads",
-                                                      "save_every", "eval_every", "early_stop",
-                                                      "save",       "data_dir",   "tensorboard"};
+  check_resumable(given, {"epochs", "steps", "threads", "save_every", "eval_every", "early_stop", "save",
+                          "data_dir", "tensorboard"});
+}
+
+void check_resumable(const OptionList& given, const std::vector<std::string>& changeable) {
   for (const auto& entry : given)
     if (std::find(changeable.begin(), changeable.end(), entry.first) == changeable.end())
       fail<UsageError>(

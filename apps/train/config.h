@@ -95,5 +95,7 @@ std::string effective_optim(const TrainConfig& config);
 /// run). It can: epochs, steps, threads, save_every, eval_every, early_stop, save, data_dir,
 /// tensorboard.
 void check_resumable(const OptionList& given);
+/// The same for another command, whose runs may change these settings.
+void check_resumable(const OptionList& given, const std::vector<std::string>& changeable);
 
 }  // namespace gradus

@@ -42,14 +42,11 @@ std::string Progress::line(const Now& now) const {
   return text;
 }
 
-std::string Progress::bar(const Now& now) const {
-  const std::string head = fmt::format("epoch {:.1f}/{:.3g} ", now.epoch, epochs_);
-  const std::string tail = fmt::format(" {}", line(now));
+std::string Progress::bar(const std::string& head, const std::string& tail, double part) const {
   const int room = stderr_terminal().columns - 1 - static_cast<int>(head.size() + tail.size());
   if (room < 4)
     return (head + tail).substr(0, static_cast<size_t>(std::max(stderr_terminal().columns - 1, 0)));
   const int width = std::min(room, 40);
-  const double part = total_ ? static_cast<double>(now.step) / static_cast<double>(total_) : 1;
   const int full = std::clamp(static_cast<int>(part * width), 0, width);
   std::string done, open;
   for (int i = 0; i < width; ++i)
@@ -63,15 +60,23 @@ std::string Progress::bar(const Now& now) const {
 }
 
 void Progress::step(const Now& now) {
+  if (quiet_ || Clock::now() < next_) return;
+  const std::string text = line(now);
+  show(fmt::format("epoch {:.1f}/{:.3g} ", now.epoch, epochs_), " " + text,
+       total_ ? static_cast<double>(now.step) / static_cast<double>(total_) : 1,
+       fmt::format("step {}/{}  epoch {:.2f}  {}", now.step, total_, now.epoch, text));
+}
+
+void Progress::show(const std::string& head, const std::string& tail, double share, const std::string& text) {
   if (quiet_) return;
   const auto clock = Clock::now();
   if (clock < next_) return;
   if (terminal_.interactive) {
-    note(fmt::format("\r{}\x1b[K", bar(now)));
+    note(fmt::format("\r{}\x1b[K", bar(head, tail, share)));
     shown_ = true;
     next_ = clock + kBarInterval;
   } else {
-    note(fmt::format("step {}/{}  epoch {:.2f}  {}\n", now.step, total_, now.epoch, line(now)));
+    note(text + "\n");
     next_ = clock + kLineInterval;
   }
 }

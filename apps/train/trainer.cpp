@@ -60,6 +60,14 @@ Data open_training_data(const TrainConfig& config, std::vector<std::string>& not
   return data;
 }
 
+void fit_to_data(Model& model, const DatasetPtr& train) {
+  constexpr int64 kExamples = 5000;
+  if (train->info().kind == DataKind::kText) return;
+  const Loader examples(train, {.batch_size = std::min(kExamples, train->size()), .prefetch = 0});
+  const Recording off(false);
+  model.prepare(input_of(examples.make({})));
+}
+
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns) {
   for (const std::string& pattern : patterns) {
     bool found = false;
@@ -177,14 +185,6 @@ std::string Trainer::resumed_at() const {
   return fmt::format("resumed at step {} of {}", state_.step, total_steps_);
 }
 
-void Trainer::fit_to_data() {
-  constexpr int64 kExamples = 5000;
-  if (data_.info().kind == DataKind::kText) return;
-  const Loader examples(data_.train, {.batch_size = std::min(kExamples, data_.train->size()), .prefetch = 0});
-  const Recording off(false);
-  model_->prepare(input_of(examples.make({})));
-}
-
 std::vector<Batch> Trainer::next_batches() {
   std::vector<Batch> batches;
   while (static_cast<int64>(batches.size()) < config_.accumulate) {
@@ -281,7 +281,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   const InterruptScope signals;
   restore(run);
   run.truncate_metrics(state_.step);
-  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data();
+  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data(*model_, data_.train);
   board_.reset();
   if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
   const int64 first = state_.step, examples = state_.examples;

@@ -25,6 +25,8 @@ int64 block_of(const std::string& model);
 /// their data, as far as this set has their classes or characters; where it has others all is fitted anew, which a line
 /// of `notes` says.
 Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes);
+/// What the model fits to the data before its first step, from training examples as they are.
+void fit_to_data(Model& model, const DatasetPtr& train);
 /// Freezes the parameters that match. Throws UsageError for a pattern that matches none, and if none is left to train.
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns);
 
@@ -66,8 +68,6 @@ class Trainer {
   void check_trainable();
   /// What a resumed run says of itself.
   std::string resumed_at() const;
-  /// What the model fits to the data before its first step, from training examples as they are.
-  void fit_to_data();
   /// One step on the next batches. Returns its objective's score.
   void step();
   std::vector<Batch> next_batches();
