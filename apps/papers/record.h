@@ -41,13 +41,16 @@ struct TrialRecord {
 
 struct ArmRecord {
   std::string name, setting;      ///< setting: "" where there is one alone
-  nlohmann::ordered_json config;  ///< everything that decides a run, as chosen
+  nlohmann::ordered_json config;  ///< everything that decides a run but its seed, as chosen
   std::string command;            ///< the same as a line of `gradus train`, "" for arms that are functions
   std::string tuned_for;          ///< "validation_accuracy"; "" where nothing was tuned
+  std::string untuned;            ///< why it has no trials where other arms have
   std::vector<TrialRecord> trials;
   std::map<std::string, std::string> chosen;
   std::vector<int64> seeds;
   std::vector<Outcome> outcomes;  ///< one a seed
+  /// What a reader should know: "lr = 0.003 is the end of its grid".
+  std::vector<std::string> warnings;
 };
 
 struct ClaimRecord {
@@ -64,7 +67,8 @@ struct ClaimRecord {
 };
 
 struct Record {
-  std::string slug, command, version, machine;
+  std::string slug, command, version;
+  std::string machine;  ///< processor, jobs and threads of each: "AMD EPYC 7B13, 2 jobs of 1 thread"
   Verdict verdict = Verdict::kWithinNoise;  ///< of the weakest central claim
   std::vector<ClaimRecord> claims;
   std::vector<ArmRecord> arms;
@@ -73,8 +77,17 @@ struct Record {
   double minutes = 0;
 };
 
+/// Curves thinned to at most 60 points and numbers cut to 6 digits; every time is in the member "times", so that two
+/// records of the same runs are equal without it.
 nlohmann::ordered_json record_json(const Record& record);
+/// The same as text for a file: lists of numbers on one line.
+std::string record_text(const Record& record);
 /// Throws DataError, opened by `source`, for what is missing or of another type.
 Record record_from_json(const nlohmann::json& json, const std::string& source);
+
+/// An outcome in full, for the store of finished runs; without its seconds.
+nlohmann::ordered_json outcome_json(const Outcome& outcome);
+/// Throws DataError, opened by `source`.
+Outcome outcome_from_json(const nlohmann::json& json, const std::string& source);
 
 }  // namespace gradus

@@ -1,0 +1,11 @@
+// The entries of all papers, each defined in <family>/<slug>.cpp: one declaration here, one line in registry.cpp.
+#pragma once
+
+#include "apps/papers/paper.h"
+
+namespace gradus::paper_entries {
+
+// adaptive
+Paper adabelief();
+
+}  // namespace gradus::paper_entries
