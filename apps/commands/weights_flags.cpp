@@ -1,10 +1,12 @@
 #include "apps/commands/weights_flags.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/train/run_dir.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "data/text.h"
 #include "nn/registry.h"
 
 namespace gradus {
@@ -47,6 +49,12 @@ std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& inf
   load_weights(weights.file, *model);
   model->set_training(false);
   return model;
+}
+
+std::vector<int64> prompt_tokens(const std::string& prompt, const DatasetInfo& info) {
+  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
+  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
+  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
 }
 
 }  // namespace gradus
