@@ -69,7 +69,7 @@ TextTable score_table(const Compared& c) {
   for (const auto& d : c.differing) rows[0].push_back(d.key);
   const bool accuracy =
       std::any_of(c.runs.begin(), c.runs.end(), [](const RunSummary& r) { return r.by_accuracy; });
-  for (const char* name : {"steps", "epochs", "train loss", "test loss"}) rows[0].push_back(name);
+  for (const char* name : {"at step", "epoch", "train loss", "test loss"}) rows[0].push_back(name);
   if (accuracy) rows[0].push_back("test accuracy");
   for (const char* name : {"best", "time", "state"}) rows[0].push_back(name);
   for (size_t i = 0; i < c.runs.size(); ++i) {

@@ -20,6 +20,9 @@ Series column(const RunSummary& run, const std::string& name, Column y, bool epo
     s.x.push_back(epochs ? row.epoch : static_cast<double>(row.step));
     s.y.push_back(scale * (row.*y));
   }
+  const bool a_loss = y == &MetricsRow::train_loss || y == &MetricsRow::test_loss;
+  if (a_loss && !s.y.empty() && !std::isfinite(s.y.back()))
+    s.diverged.push_back({s.x.back(), fmt::format("not finite at step {}", run.rows.back().step)});
   return s;
 }
 
@@ -67,7 +70,7 @@ std::string length_text(const RunSummary& run) {
 
 std::vector<std::string> run_plots(const RunSummary& run, const std::vector<GradNormRow>& norms) {
   std::vector<std::string> plots;
-  const AxisSpec step{.label = "step"};
+  const AxisSpec step{.label = "step", .whole = true};
   add_plot(plots, "loss",
            {.title = "Loss",
             .x = step,
@@ -105,7 +108,7 @@ Html compared_plots(const std::vector<RunSummary>& runs) {
   const bool epochs = std::any_of(runs.begin(), runs.end(), [&](const RunSummary& r) {
     return r.config.batch_size * r.config.accumulate != runs[0].config.batch_size * runs[0].config.accumulate;
   });
-  const AxisSpec x{.label = epochs ? "epoch" : "step"};
+  const AxisSpec x{.label = epochs ? "epoch" : "step", .whole = !epochs};
   std::vector<std::string> sets;
   for (const RunSummary& r : runs)
     if (std::find(sets.begin(), sets.end(), r.config.data) == sets.end()) sets.push_back(r.config.data);

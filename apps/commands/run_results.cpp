@@ -38,13 +38,16 @@ Html layers_section(Model& model) {
   for (const LayerRow& r : layers.rows)
     t.rows.push_back({html::row_head(html::code(r.name.empty() ? "(model)" : r.name)),
                       {html::code(r.layer)},
-                      html::cell(r.output.str()),
+                      {html::code(r.output.str())},
                       html::number(count_text(r.parameters)),
                       html::number(short_number(r.flops))});
   t.rows.push_back({html::row_head(html::text("total")),
                     html::cell(fmt::format("{} trainable", layers.trainable)), html::cell(""),
                     html::number(count_text(layers.parameters)), html::number(short_number(layers.flops))});
-  return html::heading(2, "Layers", "layers") + html::table(t);
+  return html::heading(2, "Layers", "layers") +
+         html::paragraph(html::soft(
+             fmt::format("{} on an example of shape {}", model.spec(), model.example(1).shape().str()))) +
+         html::table(t);
 }
 
 Html mistakes_section(const Predictions& predictions, const Dataset& data) {
@@ -152,13 +155,17 @@ Html scores_section(Model& model, const Data& data, const Weights& weights, cons
   const Score score = *evaluate(model, data.test, how);
   std::vector<std::pair<std::string, std::string>> rows = {
       {"test set", fmt::format("{} {}{}", score.count, text ? "tokens" : "examples",
-                               options.limit ? fmt::format(" (the first {} examples)", options.limit) : "")},
+                               options.limit && options.limit < data.test->size()
+                                   ? fmt::format(" (of the first {} examples)", options.limit)
+                                   : "")},
       {"weights", std::filesystem::path(weights.file).filename().string()},
       {"loss", brief(score.loss())}};
   if (score.labelled) rows.emplace_back("accuracy", percent(score.accuracy()));
   if (text) {
     rows.emplace_back("perplexity", brief(std::exp(score.loss())));
-    rows.emplace_back("bits per token", brief(score.loss() / std::log(2.0)));
+    // A vocabulary is the characters of a text, or all bytes.
+    rows.emplace_back(info.vocabulary.size() == 256 ? "bits per byte" : "bits per character",
+                      brief(score.loss() / std::log(2.0)));
   }
   Html out = html::heading(2, "On the test set", "test") + html::table_of(rows);
   if (classes) out += confusion_tables(*predictions, info) + mistakes_section(*predictions, *data.test);
@@ -173,9 +180,7 @@ Html confusion_tables(const Predictions& predictions, const DatasetInfo& info) {
   const int64 n = predictions.classes();
   Html out;
   if (n <= kMatrix) {
-    html::Table t{.caption = "rows: the true class; columns: what the model says",
-                  .head = {html::cell("")},
-                  .grid = true};
+    html::Table t{.head = {html::cell("")}, .grid = true};
     for (int64 c = 0; c < n; ++c) t.head.push_back(html::cell(class_text(info, c)));
     for (int64 label = 0; label < n; ++label) {
       std::vector<html::Cell> row = {html::row_head(html::text(class_text(info, label)))};

@@ -1,5 +1,7 @@
 #include "apps/report/axis.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -40,6 +42,10 @@ Axis::Axis(const AxisSpec& spec, const Range& shown, double from, double to, int
     if (!usable(spec.high)) high_ = back(high + more);
   }
   ticks_ = log_ ? log_ticks(low_, high_, most_ticks) : linear_ticks(low_, high_, most_ticks);
+  if (spec.whole && ticks_.size() > 1 && ticks_[1].value - ticks_[0].value < 1) {
+    std::erase_if(ticks_, [](const Tick& t) { return t.value != std::round(t.value); });
+    for (Tick& t : ticks_) t.label = fmt::format("{:.0f}", t.value);
+  }
 }
 
 double Axis::scaled(double v) const { return log_ ? std::log10(v) : v; }

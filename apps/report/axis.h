@@ -12,6 +12,7 @@ namespace gradus {
 struct AxisSpec {
   std::string label;
   bool log = false;
+  bool whole = false;               ///< ticks at whole numbers alone: steps, seeds
   std::optional<double> low, high;  ///< ends; by default around what is shown
 };
 

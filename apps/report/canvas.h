@@ -9,7 +9,7 @@
 
 namespace gradus {
 
-inline constexpr double kTextSize = 12, kTickSize = 11.5, kTitleSize = 14;
+inline constexpr double kTextSize = 12.5, kTickSize = 12, kTitleSize = 14;
 
 struct Point {
   double x, y;  ///< pixels

@@ -61,7 +61,7 @@ struct BarPlot {
 struct SvgOptions {
   std::string id = "plot";  ///< of its own within a page
   bool standalone = true;   ///< with the style inside; false: within a page that has plot_style()
-  double width = 480,
+  double width = 440,
          height = 200;  ///< of the drawing, and of the plot's inside (bars: as high as they need)
 };
 

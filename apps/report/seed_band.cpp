@@ -4,19 +4,16 @@
 #include <cmath>
 #include <set>
 
+#include "core/statistics.h"
+
 namespace gradus {
 
 Spread spread_of(const std::vector<double>& values) {
-  Spread s{std::nan(""), std::nan("")};
-  double sum = 0, squares = 0;
+  std::vector<double> finite;
   for (const double v : values)
-    if (std::isfinite(v)) sum += v, ++s.count;
-  if (s.count == 0) return s;
-  s.mean = sum / s.count;
-  for (const double v : values)
-    if (std::isfinite(v)) squares += (v - s.mean) * (v - s.mean);
-  s.deviation = s.count > 1 ? std::sqrt(squares / (s.count - 1)) : 0;
-  return s;
+    if (std::isfinite(v)) finite.push_back(v);
+  if (finite.empty()) return {std::nan(""), std::nan("")};
+  return {mean_of(finite), deviation_of(finite), static_cast<int>(finite.size())};
 }
 
 namespace {

@@ -37,11 +37,11 @@ std::string plot_style() {
   std::string css =
       variables(false) + "@media screen and (prefers-color-scheme:dark){" + variables(true) + "}\n";
   css +=
-      R"(.plot{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--ink)}
+      R"(.plot{font:12.5px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;fill:var(--ink)}
 .plot .paper{fill:var(--paper)}
 .plot .title{font-size:14px;font-weight:600}
 .plot .label{fill:var(--soft)}
-.plot .tick{font-size:11.5px;fill:var(--soft);font-variant-numeric:tabular-nums}
+.plot .tick{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums}
 .plot .grid{fill:none;stroke:var(--rule);stroke-width:.8}
 .plot .minor{fill:none;stroke:var(--rule);stroke-width:.8}
 .plot .edge{fill:none;stroke:var(--soft);stroke-width:1}
@@ -80,6 +80,7 @@ th,td{text-align:left;vertical-align:top;padding:.28rem .8rem .28rem 0;border-bo
 td.n,th.n{text-align:right;white-space:nowrap}
 thead th{border-bottom:1.5px solid var(--soft);font-weight:600;vertical-align:bottom}
 tbody th{font-weight:500}
+td code,tbody th code{white-space:nowrap}
 tr.group th{padding-top:1.1rem;font-weight:600}
 .grid-table{font-size:.82rem}
 .grid-table td,.grid-table th{padding:.2rem .4rem;border:1px solid var(--rule);text-align:center;white-space:nowrap}
@@ -87,8 +88,8 @@ tr.group th{padding-top:1.1rem;font-weight:600}
 .verdict{white-space:nowrap;font-weight:600}
 .good{color:var(--good)}.bad{color:var(--bad)}.flat{color:var(--flat)}
 .note{border-left:4px solid var(--c4);background:var(--panel);padding:.5rem .8rem;max-width:46rem;margin:.8rem 0}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,23rem),35rem));gap:1.2rem;margin:.8rem 0}
-figure{margin:0;break-inside:avoid}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,23rem),1fr));gap:1.2rem;margin:.8rem 0}
+figure{margin:0;max-width:36rem;break-inside:avoid}
 figure svg{display:block;width:100%;height:auto}
 figcaption{font-size:.85rem;color:var(--soft)}
 pre{background:var(--panel);padding:.6rem .8rem;overflow-x:auto;font-size:.85rem;line-height:1.4;max-width:100%}
