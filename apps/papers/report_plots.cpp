@@ -14,8 +14,8 @@ namespace gradus {
 namespace {
 
 std::string bars_of(const Record& record, const std::string& metric, const std::string& id) {
-  const double scale = is_share(metric) ? 100 : 1;
-  BarPlot plot{.title = spoken(metric), .value = {.label = is_share(metric) ? "%" : ""}};
+  const double scale = shown_in_percent(metric) ? 100 : 1;
+  BarPlot plot{.title = spoken(metric), .value = {.label = shown_in_percent(metric) ? "%" : ""}};
   for (size_t i = 0; i < record.arms.size(); ++i) {
     const ArmRecord& arm = record.arms[i];
     std::vector<double> values = metric_values(arm, metric);
@@ -35,8 +35,8 @@ std::string bars_of(const Record& record, const std::string& metric, const std::
 }
 
 std::string curves_of(const Record& record, const std::string& name, const std::string& id) {
-  const double scale = is_share(name) ? 100 : 1;
-  LinePlot plot{.title = spoken(name), .y = {.label = is_share(name) ? "%" : spoken(name)}};
+  const double scale = shown_in_percent(name) ? 100 : 1;
+  LinePlot plot{.title = spoken(name), .y = {.label = shown_in_percent(name) ? "%" : spoken(name)}};
   std::vector<double> all;
   for (const ArmRecord& arm : record.arms) {
     std::vector<SeedCurve> curves;
@@ -61,7 +61,7 @@ std::string curves_of(const Record& record, const std::string& name, const std::
     plot.series.push_back(std::move(s));
   }
   if (std::none_of(all.begin(), all.end(), [](double v) { return std::isfinite(v); })) return "";
-  plot.y.log = !is_share(name) && wide_range(all);
+  plot.y.log = !shown_in_percent(name) && wide_range(all);
   return svg(plot, {.id = id, .standalone = false});
 }
 

@@ -10,7 +10,7 @@
 namespace gradus {
 namespace {
 
-std::string figure(double v) { return std::isnan(v) ? "–" : fmt::format("{:.4g}", v); }
+std::string plain_figure(double v) { return std::isnan(v) ? "–" : fmt::format("{:.4g}", v); }
 
 std::string p_text(double p) {
   return std::isnan(p) ? "–" : p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p);
@@ -48,7 +48,7 @@ Html claim_table(const Record& record) {
     const bool unitless =
         c.kind.find("ratio") != std::string::npos || c.kind.find("rate") != std::string::npos;
     const bool bound = c.arms.size() == 1;
-    const auto value = [&](double v) { return unitless ? figure(v) : metric_text(c.metric, v, !bound); };
+    const auto value = [&](double v) { return unitless ? plain_figure(v) : metric_text(c.metric, v, !bound); };
     const std::string margin =
         unitless || bound ? "bound " + value(c.margin) : "margin " + metric_text(c.metric, c.margin);
     t.rows.push_back({html::row_head(html::text(c.text) + Html::trusted("<br />") +

@@ -14,7 +14,7 @@ constexpr double kPercent = 100;
 
 }  // namespace
 
-bool is_share(const std::string& metric) { return metric.ends_with("accuracy"); }
+bool shown_in_percent(const std::string& metric) { return metric.ends_with("accuracy") || metric.ends_with("error_rate"); }
 
 std::string spoken(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
@@ -33,7 +33,7 @@ std::vector<double> metric_values(const ArmRecord& arm, const std::string& metri
 std::string metric_text(const std::string& metric, const std::vector<double>& values) {
   const Spread s = spread_of(values);
   if (s.count == 0) return "–";
-  if (is_share(metric))
+  if (shown_in_percent(metric))
     return s.count > 1 ? fmt::format("{:.2f} ± {:.2f} %", kPercent * s.mean, kPercent * s.deviation)
                        : fmt::format("{:.2f} %", kPercent * s.mean);
   return s.count > 1 ? fmt::format("{:.4g} ± {:.2g}", s.mean, s.deviation) : fmt::format("{:.4g}", s.mean);
@@ -41,7 +41,7 @@ std::string metric_text(const std::string& metric, const std::vector<double>& va
 
 std::string metric_text(const std::string& metric, double value, bool difference) {
   if (std::isnan(value)) return "–";
-  if (is_share(metric))
+  if (shown_in_percent(metric))
     return difference ? fmt::format("{:+.2f} points", kPercent * value)
                       : fmt::format("{:.2f} %", kPercent * value);
   return difference ? fmt::format("{:+.4g}", value) : fmt::format("{:.4g}", value);

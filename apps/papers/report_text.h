@@ -10,7 +10,7 @@
 namespace gradus {
 
 /// Whether a metric is a share of 1 that is shown in per cent: accuracies.
-bool is_share(const std::string& metric);
+bool shown_in_percent(const std::string& metric);
 /// "test_accuracy" -> "test accuracy".
 std::string spoken(std::string name);
 /// "91.20 ± 0.31 %": mean and deviation over the seeds of a metric.
