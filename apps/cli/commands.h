@@ -20,6 +20,7 @@ void add_compare(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
+void add_papers(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_grad_check(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);

@@ -10,7 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 

@@ -16,10 +16,11 @@ constexpr const char* kDescription =
     "  gradus train                       trains on the built-in digits\n"
     "  gradus train --data mnist --model lenet --optim adam:lr=2e-3 --epochs 3\n"
     "  gradus data fetch mnist            gets the files of a public data set\n"
-    "  gradus optim list                  what there is; likewise 'model list', 'data list'";
+    "  gradus optim list                  what there is; likewise 'model list', 'data list'\n"
+    "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows";
 constexpr const char* kFooter =
     "Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 internal error, 2 wrong usage,\n"
-    "3 bad or missing data, 4 diverged or mismatch, 130 interrupted (after saving).";
+    "3 bad or missing data, 4 diverged, mismatch or claim not shown, 130 interrupted (after saving).";
 
 // The names a misspelt word may have meant.
 std::vector<std::string> valid_words(const CLI::App& app, bool flags) {
@@ -77,6 +78,7 @@ int run_program(int argc, const char* const* argv) {
   add_optim(app, action);
   add_model(app, action);
   add_data(app, action);
+  add_papers(app, action);
   add_replay(app, action);
   add_grad_check(app, action);
   add_bench(app, action);

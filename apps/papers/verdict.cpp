@@ -73,19 +73,19 @@ struct Ruling {
   double p;
 };
 
-Ruling rule(const MeanTest& test, const Side& side) {
-  const double mean = side.sign * test.mean, half = test.half_width();
+Ruling rule(MeanTest test, const Side& side) {
+  test.mean *= side.sign;
+  const double half = test.half_width();
   if (test.deviation == 0) {
     // (Thresholds are not always exact in binary.)
     const double tie = 1e-12 * std::max(1.0, std::abs(side.threshold));
-    const bool holds = side.inclusive ? mean >= side.threshold - tie : mean > side.threshold + tie;
+    const bool holds = side.inclusive ? test.mean >= side.threshold - tie : test.mean > side.threshold + tie;
     return {holds ? Verdict::kShown : Verdict::kNotShown, holds ? 0.0 : 1.0};
   }
-  const double p = test.p_greater(side.sign * side.threshold);
-  return {mean - half > side.threshold   ? Verdict::kShown
-          : mean + half < side.threshold ? Verdict::kNotShown
-                                         : Verdict::kWithinNoise,
-          side.sign > 0 ? p : 1 - p};
+  return {test.mean - half > side.threshold   ? Verdict::kShown
+          : test.mean + half < side.threshold ? Verdict::kNotShown
+                                              : Verdict::kWithinNoise,
+          test.p_greater(side.threshold)};
 }
 
 int strength(Verdict v) { return v == Verdict::kNotShown ? 0 : v == Verdict::kWithinNoise ? 1 : 2; }

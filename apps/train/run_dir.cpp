@@ -107,6 +107,8 @@ RunDirectory RunDirectory::open(const std::string& path) {
   return run;
 }
 
+bool RunDirectory::has_checkpoint() const { return !is_none() && fs::exists(checkpoint()); }
+
 TrainConfig RunDirectory::config() const {
   TrainConfig config;
   apply_config_json(config, read_json(file("config.json")), file("config.json"));
@@ -118,16 +120,19 @@ void RunDirectory::write_config(const TrainConfig& config) const {
 }
 
 void RunDirectory::append(const MetricsRow& row) const {
+  if (is_none()) return;
   append_line(file("metrics.csv"), csv_line(row));
   append_line(file("metrics.jsonl"), json_line(row));
 }
 
 void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
+  if (is_none()) return;
   if (!fs::exists(file("grad_norms.csv"))) append_line(file("grad_norms.csv"), kNormsHeader);
   append_line(file("grad_norms.csv"), fmt::format("{},{},{}\n", step, l1, l2));
 }
 
 void RunDirectory::truncate_metrics(int64 step) const {
+  if (is_none()) return;
   filter_lines(file("grad_norms.csv"), [&](const std::string& line) {
     return line == kNormsHeader || std::atoll(line.c_str()) <= step;
   });

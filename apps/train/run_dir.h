@@ -32,10 +32,14 @@ class RunDirectory {
                              const TrainConfig& config);
   /// An existing run. Throws DataError if there is no readable config.json.
   static RunDirectory open(const std::string& path);
+  /// No directory: nothing of the run is written.
+  static RunDirectory none() { return RunDirectory(""); }
+  bool is_none() const { return path_.empty(); }
 
   const std::string& path() const { return path_; }
   std::string file(const char* name) const { return path_ + "/" + name; }
   std::string checkpoint() const { return file("checkpoint.safetensors"); }
+  bool has_checkpoint() const;
   TrainConfig config() const;
   void write_config(const TrainConfig& config) const;
 

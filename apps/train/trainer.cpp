@@ -60,7 +60,9 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
   }
 }
 
-Trainer::Trainer(const TrainConfig& config) : config_(config), data_(open_training_data(config)) {
+Trainer::Trainer(const TrainConfig& config) : Trainer(config, open_training_data(config)) {}
+
+Trainer::Trainer(const TrainConfig& config, Data data) : config_(config), data_(std::move(data)) {
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
   parameters_ = model_->parameters();
   freeze(parameters_, config.freeze);
@@ -94,8 +96,7 @@ double Trainer::lr() const {
 void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
-  if (std::filesystem::exists(run.checkpoint()))
-    state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
+  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
   schedule_->load_state(state_.schedule);
   loader_->seek(state_.position);
 }
@@ -151,6 +152,7 @@ void Trainer::step() {
 }
 
 void Trainer::save(const RunDirectory& run) {
+  if (run.is_none()) return;
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_->save_state();
   save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
@@ -171,6 +173,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
                        .seconds = state_.seconds};
   run.append(row);
   if (board_) board_->append(row);
+  if (observer_) observer_(row);
   progress.row(row);
   state_.last_test = *score;
   state_.since_row = {};
@@ -187,7 +190,7 @@ void Trainer::note_score(const RunDirectory& run, double score) {
     state_.best = score;
     state_.best_step = state_.step;
     state_.evaluations_since_best = 0;
-    save_weights(run.file("best.safetensors"), *model_, info());
+    if (!run.is_none()) save_weights(run.file("best.safetensors"), *model_, info());
   } else {
     ++state_.evaluations_since_best;
   }
@@ -198,7 +201,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   const InterruptScope signals;
   restore(run);
   run.truncate_metrics(state_.step);
-  if (!std::filesystem::exists(run.checkpoint()) && config_.init.empty()) fit_to_data();
+  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data();
   if (config_.tensorboard) board_ = std::make_unique<Board>(run);
   if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
   const int64 first = state_.step, examples = state_.examples;
@@ -235,7 +238,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     }
   }
   const EvaluationWeights weights(*optimizer_);
-  save_weights(run.file("model.safetensors"), *model_, info());
+  if (!run.is_none()) save_weights(run.file("model.safetensors"), *model_, info());
   if (!config_.save.empty()) save_weights(config_.save, *model_, info());
   return true;
 }
@@ -243,9 +246,8 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
 void Trainer::diverged(const RunDirectory& run, const std::string& what) const {
   const std::string last = state_.step ? fmt::format("the last good loss was {:.6g}", state_.last_loss)
                                        : std::string("no step before it was good");
-  const std::string kept = std::filesystem::exists(run.checkpoint())
-                               ? run.checkpoint() + " still holds the last good state"
-                               : std::string("no checkpoint had been saved yet");
+  const std::string kept = run.has_checkpoint() ? run.checkpoint() + " still holds the last good state"
+                                                : std::string("no checkpoint had been saved yet");
   fail<NumericError>(
       "training diverged at step {}: {}; {}, lr {:.6g}; {}. A smaller lr or --clip-norm 1 may help",
       state_.step + 1, what, last, lr(), kept);

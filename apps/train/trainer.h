@@ -43,6 +43,11 @@ class Trainer {
  public:
   /// Opens the data, builds model and optimizer. Throws what they throw; nothing is written yet.
   explicit Trainer(const TrainConfig& config);
+  /// The same on data that are open already; they are used as they are.
+  Trainer(const TrainConfig& config, Data data);
+
+  /// Called with every row of the metrics from now on.
+  void observe_rows(std::function<void(const MetricsRow&)> observer) { observer_ = std::move(observer); }
 
   /// Trains to the end, from `run`'s checkpoint if it has one, writing into it. False if `stop`, asked between steps,
   /// ended it before (all is saved then); by default a signal does. Throws NumericError, with step, last good loss
@@ -54,6 +59,7 @@ class Trainer {
   /// The result as --json prints it.
   nlohmann::ordered_json result(const std::string& out) const;
   const TrainState& state() const { return state_; }
+  int64 total_steps() const { return total_steps_; }
   Model& model() { return *model_; }
   Optimizer& optimizer() { return *optimizer_; }
   const DatasetInfo& info() const { return data_.info(); }
@@ -83,6 +89,7 @@ class Trainer {
   std::unique_ptr<Board> board_;    // of --tensorboard
   int64 steps_per_epoch_ = 0, total_steps_ = 0;
   TrainState state_;
+  std::function<void(const MetricsRow&)> observer_;
   GradNorms grad_norms_;  // of the last step
 };
 

@@ -17,7 +17,7 @@ namespace {
 void adabelief_experiment(Experiment& e) {
   e.setting({.data = "fashion-mnist:limit=12000",
              .model = "lenet",
-             .schedule = "step",
+             .schedule = "multistep:milestones=330,unit=steps",
              .epochs = 5,
              .batch_size = 128});
   e.arm("adabelief")

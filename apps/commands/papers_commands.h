@@ -1,0 +1,11 @@
+// The commands below `gradus papers`, one file each.
+#pragma once
+
+#include "apps/cli/commands.h"
+
+namespace gradus {
+
+/// run, and the hidden command of its jobs.
+void add_papers_run(CLI::App& papers, Action& action);
+
+}  // namespace gradus

@@ -1,0 +1,10 @@
+# Writes the recorded results (FILES, separated by '|') as a C++ source: OUT.
+string(REPLACE "|" ";" files "${FILES}")
+set(text "// Generated from apps/papers/results/*.json.\n#include \"apps/papers/recorded.h\"\n\nnamespace gradus {\n\nconst RecordedFile kRecordedFiles[] = {\n")
+foreach(file IN LISTS files)
+  get_filename_component(slug ${file} NAME_WE)
+  file(READ ${file} contents)
+  string(APPEND text "    {\"${slug}\", R\"gradus(${contents})gradus\"},\n")
+endforeach()
+string(APPEND text "    {nullptr, nullptr},\n};\n\n}  // namespace gradus\n")
+file(WRITE ${OUT} "${text}")

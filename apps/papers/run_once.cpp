@@ -1,0 +1,138 @@
+#include "apps/papers/run_once.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "apps/papers/quick.h"
+#include "apps/train/trainer.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "data/validation.h"
+
+namespace gradus {
+namespace {
+
+class FunctionTrial : public Trial {
+ public:
+  FunctionTrial(const RunSpec& spec, DataShelf& shelf, const PlanOptions& plan, const RunMonitor& monitor)
+      : shelf_(shelf), plan_(plan), monitor_(monitor) {
+    seed = spec.seed;
+    tuning = spec.tuning();
+    quick = spec.quick;
+    options = spec.options;
+    folder = plan.folder + "/shared";
+  }
+  Data data(const std::string& spec) const override {
+    TrainConfig config;
+    config.data = quick ? quick_data(spec, plan_.folder) : spec;
+    config.data_dir = plan_.data_dir;
+    return shelf_.data(config, tuning);
+  }
+  void checkpoint(double share_done) const override {
+    if (monitor_(share_done)) throw Interrupted();
+  }
+
+ private:
+  DataShelf& shelf_;
+  const PlanOptions& plan_;
+  const RunMonitor& monitor_;
+};
+
+void add_point(Outcome& outcome, const char* name, const char* label, double x, double y) {
+  if (!std::isfinite(y)) return;
+  Curve& curve = outcome.curves[name];
+  curve.x_label = label;
+  curve.x.push_back(x);
+  curve.y.push_back(y);
+}
+
+void add_metric(Outcome& outcome, const char* name, double value) {
+  if (!std::isnan(value)) outcome.metrics[name] = value;
+}
+
+Outcome training_run(const RunSpec& spec, DataShelf& shelf, const RunMonitor& monitor) {
+  Outcome outcome;
+  Trainer trainer(spec.config, shelf.data(spec.config, spec.tuning()));
+  const bool by_epoch = !spec.config.steps;
+  trainer.observe_rows([&](const MetricsRow& row) {
+    const double x = by_epoch ? row.epoch : static_cast<double>(row.step);
+    const char* label = by_epoch ? "epoch" : "step";
+    add_point(outcome, "train_loss", label, x, row.train_loss);
+    add_point(outcome, "train_accuracy", label, x, row.train_accuracy);
+    add_point(outcome, "test_loss", label, x, row.test_loss);
+    add_point(outcome, "test_accuracy", label, x, row.test_accuracy);
+  });
+  const auto stop = [&] {
+    return monitor(static_cast<double>(trainer.state().step) /
+                   static_cast<double>(std::max<int64>(trainer.total_steps(), 1)));
+  };
+  if (!trainer.train(RunDirectory::none(), true, stop)) throw Interrupted();
+  const TrainState& state = trainer.state();
+  add_metric(outcome, "train_loss", state.last_epoch.loss());
+  add_metric(outcome, "train_accuracy", state.last_epoch.accuracy());
+  add_metric(outcome, "test_loss", state.last_test.loss());
+  add_metric(outcome, "test_accuracy", state.last_test.accuracy());
+  if (trainer.model().task() == Task::kLanguageModel)
+    add_metric(outcome, "perplexity", std::exp(state.last_test.loss()));
+  outcome.metrics["optimizer_bytes"] = static_cast<double>(trainer.optimizer().state_bytes());
+  return outcome;
+}
+
+// Numbers that are none make the run a diverged one, so that whatever reads outcomes meets finite numbers alone.
+void refuse_infinite(Outcome& outcome) {
+  for (const auto& [name, value] : outcome.metrics)
+    if (!std::isfinite(value) && !outcome.diverged) {
+      outcome.diverged = true;
+      outcome.note = fmt::format("{} is {}", name, value);
+    }
+  std::erase_if(outcome.metrics, [](const auto& m) { return !std::isfinite(m.second); });
+  for (auto& [name, curve] : outcome.curves) {
+    Curve finite{curve.x_label, {}, {}};
+    for (size_t i = 0; i < curve.x.size() && i < curve.y.size(); ++i)
+      if (std::isfinite(curve.x[i]) && std::isfinite(curve.y[i])) {
+        finite.x.push_back(curve.x[i]);
+        finite.y.push_back(curve.y[i]);
+      }
+    curve = std::move(finite);
+  }
+}
+
+}  // namespace
+
+DataShelf::DataShelf(Open open) : open_(std::move(open)) {
+  if (!open_) open_ = open_training_data;
+}
+
+Data DataShelf::data(const TrainConfig& config, bool tuning) {
+  // The window of a text comes from the model.
+  const std::string key = fmt::format("{} {} {} {} {}", config.data, config.data_dir,
+                                      config.limit.value_or(0), block_of(config.model), tuning);
+  if (key != key_) {
+    key_.clear();
+    data_ = {};  // before the next one takes memory
+    data_ = open_(config);
+    if (tuning) data_ = validation_split(data_);
+    key_ = key;
+  }
+  return data_;
+}
+
+Outcome run_once(const RunSpec& spec, const Arm& arm, DataShelf& shelf, const PlanOptions& options,
+                 const RunMonitor& monitor) {
+  const auto start = std::chrono::steady_clock::now();
+  set_threads(spec.threads);
+  Outcome outcome;
+  try {
+    outcome = spec.function ? arm.function()(FunctionTrial(spec, shelf, options, monitor))
+                            : training_run(spec, shelf, monitor);
+  } catch (const NumericError& e) {
+    outcome = {};
+    outcome.diverged = true;
+    outcome.note = e.what();
+  }
+  refuse_infinite(outcome);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+}  // namespace gradus
