@@ -41,6 +41,7 @@ Ranges ranges_of(const LinePlot& plot) {
 
 // "adam: loss 0.9 to 0.4 over epoch 1 to 3", one sentence a series.
 std::string described(const LinePlot& plot) {
+  const auto finite = [](double v) { return std::isfinite(v); };
   std::string text;
   for (const Series& s : plot.series) {
     Range x{.log = plot.x.log}, y{.log = plot.y.log};
@@ -54,7 +55,8 @@ std::string described(const LinePlot& plot) {
                           plot.x.label, x.low, x.high, plot.y.label, y.low, y.high);
     else
       text += fmt::format("{}: {} from {:.4g} to {:.4g} over {} {:.4g} to {:.4g}. ", s.name, plot.y.label,
-                          s.y.front(), s.y.back(), plot.x.label, x.low, x.high);
+                          *std::find_if(s.y.begin(), s.y.end(), finite),
+                          *std::find_if(s.y.rbegin(), s.y.rend(), finite), plot.x.label, x.low, x.high);
     for (const Divergence& d : s.diverged) text += fmt::format("{} ", d.text);
   }
   if (!text.empty()) text.pop_back();

@@ -236,7 +236,7 @@ TEST_CASE("run summary: settings as flags that start the same run") {
   config.freeze = {"conv*", "fc1.bias"};
   config.clip_norm = 1;
   CHECK(train_line(config) ==
-        "gradus train --data digits --model mlp --optim 'sam(sgd:lr=0.1)' --no-shuffle --clip-norm 1.0 "
+        "gradus train --data digits --model mlp --optim 'sam(sgd:lr=0.1)' --no-shuffle --clip-norm 1 "
         "--freeze 'conv*' --freeze fc1.bias");
   const OptionList changed = changed_settings(config);
   REQUIRE(changed.size() == 4);
