@@ -31,10 +31,8 @@ std::string share_text(int64 part, int64 whole) {
 
 Html layers_section(Model& model) {
   const LayerTable layers = layer_table(model);
-  html::Table t{
-      .caption = fmt::format("{} on an example of shape {}", model.spec(), model.example(1).shape().str()),
-      .head = {html::cell("name"), html::cell("layer"), html::cell("output"), html::number("parameters"),
-               html::number("FLOPs")}};
+  html::Table t{.head = {html::cell("name"), html::cell("layer"), html::cell("output"),
+                         html::number("parameters"), html::number("FLOPs")}};
   for (const LayerRow& r : layers.rows)
     t.rows.push_back({html::row_head(html::code(r.name.empty() ? "(model)" : r.name)),
                       {html::code(r.layer)},
@@ -180,7 +178,9 @@ Html confusion_tables(const Predictions& predictions, const DatasetInfo& info) {
   const int64 n = predictions.classes();
   Html out;
   if (n <= kMatrix) {
-    html::Table t{.head = {html::cell("")}, .grid = true};
+    html::Table t{.caption = "rows: the true class; columns: what the model says",
+                  .head = {html::cell("")},
+                  .grid = true};
     for (int64 c = 0; c < n; ++c) t.head.push_back(html::cell(class_text(info, c)));
     for (int64 label = 0; label < n; ++label) {
       std::vector<html::Cell> row = {html::row_head(html::text(class_text(info, label)))};

@@ -38,7 +38,7 @@ Html paper_section(const Record& record, const Paper* paper) {
     out += html::details("Equations, files and use", method);
   }
   out += html::preformatted(record.command, true);
-  return out + html::paragraph(html::soft(fmt::format("gradus {}, {}", record.version, record.machine)));
+  return out + html::paragraph(html::soft(fmt::format("{}; {}", record.version, record.machine)));
 }
 
 struct IndexLine {

@@ -46,6 +46,7 @@ std::string curves_of(const Record& record, const std::string& name, const std::
       const auto found = o.curves.find(name);
       if (found == o.curves.end()) continue;
       plot.x.label = found->second.x_label;
+      plot.x.whole = plot.x.label == "step" || plot.x.label == "round";
       SeedCurve curve{found->second.x, found->second.y};
       for (double& y : curve.y) y *= scale;
       if (o.diverged)

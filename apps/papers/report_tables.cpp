@@ -35,8 +35,8 @@ std::string json_text(const nlohmann::ordered_json& v) {
 }  // namespace
 
 Html claim_table(const Record& record) {
-  html::Table t{.head = {html::cell("claim"), html::cell("figures: mean ± deviation"), html::cell("tested"),
-                         html::cell("90 % interval"), html::number("p"), html::cell("verdict")}};
+  html::Table t{.head = {html::cell("claim"), html::number("mean ± deviation"), html::number("tested"),
+                         html::number("90 % interval"), html::number("p"), html::cell("verdict")}};
   for (const ClaimRecord& c : record.claims) {
     Html figures;
     for (const std::string& name : c.arms) {
@@ -48,15 +48,17 @@ Html claim_table(const Record& record) {
     const bool unitless =
         c.kind.find("ratio") != std::string::npos || c.kind.find("rate") != std::string::npos;
     const bool bound = c.arms.size() == 1;
-    const auto value = [&](double v) { return unitless ? plain_figure(v) : metric_text(c.metric, v, !bound); };
+    const auto value = [&](double v) {
+      return unitless ? plain_figure(v) : metric_text(c.metric, v, !bound);
+    };
     const std::string margin =
         unitless || bound ? "bound " + value(c.margin) : "margin " + metric_text(c.metric, c.margin);
     t.rows.push_back({html::row_head(html::text(c.text) + Html::trusted("<br />") +
                                      html::soft(fmt::format("{}, {}; {}{}", spoken(c.metric), c.kind, margin,
                                                             c.central ? "" : "; reported only"))),
-                      {figures},
-                      html::cell(value(c.estimate)),
-                      html::cell(fmt::format("{} to {}", value(c.low), value(c.high))),
+                      {.content = figures, .number = true},
+                      html::number(value(c.estimate)),
+                      html::number(fmt::format("{} to {}", value(c.low), value(c.high))),
                       html::number(p_text(c.p)),
                       {verdict_mark(c.verdict)}});
   }

@@ -14,7 +14,9 @@ constexpr double kPercent = 100;
 
 }  // namespace
 
-bool shown_in_percent(const std::string& metric) { return metric.ends_with("accuracy") || metric.ends_with("error_rate"); }
+bool shown_in_percent(const std::string& metric) {
+  return metric.ends_with("accuracy") || metric.ends_with("error_rate");
+}
 
 std::string spoken(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');

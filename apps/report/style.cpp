@@ -79,7 +79,8 @@ caption{text-align:left;color:var(--soft);padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.28rem .8rem .28rem 0;border-bottom:1px solid var(--rule)}
 td.n,th.n{text-align:right;white-space:nowrap}
 thead th{border-bottom:1.5px solid var(--soft);font-weight:600;vertical-align:bottom}
-tbody th{font-weight:500}
+tbody th{font-weight:500;min-width:7rem}
+.grid-table tbody th{min-width:0}
 td code,tbody th code{white-space:nowrap}
 tr.group th{padding-top:1.1rem;font-weight:600}
 .grid-table{font-size:.82rem}
