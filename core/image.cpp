@@ -136,7 +136,7 @@ Image read_image(const std::string& path, int channels) {
   return decode_image(open_file(path)->read_all(kMaxFile).span(), path, channels);
 }
 
-void write_png(const std::string& path, const Image& image) {
+std::string encode_png(const Image& image, const std::string& name) {
   const auto c = static_cast<std::size_t>(image.channels),
              plane = static_cast<std::size_t>(image.height * image.width);
   std::vector<std::uint8_t> interleaved(c * plane);
@@ -149,10 +149,12 @@ void write_png(const std::string& path, const Image& image) {
   if (!stbi_write_png_to_func(append, &bytes, static_cast<int>(image.width), static_cast<int>(image.height),
                               static_cast<int>(c), interleaved.data(),
                               static_cast<int>(image.width) * static_cast<int>(c)))
-    fail<DataError>("{}: cannot encode a PNG of {}x{} with {} channels", path, image.width, image.height,
+    fail<DataError>("{}: cannot encode a PNG of {}x{} with {} channels", name, image.width, image.height,
                     image.channels);
-  write_file(path, bytes);
+  return bytes;
 }
+
+void write_png(const std::string& path, const Image& image) { write_file(path, encode_png(image, path)); }
 
 Image resize(const Image& image, int64 height, int64 width) {
   if (height < 1 || width < 1)

@@ -16,6 +16,8 @@ void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);

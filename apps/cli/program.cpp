@@ -127,6 +127,8 @@ int run_program(int argc, const char* const* argv) {
   add_predict(app, action);
   add_sample(app, action);
   add_export(app, action);
+  add_report(app, action);
+  add_compare(app, action);
   add_optim(app, action);
   add_model(app, action);
   add_data(app, action);

@@ -1,5 +1,4 @@
 // gradus sample: text from a trained language model, character by character as it is drawn.
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -42,13 +41,6 @@ struct SampleFlags : WeightsOptions {
   }
 };
 
-// The tokens to start from. Without a prompt the text begins as after a line break, where there is one.
-std::vector<int64> start_of(const std::string& prompt, const DatasetInfo& info) {
-  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
-  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
-  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
-}
-
 int sample(const std::string& run, const SampleFlags& options) {
   const Weights weights = find_weights(run, options);
   const DatasetInfo info = info_of(weights, options);
@@ -63,7 +55,7 @@ int sample(const std::string& run, const SampleFlags& options) {
                     .top_p = options.top_p,
                     .decode = {.cache = options.cache}};
   Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
-  const std::vector<int64> prompt = start_of(options.prompt, info);
+  const std::vector<int64> prompt = prompt_tokens(options.prompt, info);
   std::string text;
   if (!options.json) print(options.prompt);
   const auto start = std::chrono::steady_clock::now();

@@ -1,5 +1,6 @@
 #include "apps/commands/weights_flags.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/train/run_dir.h"
@@ -7,6 +8,7 @@
 #include "core/error.h"
 #include "core/threads.h"
 #include "data/registry.h"
+#include "data/text.h"
 #include "nn/registry.h"
 
 namespace gradus {
@@ -71,6 +73,12 @@ std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& inf
   load_weights(weights.file, *model);
   model->set_training(false);
   return model;
+}
+
+std::vector<int64> prompt_tokens(const std::string& prompt, const DatasetInfo& info) {
+  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
+  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
+  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
 }
 
 }  // namespace gradus

@@ -46,4 +46,8 @@ Data open_scored_data(const Weights& weights, const WeightsOptions& options);
 /// Builds the model for data of this kind and loads the weights. Throws UsageError if the model is not known.
 std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info);
 
+/// The tokens of a text to go on from. Without one they are those of a line break, where the vocabulary has it. Throws UsageError
+/// for characters that have no token.
+std::vector<int64> prompt_tokens(const std::string& prompt, const DatasetInfo& info);
+
 }  // namespace gradus
