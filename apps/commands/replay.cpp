@@ -11,8 +11,8 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
-#include "core/error.h"
 #include "apps/papers/case_file.h"
+#include "core/error.h"
 #include "core/json_file.h"
 
 namespace gradus {

@@ -157,8 +157,7 @@ void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_start_;
-  if (run.has_checkpoint())
-    state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
+  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
   if (state_.stopped && total_steps_ > state_.total_steps)
     state_.stopped = false, state_.evaluations_since_best = 0;
   state_.stopped =
