@@ -1,6 +1,7 @@
 // Every paper's experiment as a smoke run of the program: no files, no network, a few steps.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/papers/paper.h"
