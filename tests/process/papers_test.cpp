@@ -1,0 +1,66 @@
+// Every paper's experiment as a smoke run of the program: no files, no network, a few steps.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/papers/paper.h"
+#include "tests/process/process.h"
+
+using gradus::TempDir;
+using namespace gradus::tests;
+
+namespace {
+// A record without its times, its command and the machine.
+nlohmann::json figures(const std::string& text) {
+  nlohmann::json json = nlohmann::json::parse(text);
+  for (const char* key : {"times", "machine"}) json.erase(key);
+  return json;
+}
+}  // namespace
+
+TEST_CASE("papers run --quick: every paper, and a record that can be read" * doctest::test_suite("papers")) {
+  for (const gradus::Paper& paper : gradus::papers()) {
+    if (!paper.experiment) continue;
+    CAPTURE(paper.slug);
+    const TempDir dir;
+    const Outcome run =
+        run_gradus({"papers", "run", paper.slug, "--quick", "--json", "--quiet"}, {.folder = dir.path()});
+    REQUIRE_MESSAGE(run.code == 0, run.err);
+    CHECK(run.err.empty());
+    const nlohmann::json json = nlohmann::json::parse(run.out);
+    CHECK(json["slug"] == paper.slug);
+    CHECK(json["seeds"].size() == 2);
+    CHECK(json["quick"] == true);
+    CHECK(std::filesystem::is_empty(dir.path()));
+  }
+}
+
+TEST_CASE("papers run: jobs give the figures of one process; a second call finds all runs; --check" *
+          doctest::test_suite("papers")) {
+  const TempDir dir;
+  const std::vector<std::string> quick = {"papers", "run",       "adabelief", "--quick",
+                                          "--json", "--threads", "1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), quick.begin(), quick.end());
+    return run_gradus(more, {.folder = dir.path()});
+  };
+  const Outcome one = with({"--jobs", "1", "--out", "one"}), two = with({"--jobs", "2", "--out", "two"});
+  REQUIRE_MESSAGE(one.code == 0, one.err);
+  REQUIRE_MESSAGE(two.code == 0, two.err);
+  CHECK(figures(one.out) == figures(two.out));
+  CHECK(figures(dir.read("two/result.json")) == figures(two.out));
+  const Outcome again = with({"--jobs", "2", "--out", "two"});
+  CHECK(figures(again.out) == figures(two.out));
+  CHECK(again.err.find("16 of 16 runs are finished already") != std::string::npos);
+  CHECK(with({"--out", "one", "--check", "--quiet"}).code == 4);
+}
+
+TEST_CASE("papers run: data that are missing name the command that fetches them" *
+          doctest::test_suite("papers")) {
+  const TempDir dir;
+  const Outcome run =
+      run_gradus({"papers", "run", "adabelief", "--data-dir", "nowhere", "--quiet"}, {.folder = dir.path()});
+  CHECK(run.code == 3);
+  CHECK(run.err.find("gradus data fetch fashion-mnist") != std::string::npos);
+}
