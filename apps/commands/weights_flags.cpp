@@ -57,7 +57,7 @@ Data open_scored_data(const Weights& weights, const WeightsOptions& options) {
   need_model(weights);
   if (weights.data.empty())
     fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
-  return open_data(weights.data, {.data_dir = options.data_dir,
+  return open_data(weights.data, {.data_dir = weights.data_dir,
                                   .block = block_of(weights.model),
                                   .fitted = weights.info ? &*weights.info : nullptr,
                                   .whole = true});
