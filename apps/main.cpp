@@ -1,9 +1,13 @@
 // Entry point of `gradus` and `gradus64`: the one place where errors end, as one line and an exit code.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
 
+#include "apps/cli/blas_kernels.h"
 #include "apps/cli/program.h"
 #include "core/error.h"
 
@@ -12,6 +16,16 @@ namespace {
 int complain(int code, const char* what) {
   std::fprintf(stderr, "gradus: %s\n", what);
   return code;
+}
+
+// A standard stream that was closed (2>&-) would give its number to the next file opened, and messages would go there.
+// What is opened here can only be read, so that results written to it are still an error.
+void open_standard_streams() {
+  int file = 0;
+  do {
+    file = ::open("/dev/null", O_RDONLY);
+  } while (file >= 0 && file <= STDERR_FILENO);
+  if (file > STDERR_FILENO) ::close(file);
 }
 
 int guarded(int argc, char** argv) {
@@ -38,6 +52,8 @@ int guarded(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  gradus::take_best_blas_kernels(argv);
+  open_standard_streams();
   std::signal(SIGXFSZ,
               SIG_IGN);  // a file beyond the size limit is then an error of write(), like a full disk
   return guarded(argc, argv);

@@ -1,6 +1,7 @@
 #include "core/error.h"
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 
 namespace gradus {
@@ -28,6 +29,42 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Case, and which of - and _ stands between words, are no difference between names.
+std::string folded(std::string_view word) {
+  std::string out(word);
+  for (char& c : out) c = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+// What other programs call it, folded.
+constexpr std::pair<std::string_view, const char*> kOtherNames[] = {
+    {"learning-rate", "lr"},
+    {"learningrate", "lr"},
+    {"wd", "weight_decay"},
+    {"decay", "weight_decay"},
+    {"l2", "weight_decay"},
+    {"betas", "beta1"},
+    {"epsilon", "eps"},
+    {"mom", "momentum"},
+    {"beta", "beta1"},
+    {"activation", "act"},
+    {"batch", "batch_size"},
+    {"bs", "batch_size"},
+    {"fashionmnist", "fashion-mnist"},
+    {"fmnist", "fashion-mnist"},
+    {"cifar", "cifar10"},
+    {"cifar-10", "cifar10"},
+    {"shakespeare", "tinyshakespeare"},
+};
+
+// The names of `valid` in the order of their distance from the word.
+std::vector<std::string> by_distance(std::string_view word, std::vector<std::string> valid) {
+  std::stable_sort(valid.begin(), valid.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(word, a) < edit_distance(word, b);
+  });
+  return valid;
+}
+
 }  // namespace
 
 Error::Error(const std::string& what) : std::runtime_error(with_module_path(what)) {}
@@ -46,10 +83,16 @@ std::string module_path() {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string plain = folded(word);
+  for (const auto& candidate : candidates)
+    if (folded(candidate) == plain) return candidate;
+  for (const auto& [other, ours] : kOtherNames)
+    if (plain == other && std::find(candidates.begin(), candidates.end(), ours) != candidates.end())
+      return ours;
   std::string best;
   size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
   for (const auto& candidate : candidates) {
-    const size_t distance = edit_distance(word, candidate);
+    const size_t distance = edit_distance(plain, folded(candidate));
     if (distance < best_distance) best = candidate, best_distance = distance;
   }
   return best;
@@ -60,7 +103,12 @@ std::string unknown_name(std::string_view kind, std::string_view word,
   const std::string guess = nearest(word, valid);
   std::string text = fmt::format("unknown {} '{}'", kind, word);
   if (!guess.empty()) text += fmt::format("; did you mean '{}'?", guess);
-  return text + fmt::format("{} valid: {}", guess.empty() ? ";" : "", fmt::join(valid, ", "));
+  const char* mark = guess.empty() ? ";" : "";
+  constexpr size_t kAll = 20, kNear = 3;
+  if (valid.size() <= kAll) return text + fmt::format("{} valid: {}", mark, fmt::join(valid, ", "));
+  const std::vector<std::string> sorted = by_distance(word, valid);
+  return text + fmt::format("{} nearest of {}: {}", mark, valid.size(),
+                            fmt::join(sorted.begin(), sorted.begin() + kNear, ", "));
 }
 
 }  // namespace gradus

@@ -58,10 +58,12 @@ class ModuleScope {
 /// The names of the open ModuleScopes of this thread joined by dots; "" outside of any.
 std::string module_path();
 
-/// The candidate nearest to `word` by edit distance, or "" if none is near enough to be a likely slip.
+/// The candidate that `word` may have meant, or "": the same but for capitals, what goes by that name elsewhere
+/// ("learning_rate": lr), the nearest by edit distance if it is near enough to be a likely slip.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// "unknown optimizer 'adm'; did you mean 'adam'? valid: adam, sgd": the one wording for unknown names.
+/// "unknown optimizer 'adm'; did you mean 'adam'? valid: adam, sgd": the one wording for unknown names. Of more than
+/// twenty valid names the nearest three.
 std::string unknown_name(std::string_view kind, std::string_view word, const std::vector<std::string>& valid);
 
 /// Throws E with a fmt-formatted message.

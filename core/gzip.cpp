@@ -41,10 +41,16 @@ class GzipSource : public ByteSource {
         done_ = true;
         return 0;
       }
+      if (!in_member_ && members_ > 0 && stream_.next_in[0] == 0) {
+        expect_padding();
+        done_ = true;
+        return 0;
+      }
       in_member_ = true;
       const int result = inflate(&stream_, Z_NO_FLUSH);
       if (result == Z_STREAM_END) {
         in_member_ = false;
+        ++members_;
         inflateReset(&stream_);
       } else if (result != Z_OK && result != Z_BUF_ERROR) {
         packed_->complain(fmt::format("damaged gzip data: {}", stream_.msg ? stream_.msg : "inflate failed"));
@@ -61,10 +67,20 @@ class GzipSource : public ByteSource {
     return stream_.avail_in > 0;
   }
 
+  // Zero bytes to the end: tapes and block devices leave them, and gzip passes over them.
+  void expect_padding() {
+    do {
+      for (; stream_.avail_in; ++stream_.next_in, --stream_.avail_in)
+        if (*stream_.next_in)
+          packed_->complain("expected nothing but zero bytes behind the gzip data and its zero padding");
+    } while (refill());
+  }
+
   ByteSourcePtr packed_;
   std::array<Bytef, 1 << 16> in_;
   z_stream stream_{};
   bool in_member_ = false, done_ = false;
+  std::uint64_t members_ = 0;  // ended so far
 };
 
 ByteSourcePtr gzip_source(ByteSourcePtr packed) { return std::make_unique<GzipSource>(std::move(packed)); }

@@ -9,6 +9,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/exif.h"
 #include "core/jpeg_check.h"
 
 #define STBI_ONLY_PNG
@@ -112,20 +113,22 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
   if (static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height) > most_pixels(bytes.size(), png))
     fail<DataError>("{}: the {} header announces {}x{} pixels, more than {} bytes can hold", name, format,
                     width, height, bytes.size());
-  const bool alpha = found == 2 || found == 4;
-  stbi_uc* raw = stbi_load_from_memory(bytes.data(), size, &width, &height, &found, alpha ? 4 : 0);
+  stbi_uc* raw = stbi_load_from_memory(bytes.data(), size, &width, &height, &found, 0);
   if (!raw) fail<DataError>("{}: damaged {} data", name, format);
-  const int planes = alpha ? 3 : found, step = alpha ? 4 : found;
+  // Only now is known what a pixel has: a transparent colour of a PNG (tRNS) adds a channel that the header has not.
+  const bool alpha = found == 2 || found == 4;
+  const int step = found, planes = alpha ? found - 1 : found;
   Image image{planes, height, width, {}};
   const std::size_t plane = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   image.pixels.resize(static_cast<std::size_t>(planes) * plane);
   for (std::size_t i = 0; i < plane; ++i)
     for (int c = 0; c < planes; ++c) {
       const stbi_uc* p = raw + i * static_cast<std::size_t>(step);
-      const int v = alpha ? (p[c] * p[3] + 255 * (255 - p[3]) + 127) / 255 : p[c];
+      const int a = alpha ? p[planes] : 255, v = (p[c] * a + 255 * (255 - a) + 127) / 255;
       image.pixels[static_cast<std::size_t>(c) * plane + i] = static_cast<std::uint8_t>(v);
     }
   stbi_image_free(raw);
+  image = upright(std::move(image), exif_orientation(bytes));
   return channels ? to_channels(image, channels) : image;
 }
 
@@ -133,7 +136,7 @@ Image read_image(const std::string& path, int channels) {
   return decode_image(open_file(path)->read_all(kMaxFile).span(), path, channels);
 }
 
-void write_png(const std::string& path, const Image& image) {
+std::string encode_png(const Image& image, const std::string& name) {
   const auto c = static_cast<std::size_t>(image.channels),
              plane = static_cast<std::size_t>(image.height * image.width);
   std::vector<std::uint8_t> interleaved(c * plane);
@@ -146,10 +149,12 @@ void write_png(const std::string& path, const Image& image) {
   if (!stbi_write_png_to_func(append, &bytes, static_cast<int>(image.width), static_cast<int>(image.height),
                               static_cast<int>(c), interleaved.data(),
                               static_cast<int>(image.width) * static_cast<int>(c)))
-    fail<DataError>("{}: cannot encode a PNG of {}x{} with {} channels", path, image.width, image.height,
+    fail<DataError>("{}: cannot encode a PNG of {}x{} with {} channels", name, image.width, image.height,
                     image.channels);
-  write_file(path, bytes);
+  return bytes;
 }
+
+void write_png(const std::string& path, const Image& image) { write_file(path, encode_png(image, path)); }
 
 Image resize(const Image& image, int64 height, int64 width) {
   if (height < 1 || width < 1)

@@ -16,11 +16,13 @@ struct Image {
 };
 
 /// Reads a PNG or JPEG as `channels` planes: 1 grey, 3 colour, 0 as the file has it (transparency is laid
-/// over white). Throws DataError naming the file and what was expected: neither of both formats, damaged,
+/// over white), the right way up (core/exif.h). Throws DataError naming the file and what was expected: neither of both formats, damaged,
 /// truncated, or more pixels announced than the file could hold.
 Image read_image(const std::string& path, int channels = 0);
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, int channels = 0);
 
+/// The bytes of a PNG. Throws DataError, opened by `name`, for what is no image.
+std::string encode_png(const Image& image, const std::string& name);
 /// Throws DataError.
 void write_png(const std::string& path, const Image& image);
 

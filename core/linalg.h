@@ -94,14 +94,15 @@ Tensor newton_schulz(const Tensor& g, std::span<const NewtonSchulzStep> steps);
 double power_iteration(const std::function<Tensor(const Tensor&)>& apply, Tensor& x, int iterations,
                        double tolerance = 1e-9);
 
-/// The value at rank q*(n-1) of the sorted values, linearly interpolated; 0 <= q <= 1, n >= 1. Reorders
-/// `values`.
+/// The value at rank q*(n-1) of the sorted values, linearly interpolated; 0 <= q <= 1, n >= 1. NaN if one
+/// of them is. Reorders `values`.
 double quantile(std::vector<double>& values, double q);
 /// quantile 1/2: the mean of the two middle values for an even count.
 double median(std::vector<double>& values);
 
 /// Lloyd's algorithm on numbers, from the quantiles (2c+1)/(2k), until the labels stay (at most 100 rounds).
 /// Ties go to the lower centre; an empty cluster keeps its centre. Centres ascend.
+/// Throws NumericError for NaN.
 struct Clusters {
   std::vector<double> centres;  ///< k
   std::vector<int> labels;      ///< one a value

@@ -2,6 +2,7 @@
 // k-means.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/blas.h"
@@ -118,6 +119,8 @@ double power_iteration(const std::function<Tensor(const Tensor&)>& apply, Tensor
 double quantile(std::vector<double>& values, double q) {
   if (values.empty()) fail<UsageError>("quantile of no values");
   if (!(q >= 0 && q <= 1)) fail<UsageError>("quantile: {} is not in 0..1", q);
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); }))
+    return std::numeric_limits<double>::quiet_NaN();  // NaN has no place in an order
   const double rank = q * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::ptrdiff_t>(rank);
   std::nth_element(values.begin(), values.begin() + low, values.end());
@@ -131,6 +134,8 @@ double median(std::vector<double>& values) { return quantile(values, 0.5); }
 
 Clusters kmeans_1d(std::span<const double> values, int k) {
   if (k < 1) fail<UsageError>("k-means: needs at least one cluster, not {}", k);
+  if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); }))
+    fail<NumericError>("k-means: a value is NaN");
   Clusters found;
   const size_t n = values.size(), clusters = static_cast<size_t>(k);
   found.labels.assign(n, 0);

@@ -101,6 +101,7 @@ class HeaderParser {
       const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
       if (error != std::errc() || value < 0) complain("a non-negative integer");
       rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+      if (rest_.starts_with('L')) rest_.remove_prefix(1);  // a long integer of Python 2
       list.push_back(value);
       if (!take(',')) {
         expect(')');

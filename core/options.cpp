@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+
+#include "core/quoting.h"
 
 namespace gradus {
 namespace {
 
-// Splits at `separator` outside of parentheses.
+[[noreturn]] void unbalanced(std::string_view text) {
+  fail<UsageError>("unbalanced parentheses in '{}' (a value that holds one is quoted: path=\"a(b.csv\")",
+                   text);
+}
+
+// Splits at `separator` outside of parentheses and quoted values.
 std::vector<std::string_view> split_outside(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   int depth = 0;
@@ -16,13 +24,15 @@ std::vector<std::string_view> split_outside(std::string_view text, char separato
     if (i == text.size() || (text[i] == separator && depth == 0)) {
       parts.push_back(text.substr(begin, i - begin));
       begin = i + 1;
+    } else if (text[i] == '"' && i > 0 && text[i - 1] == '=') {
+      i = end_of_quoted(text, i) - 1;
     } else if (text[i] == '(' || text[i] == '[') {
       ++depth;
     } else if (text[i] == ')' || text[i] == ']') {
-      if (--depth < 0) fail<UsageError>("unbalanced parentheses in '{}'", text);
+      if (--depth < 0) unbalanced(text);
     }
   }
-  if (depth) fail<UsageError>("unbalanced parentheses in '{}'", text);
+  if (depth) unbalanced(text);
   return parts;
 }
 
@@ -31,7 +41,15 @@ void parse_number(const std::string& text, T& out, const Limits& limits, const s
                   const char* kind) {
   T value{};
   const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + (text.starts_with('+') ? 1 : 0), end, value);
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  auto [stop, error] = std::from_chars(begin, end, value);
+  if constexpr (std::is_floating_point_v<T>)
+    if (error == std::errc::result_out_of_range &&
+        stop == end) {  // too small is 0 or denormal, too large infinite
+      value = sizeof(T) == sizeof(float) ? static_cast<T>(std::strtof(begin, nullptr))
+                                         : static_cast<T>(std::strtod(begin, nullptr));
+      error = std::errc();
+    }
   if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value)))
     fail<UsageError>("{} needs {}, not '{}'", where, kind, text);
   const auto v = static_cast<double>(value);
@@ -127,7 +145,7 @@ std::string Spec::str() const {
   std::string text = name;
   if (!inner.empty()) text += "(" + inner + ")";
   for (size_t i = 0; i < options.size(); ++i)
-    text += (i ? "," : ":") + options[i].first + "=" + options[i].second;
+    text += (i ? "," : ":") + options[i].first + "=" + quoted_value(options[i].second);
   return text;
 }
 
@@ -137,11 +155,12 @@ OptionList parse_options(std::string_view text) {
   for (std::string_view part : split_outside(text, ',')) {
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0)
-      fail<UsageError>("'{}' is not of the form key=value", part);
+      fail<UsageError>("'{}' is not of the form key=value{}", part.empty() ? text : part,
+                       list.empty() ? "" : " (a value with a comma in it is quoted: path=\"a,b.csv\")");
     std::string key(part.substr(0, equals));
     if (std::any_of(list.begin(), list.end(), [&](const auto& o) { return o.first == key; }))
       fail<UsageError>("option '{}' is given twice in '{}'", key, text);
-    list.emplace_back(std::move(key), part.substr(equals + 1));
+    list.emplace_back(std::move(key), unquoted_value(part.substr(equals + 1)));
   }
   return list;
 }
@@ -157,7 +176,13 @@ Spec parse_spec(std::string_view text) {
   }
   if (head.empty()) fail<UsageError>("'{}' has no name", text);
   spec.name = head;
-  if (halves.size() > 1) spec.options = parse_options(text.substr(halves[0].size() + 1));
+  if (halves.size() > 1) {
+    try {
+      spec.options = parse_options(text.substr(halves[0].size() + 1));
+    } catch (const UsageError& e) {
+      fail<UsageError>("'{}': {}", text, e.what());
+    }
+  }
   return spec;
 }
 

@@ -28,8 +28,8 @@ namespace gradus {
 
 using OptionList = std::vector<std::pair<std::string, std::string>>;
 
-/// "adam:lr=1e-3,beta1=0.9" taken apart; nested parentheses and brackets protect their commas
-/// ("sam(sgd:lr=1,momentum=0.9):rho=1").
+/// "adam:lr=1e-3,beta1=0.9" taken apart; nested parentheses, brackets and quotes protect their commas
+/// ("sam(sgd:lr=1,momentum=0.9):rho=1", "csv:path=\"a,b.csv\"": core/quoting.h).
 struct Spec {
   std::string name;    ///< "adam"
   std::string inner;   ///< what stands in parentheses behind the name, or ""

@@ -32,6 +32,13 @@ template <class... Args>
 
 json parse_header(ByteSource& source) {
   const std::uint64_t length = source.read_u64_le("the length of the safetensors header");
+  constexpr std::uint32_t kZip = 0x04034b50,
+                          kPickle = 0x0a8a0280;  // what torch.save writes, now and before 1.6
+  if (const auto magic = static_cast<std::uint32_t>(length); magic == kZip || magic == kPickle)
+    fail<DataError>(
+        "{}: not a safetensors file but {}; in Python, safetensors.torch.save_file(model.state_dict(), "
+        "'NAME.safetensors') writes one that can be read",
+        source.name(), magic == kZip ? "a zip archive (a PyTorch .pt file, or .npz)" : "a PyTorch .pt file");
   if (length > kMaxSafetensorsHeader || length > source.remaining_bound())
     fail<DataError>(
         "{}: at offset 0: expected the length of a safetensors header (at most {} bytes here), found {}",

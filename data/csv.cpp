@@ -1,176 +1,185 @@
 #include "data/csv.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "core/byte_source.h"
 #include "core/error.h"
+#include "core/md5.h"
+#include "core/number_text.h"
+#include "data/csv_columns.h"
+#include "data/fitted.h"
 #include "data/vectors.h"
-#include "data/views.h"
 
 namespace gradus {
 namespace {
 
-std::optional<double> number(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  if (text.starts_with('+')) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
+// Whether the number, as spelt, is none of ..., -1, 0, 1, ...: also one that is too small for a double.
+bool is_fraction(double value, const std::string& text) {
+  return value != std::floor(value) ||
+         (value == 0 && text.find_first_of("123456789") < text.find_first_of("eE"));
 }
 
 // Numbers ascending, and before words, which are in their byte order.
 bool class_order(const std::string& a, const std::string& b) {
-  const auto x = number(a), y = number(b);
+  const auto x = finite_number(a), y = finite_number(b);
   if (x && y && *x != *y) return *x < *y;
   if (x.has_value() != y.has_value()) return x.has_value();
   return a < b;
 }
 
-std::size_t target_column(const CsvTable& table, const CsvOptions& o) {
-  const std::size_t columns = table.rows[0].size();
-  if (o.target == "last") return columns - 1;
-  if (o.target == "first") return 0;
-  if (const auto it = std::find(table.header.begin(), table.header.end(), o.target); it != table.header.end())
-    return static_cast<std::size_t>(it - table.header.begin());
-  if (const auto n = number(o.target);
-      n && *n >= 0 && *n < static_cast<double>(columns) && *n == std::floor(*n))
-    return static_cast<std::size_t>(*n);
-  fail<UsageError>("data set csv: target: {}", unknown_name("column", o.target, table.header));
-}
+struct TargetTask {
+  bool classes;
+  std::string note;  // why, where the reader decided
+};
 
-double need_number(const CsvTable& table, const std::string& path, std::size_t row, std::size_t column) {
-  const auto value = number(table.rows[row][column]);
-  if (!value)
-    fail<DataError>("{}: line {}, column {}{}: expected a number, found '{}'", path, table.lines[row], column,
-                    table.header.empty() ? "" : " (" + table.header[column] + ")", table.rows[row][column]);
-  return *value;
-}
-
-bool is_classification(const CsvTable& table, const CsvOptions& o, std::size_t target) {
-  if (o.task != "auto") return o.task == "classification";
+// What the targets are. Throws DataError for a missing one and for words among numbers.
+TargetTask task_of(const CsvColumns& c, const CsvOptions& o, const DatasetInfo* fitted) {
   constexpr std::size_t kMostClasses = 100;
-  std::set<std::string> distinct;
-  bool integers = true;
-  for (const auto& row : table.rows) {
-    const auto value = number(row[target]);
-    if (!value) return true;
-    integers = integers && *value == std::floor(*value);
-    if (distinct.size() <= kMostClasses) distinct.insert(row[target]);
+  std::set<double> numbers;
+  std::optional<std::size_t> word, number, fraction;  // the first row with one
+  for (std::size_t r = 0; r < c.table.rows.size(); ++r) {
+    if (trimmed(c.target_of(r)).empty())
+      fail<DataError>("{}: expected a target, found nothing", c.place(r, c.target));
+    const auto value = finite_number(c.target_of(r));
+    if (!value) {
+      if (!word) word = r;
+      continue;
+    }
+    if (!number) number = r;
+    if (!fraction && is_fraction(*value, c.target_of(r))) fraction = r;
+    if (numbers.size() <= kMostClasses) numbers.insert(*value);
   }
-  return integers && distinct.size() <= kMostClasses;
+  const bool trained = fitted && (fitted->classes || fitted->targets);
+  if (o.task != "auto" || trained) {
+    const bool classes = o.task == "auto" ? fitted->classes > 0 : o.task == "classification";
+    return {classes, ""};
+  }
+  const auto note = [&](const char* task, const std::string& why) {
+    return fmt::format("csv: {} is taken for {}: {}", c.target_name(), task, why);
+  };
+  if (word && number)
+    fail<DataError>(
+        "{}: expected a {}number like the other rows have, found '{}' (task=classification takes "
+        "both as classes)",
+        c.place(*word, c.target), number_in(c.target_of(*word)) ? "finite " : "", c.target_of(*word));
+  if (word) return {true, note("classification", "it holds words")};
+  if (fraction)
+    return {false, note("regression", fmt::format("it holds fractions ({})", c.target_of(*fraction)))};
+  if (numbers.size() > kMostClasses)
+    return {false, note("regression", fmt::format("it holds more than {} different integers", kMostClasses))};
+  return {true,
+          note("classification",
+               fmt::format("it holds {} different integers, {} to {}, and no more than {} make classes; "
+                           "task=regression takes them as numbers",
+                           numbers.size(), *numbers.begin(), *numbers.rbegin(), kMostClasses))};
+}
+
+// Names of the classes in order, and the class of each row.
+IntTensor read_classes(const CsvColumns& c, DatasetInfo& info) {
+  const auto n = static_cast<int64>(c.table.rows.size());
+  std::map<double, std::size_t> first_row;  // of each number, whose spelling names it
+  for (std::size_t r = 0; r < c.table.rows.size(); ++r) {
+    const std::string name(trimmed(c.target_of(r)));
+    if (const auto value = finite_number(name)) {
+      const std::size_t before = first_row.emplace(*value, r).first->second;
+      if (const auto other = trimmed(c.target_of(before)); other != name)
+        fail<DataError>(
+            "{}: the class '{}' is the number that line {} spells '{}': expected one spelling a class",
+            c.place(r, c.target), name, c.table.lines[before], other);
+    }
+    info.class_names.push_back(name);
+  }
+  const std::vector<std::string> labels = info.class_names;
+  std::sort(info.class_names.begin(), info.class_names.end(), class_order);
+  info.class_names.erase(std::unique(info.class_names.begin(), info.class_names.end()),
+                         info.class_names.end());
+  info.classes = static_cast<int64>(info.class_names.size());
+  IntTensor y({n});
+  for (int64 r = 0; r < n; ++r)
+    y.mutable_data()[r] = std::lower_bound(info.class_names.begin(), info.class_names.end(),
+                                           labels[static_cast<std::size_t>(r)], class_order) -
+                          info.class_names.begin();
+  return y;
+}
+
+// Examples (N,D), standardised in double as the weights were or, without weights, over `rows`; sets mean and std.
+Tensor read_examples(const CsvColumns& c, const CsvOptions& o, const std::vector<int64>& rows,
+                     const DatasetInfo* fitted, DatasetInfo& info) {
+  const std::size_t n = c.table.rows.size(), d = c.features.size();
+  std::vector<double> x;
+  x.reserve(n * d);
+  for (std::size_t r = 0; r < n; ++r)
+    for (const std::size_t column : c.features) {
+      x.push_back(c.number(r, column));
+      c.narrowed(r, column,
+                 x.back());  // refused as it stands, whether or not standardising would bring it into range
+    }
+  if (fitted && fitted->complete && (fitted->mean.empty() || fitted->mean.size() == d)) {
+    info.mean = fitted->mean, info.std = fitted->std;
+  } else if (o.standardize) {
+    const ColumnScale scale = measure_columns(x, static_cast<int64>(d), rows);
+    info.mean = scale.mean, info.std = scale.std;
+  }
+  Tensor out({static_cast<int64>(n), static_cast<int64>(d)});
+  for (std::size_t i = 0; i < n * d; ++i) {
+    const std::size_t k = i % d;
+    out.mutable_data()[i] =
+        c.narrowed(i / d, c.features[k], info.mean.empty() ? x[i] : (x[i] - info.mean[k]) / info.std[k]);
+  }
+  return out;
 }
 
 }  // namespace
 
-CsvTable parse_csv(std::string_view text, const std::string& name, char separator) {
-  CsvTable table;
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  int64 line = 1;
-  std::size_t at = 0;
-  std::vector<std::string> row;
-  while (at < text.size()) {
-    const int64 begin = line;
-    row.clear();
-    for (bool more = true; more;) {
-      std::string field;
-      if (at < text.size() && text[at] == '"') {
-        for (++at;; ++at) {
-          if (at >= text.size()) fail<DataError>("{}: line {}: expected a closing quote", name, begin);
-          if (text[at] == '"' && (at + 1 >= text.size() || text[at + 1] != '"')) break;
-          if (text[at] == '"') ++at;
-          line += text[at] == '\n';
-          field += text[at];
-        }
-        ++at;
-      } else {
-        while (at < text.size() && text[at] != separator && text[at] != '\n' && text[at] != '\r')
-          field += text[at++];
-      }
-      row.push_back(std::move(field));
-      more = at < text.size() && text[at] == separator;
-      at += more;
-    }
-    if (at < text.size() && text[at] == '\r') ++at;
-    if (at < text.size() && text[at] != '\n')
-      fail<DataError>("{}: line {}: expected a separator or the end of the line", name, line);
-    ++at;
-    ++line;
-    if (row.size() == 1 && row[0].empty()) continue;  // an empty line
-    const bool first = table.rows.empty() && table.header.empty();
-    if (first &&
-        std::none_of(row.begin(), row.end(), [](const std::string& f) { return number(f).has_value(); })) {
-      table.header = row;
-      continue;
-    }
-    const std::size_t columns = first                ? row.size()
-                                : table.rows.empty() ? table.header.size()
-                                                     : table.rows[0].size();
-    if (row.size() != columns)
-      fail<DataError>("{}: line {}: expected {} fields, found {}", name, begin, columns, row.size());
-    table.rows.push_back(row);
-    table.lines.push_back(begin);
-  }
-  if (table.rows.empty()) fail<DataError>("{}: expected rows of numbers, found none", name);
-  return table;
-}
-
-Data open_csv(const CsvOptions& o) {
+Data open_csv(const CsvOptions& o, const DataPlaces& places) {
+  constexpr double kUsualTest = 0.2;
   if (o.path.empty()) fail<UsageError>("data set csv: needs path=FILE");
   const char separator = o.separator == "comma"       ? ','
                          : o.separator == "semicolon" ? ';'
                          : o.separator == "tab"       ? '\t'
                                                       : ' ';
-  const CsvTable table = parse_csv(read_text_file(o.path), o.path, separator);
-  const std::size_t target = target_column(table, o), columns = table.rows[0].size();
-  if (columns < 2) fail<DataError>("{}: expected at least two columns, found {}", o.path, columns);
-  const auto n = static_cast<int64>(table.rows.size()), d = static_cast<int64>(columns) - 1;
-
-  Tensor x({n, d});
-  real* out = x.mutable_data();
-  for (std::size_t r = 0; r < table.rows.size(); ++r)
-    for (std::size_t c = 0; c < columns; ++c)
-      if (c != target) *out++ = static_cast<real>(need_number(table, o.path, r, c));
-  const SplitIndices parts = random_split(n, o.test, o.seed, "csv");
-  if (o.standardize) {
-    const ColumnScale scale = measure_columns(x, parts.train);
-    out = x.mutable_data();
-    for (int64 i = 0; i < x.numel(); ++i) {
-      const auto c = static_cast<std::size_t>(i % d);
-      out[i] = static_cast<real>((static_cast<double>(out[i]) - scale.mean[c]) / scale.std[c]);
-    }
-  }
+  const CsvHeader header = o.header == "auto"  ? CsvHeader::kAuto
+                           : o.header == "yes" ? CsvHeader::kYes
+                                               : CsvHeader::kNo;
+  const std::string text = read_text_file(o.path);
+  const CsvColumns c =
+      choose_columns(parse_csv(text, o.path, separator, header), o.path, o.target, places.fitted);
 
   DatasetInfo info;
   info.name = "csv";
   info.kind = DataKind::kVectors;
-  info.example = {d};
-  DatasetPtr whole;
-  if (is_classification(table, o, target)) {
-    for (const auto& row : table.rows) info.class_names.push_back(row[target]);
-    std::sort(info.class_names.begin(), info.class_names.end(), class_order);
-    info.class_names.erase(std::unique(info.class_names.begin(), info.class_names.end()),
-                           info.class_names.end());
-    info.classes = static_cast<int64>(info.class_names.size());
-    IntTensor y({n});
-    for (int64 r = 0; r < n; ++r) {
-      const auto it = std::lower_bound(info.class_names.begin(), info.class_names.end(),
-                                       table.rows[static_cast<std::size_t>(r)][target], class_order);
-      y.mutable_data()[r] = it - info.class_names.begin();
-    }
-    whole = std::make_shared<VectorSet>(info, x, y);
-  } else {
-    info.targets = 1;
-    Tensor y({n, 1});
-    for (std::size_t r = 0; r < table.rows.size(); ++r)
-      y.mutable_data()[r] = static_cast<real>(need_number(table, o.path, r, target));
-    whole = std::make_shared<VectorSet>(info, x, y);
+  info.example = {static_cast<int64>(c.features.size())};
+  if (!c.table.header.empty())
+    for (const std::size_t column : c.features) info.columns.push_back(c.table.header[column]);
+  Md5 digest;
+  digest.update(text.data(), text.size());
+  info.digest = digest.hex();
+  const auto n = static_cast<int64>(c.table.rows.size());
+  const SplitIndices parts =
+      random_split(n, test_part(o.test, kUsualTest, places, info.digest), o.seed, "csv");
+  if (places.fitted && !places.fitted->complete && o.standardize)
+    info.notes.push_back(
+        "csv: the weights are of an older gradus and do not say how their columns were standardised: this "
+        "file's own "
+        "mean and deviation are taken");
+  const Tensor x = read_examples(c, o, parts.train.empty() ? parts.test : parts.train, places.fitted, info);
+  const TargetTask task = task_of(c, o, places.fitted);
+  if (!task.note.empty()) info.notes.push_back(task.note);
+  if (task.classes) {
+    const IntTensor y = read_classes(c, info);
+    if (info.classes < 2 && !places.fitted)
+      fail<DataError>("{}: expected at least two classes in {}, found only '{}'", o.path, c.target_name(),
+                      info.class_names[0]);
+    return split_data(std::make_shared<VectorSet>(info, x, y), parts);
   }
-  return {subset(whole, parts.train), subset(whole, parts.test)};
+  info.targets = 1;
+  Tensor y({n, 1});
+  for (std::size_t r = 0; r < c.table.rows.size(); ++r)
+    y.mutable_data()[r] = c.narrowed(r, c.target, c.number(r, c.target));
+  return split_data(std::make_shared<VectorSet>(info, x, y), parts);
 }
 
 }  // namespace gradus

@@ -1,36 +1,41 @@
 // CSV tables: a row an example, numbers in all columns but the target.
 #pragma once
 
+#include "data/csv_table.h"
 #include "data/registry.h"
 
 namespace gradus {
 
-/// A table as text, RFC 4180: fields may be quoted, quotes in quotes are doubled, lines end in LF or CRLF.
-struct CsvTable {
-  std::vector<std::string> header;             ///< empty if the first line holds numbers only
-  std::vector<std::vector<std::string>> rows;  ///< all of equal length
-  std::vector<int64> lines;                    ///< line of the file each row begins in, from 1
-};
-/// Throws DataError naming file, line and expectation: rows of different length, a quote that is not closed.
-CsvTable parse_csv(std::string_view text, const std::string& name, char separator = ',');
-
 struct CsvOptions {
-  std::string path, target = "last", task = "auto", separator = "comma";
-  double test = 0.2;
+  std::string path, target = "last", task = "auto", header = "auto", separator = "comma";
+  std::optional<double> test;
   int64 seed = 0;
   bool standardize = true;
 
   void visit(auto&& f) {
-    f("path", path, "the file; plain or .gz");
+    f("path", path, "the file; plain or .gz (with a comma in it: \"a,b.csv\" in quotes)");
     f("target", target, "the column to predict: first, last, its name, or its number from 0");
-    f("task", task, "auto: classification if the target is words or at most 100 distinct integers",
+    f("task", task,
+      "auto: what the weights were trained for; else classification if the targets are words or at most 100 "
+      "different integers (it is said which, and why)",
       choices({"auto", "classification", "regression"}));
+    f("header", header, "whether the first line names the columns; auto: if no field of it is a number",
+      choices({"auto", "yes", "no"}));
     f("separator", separator, "what stands between fields", choices({"comma", "semicolon", "tab", "space"}));
-    f("test", test, "part of the rows, drawn at random, that is the test set", Limits{0, 1, true, true});
+    f("test", test,
+      "part of the rows, drawn at random, that is the test set, 1 all of them; none: 0.2, but to evaluate "
+      "weights of another file 1",
+      Limits{0, 1, true});
     f("seed", seed, "of that draw", at_least(0));
-    f("standardize", standardize, "bring each column to mean 0 and deviation 1 over the training rows");
+    f("standardize", standardize,
+      "bring each column to mean 0 and deviation 1 over the training rows; weights keep what they were "
+      "trained with");
   }
 };
-Data open_csv(const CsvOptions& options);
+
+/// Where weights (places.fitted) know the columns by name, the file's may stand in another order. Throws DataError,
+/// with file, line and column, for whatever is no finite number where there must be one, for a target that is missing,
+/// for numbers among words, and for one number spelt in two ways as a class.
+Data open_csv(const CsvOptions& options, const DataPlaces& places = {});
 
 }  // namespace gradus

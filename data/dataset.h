@@ -26,10 +26,20 @@ struct DatasetInfo {
   int64 classes = 0;  ///< labels are 0..classes-1; text: size of the vocabulary; 0: real targets
   int64 targets = 0;  ///< length of the real target vector; 0: class labels
   std::vector<std::string> class_names;  ///< one a class, or empty
-  /// Images: what pixels are normalised by, per channel, on the scale 0..1: (pixel / 255 - mean) / std.
+  /// What examples are standardised by, (x - mean) / std, fitted on the training examples. Images: per channel, with
+  /// x = pixel / 255. Vectors: per number of an example; empty where they are taken as they are.
   std::vector<double> mean, std;
+  /// Vectors from a table with a header: the names of its columns, in the order of the example's numbers.
+  std::vector<std::string> columns;
   /// Text: the bytes that token i stands for.
   std::vector<std::string> vocabulary;
+  /// MD5 of the contents that training and test part were drawn from; "" for a set with a test part of its own. By it,
+  /// weights know the file they were trained on.
+  std::string digest;
+  /// Of weights: false if they are of an older gradus, which saved neither columns, their mean and std, nor the digest.
+  bool complete = true;
+  /// What the reader decided by itself, and why: a line each. Not saved with weights.
+  std::vector<std::string> notes;
 };
 
 /// Read-only and safe to read from several threads at once. A data set implements the readers of its kind;
@@ -68,10 +78,10 @@ class Dataset {
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-/// What a data specification opens.
+/// What a data specification opens. There is no training set (nullptr) where all examples are the test set.
 struct Data {
   DatasetPtr train, test;
-  const DatasetInfo& info() const { return train->info(); }
+  const DatasetInfo& info() const { return (train ? train : test)->info(); }
 };
 
 /// The factor and the summand that take an 8-bit pixel of each channel to its normalised value.

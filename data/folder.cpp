@@ -6,8 +6,11 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/md5.h"
 #include "core/rng.h"
 #include "core/threads.h"
+#include "core/utf8.h"
+#include "data/fitted.h"
 #include "data/images.h"
 #include "data/places.h"
 
@@ -40,18 +43,37 @@ bool is_image(const fs::path& path) {
   return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
-std::vector<std::string> class_names(const fs::path& folder) {
+std::vector<std::string> directories(const fs::path& folder) {
   std::vector<std::string> names;
-  for (const fs::path& p : entries(folder, true)) names.push_back(p.filename().string());
-  if (names.size() < 2 || names.size() > 256)
-    fail<DataError>("{}: expected 2 to 256 directories, one per class, found {}", folder.string(),
+  for (const fs::path& p : entries(folder, true)) {
+    names.push_back(p.filename().string());
+    if (const auto at = first_invalid_utf8(names.back()))
+      fail<DataError>("{}: byte {} of the directory's name is not UTF-8: it cannot name a class; rename it",
+                      printable(p.string()), *at);
+  }
+  return names;
+}
+
+std::vector<std::string> class_names(const fs::path& folder, std::size_t least) {
+  const std::vector<std::string> names = directories(folder);
+  if (names.size() < least || names.size() > 256)
+    fail<DataError>("{}: expected {} to 256 directories, one per class, found {}", folder.string(), least,
                     names.size());
   return names;
 }
 
+// The image files of the classes that `folder` has. Throws DataError for a directory that is none of `classes`.
 std::vector<File> list_files(const fs::path& folder, const std::vector<std::string>& classes) {
   std::vector<File> files;
+  const std::vector<std::string> own = directories(folder);
+  std::vector<std::string> unknown;
+  for (const std::string& name : own)
+    if (std::find(classes.begin(), classes.end(), name) == classes.end()) unknown.push_back(name);
+  if (!unknown.empty())
+    fail<DataError>("{}: the training images have no class {}; they have: {}", folder.string(),
+                    fmt::join(unknown, ", "), fmt::join(classes, ", "));
   for (std::size_t c = 0; c < classes.size(); ++c) {
+    if (std::find(own.begin(), own.end(), classes[c]) == own.end()) continue;
     const std::size_t before = files.size();
     for (const fs::path& p : entries(folder / classes[c], false))
       if (is_image(p)) files.push_back({p.string(), static_cast<int64>(c)});
@@ -108,6 +130,21 @@ std::vector<File> draw_test(std::vector<File>& files, std::size_t classes, doubl
   return test;
 }
 
+// Names, sizes and beginnings of all files.
+std::string folder_digest(const std::vector<File>& files) {
+  constexpr std::uint64_t kBeginning = 4096;
+  Md5 digest;
+  for (const File& f : files) {
+    const ByteSourcePtr source = open_raw_file(f.path);
+    const std::string title =
+        fmt::format("{} {} {}\n", f.label, fs::path(f.path).filename().string(), source->remaining_bound());
+    digest.update(title.data(), title.size());
+    const ByteBuffer bytes = source->read(std::min(kBeginning, source->remaining_bound()), "the beginning");
+    digest.update(bytes.data(), bytes.size());
+  }
+  return digest.hex();
+}
+
 fs::path find_folder(const std::string& path, const DataPlaces& places) {
   if (path.empty()) fail<UsageError>("data set folder: needs path=DIR");
   std::vector<std::string> tried{path};
@@ -121,26 +158,38 @@ fs::path find_folder(const std::string& path, const DataPlaces& places) {
 }  // namespace
 
 Data open_folder(const FolderOptions& o, const DataPlaces& places) {
+  constexpr int64 kUsualSize = 32, kColour = 3;
+  constexpr double kUsualTest = 0.2;
   if (o.channels == 2) fail<UsageError>("data set folder: channels = 2: needs 1 (grey) or 3 (colour)");
   const fs::path root = find_folder(o.path, places);
+  const bool trained = places.fitted && places.fitted->example.rank() == 3;
+  const Shape usual = trained ? places.fitted->example : Shape{kColour, kUsualSize, kUsualSize};
   DatasetInfo info;
   info.name = "folder";
-  info.example = {o.channels, o.size, o.size};
+  info.example = {o.channels.value_or(usual[0]), o.size.value_or(usual[1]), o.size.value_or(usual[2])};
   fs::path train = root, test;
   if (fs::is_directory(root / "train")) {
     train = root / "train";
     for (const char* name : {"test", "val"})
       if (test.empty() && fs::is_directory(root / name)) test = root / name;
   }
-  info.class_names = class_names(train);
+  info.class_names = class_names(train, places.fitted ? 1 : 2);
   info.classes = static_cast<int64>(info.class_names.size());
-  std::vector<File> train_files = list_files(train, info.class_names);
-  const std::vector<File> test_files = test.empty()
-                                           ? draw_test(train_files, info.class_names.size(), o.test, o.seed)
-                                           : list_files(test, info.class_names);
+  std::vector<File> train_files = list_files(train, info.class_names), test_files;
+  if (test.empty()) {
+    info.digest = folder_digest(train_files);
+    const double part = test_part(o.test, kUsualTest, places, info.digest);
+    if (part >= 1)
+      test_files.swap(train_files);
+    else
+      test_files = draw_test(train_files, info.class_names.size(), part, o.seed);
+  } else {
+    test_files = list_files(test, info.class_names);
+    if (test_files.empty()) fail<DataError>("{}: expected a directory per class, found none", test.string());
+  }
   Data data;
-  data.train = load(info, train_files, true);
-  data.test = load(info, test_files, false);
+  if (!train_files.empty()) data.train = load(info, train_files, true);
+  data.test = load(info, test_files, train_files.empty());
   return data;
 }
 

@@ -6,6 +6,7 @@
 #include "data/cifar.h"
 #include "data/csv.h"
 #include "data/digits.h"
+#include "data/fitted.h"
 #include "data/folder.h"
 #include "data/idx.h"
 #include "data/npy_pairs.h"
@@ -86,14 +87,14 @@ Data folder(const DatasetEntry& entry, const OptionList& list, const DataPlaces&
   return apply_views(open_folder(o.own, places), o.views);
 }
 
-Data npy(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+Data npy(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
   const auto o = options_of<WithViews<NpyOptions>>(entry, list);
-  return apply_views(open_npy(o.own), o.views);
+  return apply_views(open_npy(o.own, places), o.views);
 }
 
-Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
   const auto o = options_of<WithViews<CsvOptions>>(entry, list);
-  return apply_views(open_csv(o.own), o.views);
+  return apply_views(open_csv(o.own, places), o.views);
 }
 
 Data tiny_shakespeare(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
@@ -109,8 +110,15 @@ Data text(const DatasetEntry& entry, const OptionList& list, const DataPlaces& p
 
 template <class O>
 DatasetEntry entry(const char* name, const char* summary, DataKind kind, bool needs_files,
-                   decltype(&digits) open) {
-  return {name, summary, kind, needs_files, describe_options<O>(), open};
+                   decltype(&digits) open, std::vector<std::string> paths = {}) {
+  return {name,
+          summary,
+          kind,
+          needs_files,
+          describe_options<O>(),
+          open,
+          [](const DatasetEntry& e, const OptionList& list) { options_of<O>(e, list); },
+          std::move(paths)};
 }
 
 }  // namespace
@@ -132,15 +140,15 @@ const std::vector<DatasetEntry>& datasets() {
                                         DataKind::kImages, true, cifar100),
       entry<WithViews<FolderOptions>>("folder",
                                       "your images: PNG and JPEG of any size, a directory per class",
-                                      DataKind::kImages, true, folder),
+                                      DataKind::kImages, true, folder, {"path"}),
       entry<WithViews<NpyOptions>>("npy", "your arrays: examples and labels or targets as .npy files",
-                                   DataKind::kVectors, true, npy),
+                                   DataKind::kVectors, true, npy, {"x", "y", "test_x", "test_y"}),
       entry<WithViews<CsvOptions>>("csv", "your table: a row an example, one column the label or target",
-                                   DataKind::kVectors, true, csv),
+                                   DataKind::kVectors, true, csv, {"path"}),
       entry<TextOptions>("tinyshakespeare", "a million characters of Shakespeare's plays (Karpathy)",
                          DataKind::kText, true, tiny_shakespeare),
       entry<TextFileOptions>("text", "your text: any file, as characters or bytes", DataKind::kText, true,
-                             text),
+                             text, {"path"}),
   };
   return table;
 }
@@ -154,11 +162,28 @@ const DatasetEntry& find_dataset(const std::string& name) {
   throw UsageError(unknown_name("data set", name, names));
 }
 
+namespace {
+
+const DatasetEntry& entry_of(const Spec& spec) {
+  const DatasetEntry& found = find_dataset(spec.name);
+  if (!spec.inner.empty()) fail<UsageError>("data set {}: takes nothing in parentheses", found.name);
+  return found;
+}
+
+}  // namespace
+
+const DatasetEntry& check_data_spec(const std::string& spec) {
+  const Spec parsed = parse_spec(spec);
+  const DatasetEntry& found = entry_of(parsed);
+  found.check(found, parsed.options);
+  return found;
+}
+
 Data open_data(const std::string& spec, const DataPlaces& places) {
   const Spec parsed = parse_spec(spec);
-  const DatasetEntry& entry = find_dataset(parsed.name);
-  if (!parsed.inner.empty()) fail<UsageError>("data set {}: takes nothing in parentheses", entry.name);
-  return entry.open(entry, parsed.options, places);
+  const DatasetEntry& found = entry_of(parsed);
+  Data data = found.open(found, parsed.options, places);
+  return places.fitted ? apply_fitted(std::move(data), *places.fitted) : data;
 }
 
 }  // namespace gradus

@@ -4,6 +4,9 @@
 
 #include "core/byte_source.h"
 #include "core/error.h"
+#include "core/md5.h"
+#include "core/utf8.h"
+#include "data/fitted.h"
 
 namespace gradus {
 namespace {
@@ -60,6 +63,16 @@ std::vector<std::uint32_t> tokenize(const std::string& text, bool bytes, const s
   return tokens;
 }
 
+constexpr double kUsualVal = 0.1;
+
+bool is_byte_level(const TextOptions& options, const DatasetInfo* fitted) {
+  if (options.level != "auto") return options.level == "byte";
+  constexpr std::size_t kBytes = 256;
+  return fitted && fitted->vocabulary.size() == kBytes &&
+         std::all_of(fitted->vocabulary.begin(), fitted->vocabulary.end(),
+                     [](const std::string& token) { return token.size() == 1; });
+}
+
 }  // namespace
 
 Data open_text(const std::string& name, const std::string& path, const TextOptions& options,
@@ -70,21 +83,30 @@ Data open_text(const std::string& name, const std::string& path, const TextOptio
   const int64 block = options.block.value_or(places.block);
   info.example = {block};
   const std::string text = read_text_file(path);
-  const std::vector<std::uint32_t> tokens = tokenize(text, options.level == "byte", path, info);
+  const std::vector<std::uint32_t> tokens = tokenize(text, is_byte_level(options, places.fitted), path, info);
+  Md5 digest;
+  digest.update(text.data(), text.size());
+  info.digest = digest.hex();
   info.classes = static_cast<int64>(info.vocabulary.size());
   const auto n = static_cast<int64>(tokens.size());
-  // 1 - 0.1 is a little above 0.9; the floor must not feel it.
-  const auto cut = static_cast<int64>(static_cast<double>(n) * (1 - options.val) + 1e-6);
-  for (const int64 part : {cut, n - cut})
-    if (part <= block)
-      fail<DataError>(
-          "{}: expected more than {} tokens in the training part and in the test part for windows of {}, "
-          "found {} and {}",
-          path, block, block, cut, n - cut);
   const auto set = [&](int64 from, int64 to) {
     return std::make_shared<TextSet>(info,
                                      std::vector<std::uint32_t>(tokens.begin() + from, tokens.begin() + to));
   };
+  const double part = test_part(options.val, kUsualVal, places, info.digest);
+  if (part >= 1) {
+    if (n <= block)
+      fail<DataError>("{}: expected more than {} tokens for windows of {}, found {}", path, block, block, n);
+    return {nullptr, set(0, n)};
+  }
+  // 1 - 0.1 is a little above 0.9; the floor must not feel it.
+  const auto cut = static_cast<int64>(static_cast<double>(n) * (1 - part) + 1e-6);
+  for (const int64 size : {cut, n - cut})
+    if (size <= block)
+      fail<DataError>(
+          "{}: expected more than {} tokens in the training part and in the test part for windows of {}, "
+          "found {} and {}",
+          path, block, block, cut, n - cut);
   return {set(0, cut), set(cut, n)};
 }
 
@@ -123,26 +145,9 @@ std::vector<char32_t> decode_utf8(std::string_view text, const std::string& name
   std::vector<char32_t> characters;
   characters.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned lead = byte(at);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xc0 ? 0
-                               : lead < 0xe0 ? 2
-                               : lead < 0xf0 ? 3
-                               : lead < 0xf8 ? 4
-                                             : 0;
-    bool good = length > 0 && at + length <= text.size();
-    char32_t c = length == 1 ? lead : lead & (0x7fu >> length);
-    for (std::size_t i = 1; good && i < length; ++i) {
-      good = (byte(at + i) & 0xc0) == 0x80;
-      c = c << 6 | (byte(at + i) & 0x3f);
-    }
-    // Overlong forms, surrogates and what lies beyond the last code point.
-    constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (!good || c < kLeast[length] || (c >= 0xd800 && c < 0xe000) || c >= kCodePoints)
-      fail<DataError>("{}: at offset {}: expected UTF-8 (level=byte takes any file)", name, at);
-    characters.push_back(c);
-    at += length;
+    const auto c = next_code_point(text, at);
+    if (!c) fail<DataError>("{}: at offset {}: expected UTF-8 (level=byte takes any file)", name, at);
+    characters.push_back(*c);
   }
   return characters;
 }

@@ -12,14 +12,19 @@
 namespace gradus {
 
 struct TextOptions {
-  std::string level = "char";
-  double val = 0.1;
+  std::string level = "auto";
+  std::optional<double> val;
   std::optional<int64> block;
 
   void visit(auto&& f) {
-    f("level", level, "tokens are the distinct characters (UTF-8) of the file, sorted, or the 256 bytes",
-      choices({"char", "byte"}));
-    f("val", val, "part at the end of the file that is the test set", Limits{0, 1, true, true});
+    f("level", level,
+      "tokens are the distinct characters (UTF-8) of the file, sorted, or the 256 bytes; auto: those of the "
+      "weights, else characters",
+      choices({"auto", "char", "byte"}));
+    f("val", val,
+      "part at the end of the file that is the test set, 1 all of it; none: 0.1, but to evaluate weights of "
+      "another file 1",
+      Limits{0, 1, true});
     f("block", block, "window length T; none: what the model asks for", at_least(1));
   }
 };
@@ -31,7 +36,7 @@ struct TextFileOptions : TextOptions {
   }
 };
 
-/// Training set: the first floor((1 - val) n) of n tokens; test set: the rest. Throws DataError if the file
+/// Training set: the first floor((1 - val) n) of n tokens; test set: the rest (val = 1: no training set). Throws DataError if the file
 /// is missing, not UTF-8 at character level, or too short for one window in each.
 Data open_text(const std::string& name, const std::string& path, const TextOptions& options,
                const DataPlaces& places);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <limits>
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "data/views.h"
 
 namespace gradus {
 
@@ -21,6 +22,9 @@ VectorSet::VectorSet(DatasetInfo info, Tensor x, IntTensor y)
 VectorSet::VectorSet(DatasetInfo info, Tensor x, Tensor y)
     : Dataset(std::move(info)), x_(std::move(x)), targets_(std::move(y)) {
   check(targets_.dim(0), targets_.shape());
+  for (int64 i = 0; i < targets_.numel(); ++i)
+    if (!std::isfinite(targets_.data()[i]))
+      fail<DataError>("data set {}: the target of example {} is not finite", info_.name, i / info_.targets);
 }
 
 void VectorSet::check(int64 rows, const Shape& y) const {
@@ -49,6 +53,11 @@ void VectorSet::read_targets(int64 i, real* out) const {
 }
 
 SplitIndices random_split(int64 n, double fraction, int64 seed, const std::string& name) {
+  if (fraction >= 1) {
+    SplitIndices all;
+    for (int64 i = 0; i < n; ++i) all.test.push_back(i);
+    return all;
+  }
   if (n < 2)
     fail<DataError>("data set {}: {} examples cannot be split into a training and a test part", name, n);
   const auto test = std::clamp<int64>(static_cast<int64>(fraction * static_cast<double>(n) + 0.5), 1, n - 1);
@@ -59,17 +68,25 @@ SplitIndices random_split(int64 n, double fraction, int64 seed, const std::strin
   return parts;
 }
 
-ColumnScale measure_columns(const Tensor& x, const std::vector<int64>& rows) {
-  const int64 d = x.dim(1);
+Data split_data(const DatasetPtr& whole, const SplitIndices& parts) {
+  return {parts.train.empty() ? nullptr : subset(whole, parts.train), subset(whole, parts.test)};
+}
+
+ColumnScale measure_columns(const std::vector<double>& x, int64 columns, const std::vector<int64>& rows) {
+  constexpr double kRounding = 16 * std::numeric_limits<double>::epsilon();
+  const auto n = static_cast<double>(rows.size());
   ColumnScale scale;
-  for (int64 c = 0; c < d; ++c) {
-    double mean = 0, square = 0;
-    for (int64 r : rows) mean += static_cast<double>(x.data()[r * d + c]);
-    mean /= static_cast<double>(rows.size());
-    for (int64 r : rows) square += std::pow(static_cast<double>(x.data()[r * d + c]) - mean, 2);
-    const double std = std::sqrt(square / static_cast<double>(rows.size()));
+  for (int64 c = 0; c < columns; ++c) {
+    const auto at = [&](int64 row) { return x[static_cast<std::size_t>(row * columns + c)]; };
+    // Sums of differences from the first number: exact for a constant, and precise for time stamps.
+    const double first = at(rows[0]);
+    double mean = 0, square = 0, largest = 0;
+    for (int64 r : rows) mean += (at(r) - first) / n, largest = std::max(largest, std::abs(at(r)));
+    mean += first;
+    for (int64 r : rows) square += (at(r) - mean) * (at(r) - mean);
+    const double std = std::sqrt(square / n);
     scale.mean.push_back(mean);
-    scale.std.push_back(std > 0 ? std : 1);
+    scale.std.push_back(std > kRounding * largest ? std : std > 0 ? largest : 1);
   }
   return scale;
 }

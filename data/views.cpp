@@ -214,8 +214,12 @@ Data apply_views(Data data, const ViewOptions& o) {
   if (o.classes != "all") {
     need_labels(data.info(), "classes");
     const std::vector<int64> keep = parse_classes(o.classes, data.info());
-    data = {keep_classes(data.train, keep), keep_classes(data.test, keep)};
+    data = {data.train ? keep_classes(data.train, keep) : nullptr, keep_classes(data.test, keep)};
   }
+  if (!data.train && (o.folds > 1 || o.holdout))
+    fail<UsageError>(
+        "data set {}: {} needs training examples, but all are the test set (test=0.2 draws some)",
+        data.info().name, o.folds > 1 ? "folds" : "holdout");
   if (o.folds > 1 && o.holdout)
     fail<UsageError>("data set {}: folds and holdout exclude each other", data.info().name);
   if (o.folds > 1) data = cross_validation(data.train, o.folds, o.fold, o.view_seed);
@@ -227,12 +231,12 @@ Data apply_views(Data data, const ViewOptions& o) {
                        o.holdout, n);
     data = {subset(data.train, range(0, n - o.holdout)), subset(data.train, range(n - o.holdout, n))};
   }
-  data = {first(data.train, o.limit), first(data.test, o.test_limit)};
-  if (o.imbalance > 1) {
+  data = {data.train ? first(data.train, o.limit) : nullptr, first(data.test, o.test_limit)};
+  if (o.imbalance > 1 && data.train) {
     need_labels(data.info(), "imbalance");
     data.train = long_tail(data.train, o.imbalance);
   }
-  if (o.noise > 0) {
+  if (o.noise > 0 && data.train) {
     need_labels(data.info(), "noise");
     const DatasetInfo& info = data.info();
     data.train = relabelled(
@@ -241,7 +245,7 @@ Data apply_views(Data data, const ViewOptions& o) {
         info.classes, info.class_names);
   }
   const auto both = [&](const auto& change) {
-    data = {with_pixels(data.train, change), with_pixels(data.test, change)};
+    data = {data.train ? with_pixels(data.train, change) : nullptr, with_pixels(data.test, change)};
   };
   if (o.rotate != 0) both(rotation_map(o.rotate, data.info().example));
   if (o.invert) both(invert_pixels);

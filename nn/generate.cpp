@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace gradus {
@@ -10,8 +11,11 @@ int64 sample_token(std::span<const real> logits, const SampleOptions& o, Rng& rn
   if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
     fail<UsageError>("sample: temperature = {}, top_k = {}, top_p = {}: needs >= 0, >= 0, 0 < x <= 1",
                      o.temperature, o.top_k, o.top_p);
-  if (logits.empty() || std::any_of(logits.begin(), logits.end(), [](real v) { return std::isnan(v); }))
-    fail<NumericError>("sample: the logits are NaN");
+  // (Minus infinity is a token that is ruled out.)
+  if (logits.empty() || std::any_of(logits.begin(), logits.end(), [](real v) {
+        return std::isnan(v) || v == std::numeric_limits<real>::infinity();
+      }))
+    fail<NumericError>("sample: the model's output is NaN or infinite: its weights cannot be used");
   std::vector<int64> order(logits.size());
   std::iota(order.begin(), order.end(), int64{0});
   const auto logit = [&](int64 i) { return static_cast<double>(logits[static_cast<size_t>(i)]); };

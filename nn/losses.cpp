@@ -63,7 +63,7 @@ Tensor kl_loss(const Tensor& log_q, const Tensor& p, Reduction reduction) {
   check_same("kl_loss", log_q, p);
   check_rows("kl_loss", p);
   const Tensor log_p = requires_grad(p) ? log(p) : safe_log(p);
-  return reduce(sum(p * (log_p - log_q), {1}), reduction);
+  return reduce(sum(mul_or_zero(p, log_p - log_q), {1}), reduction);
 }
 
 Tensor distillation_loss(const Tensor& student, const Tensor& teacher, real temperature,
@@ -85,7 +85,7 @@ Tensor hinge_loss(const Tensor& logits, const IntTensor& labels, real margin, Re
     others.mutable_data()[i * classes + labels[i]] = 0;
   }
   const Tensor own = gather(logits, 1, labels.view({n, 1}));  // (N,1)
-  const Tensor violation = relu(logits - own + margin) * others;
+  const Tensor violation = mul_or_zero(others, relu(logits - own + margin));
   return reduce(sum(violation, {1}) / static_cast<real>(classes), reduction);
 }
 

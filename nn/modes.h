@@ -23,6 +23,23 @@ class ModeScope {
   bool before_;
 };
 
+/// While alive, passes run in evaluation mode, but for batch norm, which normalises by the statistics of the batch and
+/// sets its running statistics to their mean over all passes so far: the statistics that belong to weights that no
+/// training pass has seen, such as a mean of weights. Batches should be of one size, two examples at least.
+class EstimationScope {
+ public:
+  explicit EstimationScope(Module& module) : mode_(module, false), run_(module.run()) { run_.estimating = 0; }
+  ~EstimationScope() { run_.estimating = 0; }
+  EstimationScope(const EstimationScope&) = delete;
+  EstimationScope& operator=(const EstimationScope&) = delete;
+  /// To be called before every pass.
+  void next() { ++run_.estimating; }
+
+ private:
+  ModeScope mode_;
+  RunState& run_;
+};
+
 /// While alive, passes repeat the one that began at generator state `rng`: the same dropout masks, and
 /// running statistics stay. Afterwards the generator continues where it was. For optimizers that evaluate a
 /// mini-batch several times (SAM, line searches, finite differences).

@@ -30,7 +30,9 @@ namespace gradus {
 struct RunState {
   bool training = true;           ///< dropout drops, batch norm uses batch statistics
   bool update_statistics = true;  ///< training passes move running statistics
-  Rng rng;                        ///< of dropout, stochastic depth and other noise
+  /// > 0: evaluation passes estimate the running statistics anew, this is the pass with that number (nn/modes.h).
+  int64 estimating = 0;
+  Rng rng;  ///< of dropout, stochastic depth and other noise
 };
 
 class Module {

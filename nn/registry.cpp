@@ -28,6 +28,11 @@ typename M::Options defaults() {
   return o;
 }
 
+// The path within the sources of the path a compiler knows a model by.
+constexpr std::string_view source_name(std::string_view path) {
+  return path.substr(path.rfind("nn/models/"));
+}
+
 // A line of the table for class M, whose options start from their defaults, changed by Change.
 template <class M, Preset<M> Change = nullptr>
 ModelEntry entry(const char* name, const char* summary, const char* tiny, const DataShape& tiny_data) {
@@ -42,8 +47,13 @@ ModelEntry entry(const char* name, const char* summary, const char* tiny, const 
             model->set_origin(Spec{as, "", option_list(o)}.str(), data);
             return model;
           },
+          [](const OptionList& list, const std::string& as) {
+            typename M::Options o = defaults<M, Change>();
+            set_options(o, list, "model " + as);
+          },
           tiny,
-          tiny_data};
+          tiny_data,
+          source_name(M::kSource)};
 }
 
 template <int64 depth>
@@ -98,9 +108,26 @@ const ModelEntry& model_entry(const std::string& name) {
   throw UsageError(unknown_name("model", name, names));
 }
 
-std::unique_ptr<Model> make_model(const std::string& text, const DataShape& data, const Rng& rng) {
-  const Spec spec = parse_spec(text);
+namespace {
+
+// The text of a model, taken apart.
+Spec model_spec(const std::string& text) {
+  Spec spec = parse_spec(text);
   if (!spec.inner.empty()) fail<UsageError>("model {}: takes nothing in parentheses", spec.name);
+  return spec;
+}
+
+}  // namespace
+
+const ModelEntry& check_model_spec(const std::string& text) {
+  const Spec spec = model_spec(text);
+  const ModelEntry& entry = model_entry(spec.name);
+  entry.check(spec.options, spec.name);
+  return entry;
+}
+
+std::unique_ptr<Model> make_model(const std::string& text, const DataShape& data, const Rng& rng) {
+  const Spec spec = model_spec(text);
   std::unique_ptr<Model> model = model_entry(spec.name).build(spec.options, data, spec.name);
   model->initialise(rng.fork("init"));
   model->run().rng = rng.fork("dropout");

@@ -51,6 +51,30 @@ GroupSpec parse_group(std::string_view text) {
   }
 }
 
+void check_groups(const std::vector<GroupSpec>& groups, const Parameters& parameters) {
+  const auto refuse = [&](const std::string& what) {
+    std::vector<std::string> all;
+    for (const auto& p : parameters) all.push_back(fmt::format("{} ({})", p->name, kind_name(p->kind)));
+    fail<UsageError>("parameter group: {}; there are: {}", what, fmt::join(all, ", "));
+  };
+  const auto none = [&](const auto& fits) {
+    return std::none_of(parameters.begin(), parameters.end(), [&](const auto& p) { return fits(*p); });
+  };
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const GroupSpec& group = groups[i];
+    for (const std::string& pattern : group.names)
+      if (none([&](const Parameter& p) { return glob_match(pattern, p.name); }))
+        refuse(fmt::format("no parameter matches '{}'", pattern));
+    std::vector<std::string> kinds;
+    for (const ParamKind kind : group.kinds) kinds.emplace_back(kind_name(kind));
+    if (none([&](const Parameter& p) { return group.matches(p); }))
+      refuse(fmt::format("no parameter is of kind {}", fmt::join(kinds, " or ")));
+    if (none([&](const Parameter& p) { return group_of(p, groups) == static_cast<int>(i) + 1; }))
+      refuse(fmt::format("all that match '{}' are in groups before it",
+                         fmt::join(group.names.empty() ? kinds : group.names, "+")));
+  }
+}
+
 std::vector<GroupSpec> groups_for_rule(const std::vector<GroupSpec>& groups) {
   for (const GroupSpec& group : groups)
     if (!group.base_options.empty())

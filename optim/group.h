@@ -26,6 +26,10 @@ struct GroupSpec {
 /// kind and for a text without options.
 GroupSpec parse_group(std::string_view text);
 
+/// Throws UsageError, naming the parameters, for a group that none of them is in: no parameter matches one of its
+/// patterns or any of its kinds, or all that match are in groups before it.
+void check_groups(const std::vector<GroupSpec>& groups, const Parameters& parameters);
+
 /// The groups as a rule takes them that is not wrapped: base_options are refused (UsageError).
 std::vector<GroupSpec> groups_for_rule(const std::vector<GroupSpec>& groups);
 

@@ -28,7 +28,7 @@ struct Needs {
 void require(const Needs& needs, const Needs& offers, const std::string& optimizer);
 
 /// The pieces of a Gauss-Newton model of the batch, n examples with c outputs each; d parameters, concatenated
-/// in the order of Objective::parameters() (the trained ones). Read through optim/gauss_newton.h.
+/// in the order of Objective::parameters() (the trained ones). Read through optim/vocabulary/gauss_newton.h.
 struct GaussNewton {
   Tensor jacobian;   ///< (n*c, d) of the outputs; may be undefined where the three functions below are given
   Tensor residual;   ///< (n*c) derivative of each example's loss in its outputs

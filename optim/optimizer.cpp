@@ -32,6 +32,14 @@ void Optimizer::step(double lr_scale, double loss) {
   apply(given, {.lr_scale = lr_scale, .loss = loss});
 }
 
+void Optimizer::finish(double lr_scale) {
+  check_scale(lr_scale, name());
+  if (!pending()) return;
+  for (const auto& p : parameters()) p->grad = Tensor();
+  GivenGradients none(parameters(), std::numeric_limits<double>::quiet_NaN());
+  apply(none, {.lr_scale = lr_scale, .finish = true});
+}
+
 SavedState saved_below(const SavedState& all, const std::string& prefix) {
   SavedState part;
   for (const auto& [key, value] : all.tensors)

@@ -1,9 +1,8 @@
 // The optimizer interface: what a trainer, a wrapper and a checkpoint see of any rule.
 //
-//   auto optimizer = make_optimizer("adamw:lr=1e-3", model.parameters(),
-//   {parse_group("kind=bias:weight_decay=0")}); optimizer->step(objective, schedule->scale(step));        //
-//   the optimizer asks the objective for what it needs
-//   ... or, in a loop that has filled Parameter::grad itself:  optimizer->step(schedule->scale(step), loss);
+//   auto optimizer = make_optimizer("adamw:lr=1e-3", model.parameters(), {parse_group("kind=bias:weight_decay=0")});
+//   optimizer->step(objective, schedule->scale(step));    // the optimizer asks the objective for what it needs
+//   optimizer->step(schedule->scale(step), loss);         // or, in a loop that has filled Parameter::grad itself
 #pragma once
 
 #include <limits>
@@ -22,6 +21,7 @@ struct StepInfo {
   int64 t = 0;          ///< steps of this parameter with a gradient, counting this one (1, 2, ...)
   int64 step = 0;       ///< steps of the optimizer, counting this one
   double lr_scale = 1;  ///< factor of the schedule on every step size
+  bool finish = false;  ///< no batch, and no gradients: what is pending makes a step (Optimizer::finish)
   double loss = std::numeric_limits<double>::quiet_NaN();  ///< of the batch; NaN where nobody asked for it
 };
 
@@ -65,6 +65,17 @@ class Optimizer {
   /// Methods whose result is not the weights they evaluate gradients at (averages, look-ahead) exchange them
   /// here: true puts the weights to evaluate in place, false the ones to train.
   virtual void use_evaluation_weights(bool /*on*/) {}
+
+  /// Whether batches that step() was given wait for more of their kind before they move a weight (gradients that are
+  /// accumulated).
+  virtual bool pending() const { return false; }
+  /// No more batches come: the pending ones make a step of their own. Nothing happens where there are none. lr_scale as
+  /// for step().
+  void finish(double lr_scale = 1);
+
+  /// Whether the weights it leaves after a step may lie far from those that gradients were evaluated at (slow weights it
+  /// returns to): statistics taken in training passes do not belong to them then.
+  virtual bool leaves_path() const { return false; }
 
   /// Everything needed to continue bit for bit.
   virtual SavedState save_state() const = 0;

@@ -17,8 +17,9 @@ struct OptimizerText {
   std::string name;       ///< "adabelief"
   std::string summary;    ///< one line: what is special about it
   std::string paper;      ///< authors, venue, year, arXiv
-  std::string equations;  ///< the update in plain text, one assignment a line
   int extra_reads = 0;    ///< passes over a parameter-sized tensor beside the fused one (norms, masks)
+  std::string equations;  ///< what the head of its file says: the update in plain text, and remarks (heads.h)
+  std::string source;     ///< that file: "optim/rules/adabelief.cpp"
 };
 
 struct OptimizerEntry {

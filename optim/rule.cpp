@@ -11,6 +11,7 @@ RuleOptimizerBase::RuleOptimizerBase(std::string name, std::unique_ptr<ParamTabl
     : name_(std::move(name)), table_(std::move(table)) {}
 
 void RuleOptimizerBase::apply(Objective& objective, const StepInfo& info) {
+  if (info.finish) return;  // a rule holds nothing back
   StepInfo k = info;
   k.t = 0;
   k.step = ++table_->steps;

@@ -4,20 +4,21 @@
 //     struct Options { double lr = 0.1, momentum = 0.9; void visit(auto&& f) { ... } };
 //     static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
 //       const real mu = real(o.momentum), lr = real(o.lr * k.lr_scale);
-//       for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) { v = mu * v + g; w -= lr * v;
+//       for_each_element(p.data, p.grad, s("v"), [=](real& w, real g, real& v) {
+//         v = mu * v + g;
+//         w -= lr * v;
 //       });
-//     } };
+//     }
+//   };
 //
 // Optional members of a rule R:
-//   static Needs needs(const Options&)              what it asks of the objective
-//   static void check(const Options&)               combinations of options that make no sense: throws
-//   UsageError static Prepared prepare(Pass<Options>&)         runs before any parameter moves: reductions
-//   over all tensors,
-//                                                   extra gradients; update() gets the result as a fifth
-//                                                   argument
-//   static void step(Pass<Options>&)                the whole step, instead of update()
-//   static constexpr bool kDecoupled = true         its decay is always w*(1 - lr*weight_decay) (a rule with an option
-//                                                   `decoupled` need not say so)
+//   static Needs needs(const Options&)                  what it asks of the objective
+//   static void check(const Options&)                   refuses combinations of options that make no sense (UsageError)
+//   static Prepared prepare(Pass<Options>&)             runs before any parameter moves: reductions over all tensors, extra
+//                                                       gradients; update() gets the result as a fifth argument
+//   static void step(Pass<Options>&)                    the whole step, instead of update()
+//   static constexpr bool kDecoupled = true             its decay is always w*(1 - lr*weight_decay) (a rule with an option
+//                                                       `decoupled` need not say so)
 //   static const char* evaluation_slot(const Options&)  the slot that holds the weights to evaluate, or null
 #pragma once
 
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "optim/elements.h"
+#include "optim/heads.h"
 #include "optim/optimizer.h"
 #include "optim/registry.h"
 #include "optim/table.h"
@@ -164,11 +166,12 @@ using RuleFactory = OptimizerPtr(const std::string& name, const OptionList& opti
                                  const Parameters& parameters, const std::vector<GroupSpec>& groups);
 OptimizerEntry rule_entry(OptimizerText text, const OptionFields& defaults, RuleFactory* make);
 
-/// The registry entry of rule R.
+/// The registry entry of rule R; its equations are the head of the file that calls this.
 template <class R>
-OptimizerEntry rule_entry(OptimizerText text) {
+OptimizerEntry rule_entry(OptimizerText text,
+                          const std::source_location& where = std::source_location::current()) {
   typename R::Options defaults;
-  return rule_entry(std::move(text), fields_of(defaults),
+  return rule_entry(with_head(std::move(text), where), fields_of(defaults),
                     [](const std::string& name, const OptionList& options, const Parameters& parameters,
                        const std::vector<GroupSpec>& groups) -> OptimizerPtr {
                       return std::make_unique<RuleOptimizer<R>>(name, options, parameters, groups);

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "core/error.h"
-#include "optim/refinement.h"
+#include "optim/methods/refinement.h"
 
 namespace gradus {
 namespace {
@@ -235,7 +235,7 @@ struct PlateauOptions {
     f("threshold", threshold, "relative change that counts as improvement", at_least(0));
     f("cooldown", cooldown, "observations after a reduction that do not count", at_least(0));
     f("min", min, "the scale never falls below", between(0, 1));
-    f("mode", mode, "is a low metric good, or a high one", choices({"min", "max"}));
+    f("mode", mode, "min: watches the test loss; max: the test accuracy", choices({"min", "max"}));
   }
 };
 
@@ -263,6 +263,7 @@ class Plateau final : public Schedule {
     cooling_ = static_cast<double>(o.cooldown);
     bad_ = 0;
   }
+  bool watches_score() const override { return options_.own.mode == "max"; }
   std::string spec() const override { return Spec{"plateau", "", option_list(options_)}.str(); }
   std::map<std::string, double> save_state() const override {
     return {{"scale", scale_}, {"best", best_}, {"bad", bad_}, {"cooling", cooling_}};
@@ -316,15 +317,19 @@ const std::vector<ScheduleEntry>& schedules() {
   return table;
 }
 
+const ScheduleEntry& find_schedule(std::string_view name) {
+  std::vector<std::string> valid;
+  for (const auto& e : schedules()) {
+    if (e.name == name) return e;
+    valid.push_back(e.name);
+  }
+  throw UsageError(unknown_name("schedule", name, valid));
+}
+
 std::unique_ptr<Schedule> make_schedule(std::string_view text, const Horizon& horizon) {
   const Spec spec = parse_spec(text);
   if (!spec.inner.empty()) fail<UsageError>("schedule '{}' takes nothing in parentheses", spec.name);
-  std::vector<std::string> valid;
-  for (const auto& e : schedules()) {
-    if (e.name == spec.name) return e.make(spec.options, horizon);
-    valid.push_back(e.name);
-  }
-  throw UsageError(unknown_name("schedule", spec.name, valid));
+  return find_schedule(spec.name).make(spec.options, horizon);
 }
 
 }  // namespace gradus

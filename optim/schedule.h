@@ -26,8 +26,10 @@ class Schedule {
   virtual ~Schedule() = default;
   /// The factor >= 0 for the step with this index (0, 1, ...). Beyond the horizon it stays at its last value.
   virtual double scale(int64 step) const = 0;
-  /// Plateau: a new value of the watched metric (once an epoch, say). Others take no notice.
+  /// Plateau: a new value of the watched metric, once an evaluation. Others take no notice.
   virtual void observe(double /*metric*/) {}
+  /// What observe() is to be given: a score, of which more is better (accuracy; plateau:mode=max), or else a loss.
+  virtual bool watches_score() const { return false; }
   /// The spec with every option.
   virtual std::string spec() const = 0;
   /// What observe() has left, for checkpoints; empty for pure schedules.
@@ -39,6 +41,7 @@ struct ScheduleEntry {
   std::string name, summary;
   std::vector<OptionInfo> options;
   std::function<std::unique_ptr<Schedule>(const OptionList&, const Horizon&)> make;
+  std::vector<std::string> paths = {};  ///< those of its options that name files
 };
 
 /// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, wsd, plateau, refined.
@@ -46,6 +49,9 @@ struct ScheduleEntry {
 /// after `warmup` steps; the schedule proper then runs over the steps that remain (step and multistep count
 /// from the very first step).
 const std::vector<ScheduleEntry>& schedules();
+
+/// Throws UsageError listing the valid names and the nearest.
+const ScheduleEntry& find_schedule(std::string_view name);
 
 /// "cosine:warmup=100,min=0.01". Throws UsageError for unknown names and options and for a missing horizon.
 std::unique_ptr<Schedule> make_schedule(std::string_view spec, const Horizon& horizon);

@@ -47,9 +47,11 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
   using Base::Base;
 
   void apply(Objective& objective, const StepInfo& info) override {
-    ++this->table().steps;
-    for (ParamRow& row : this->table().rows()) row.steps += row.active();
-    transform(true);
+    if (!info.finish) {
+      ++this->table().steps;
+      for (ParamRow& row : this->table().rows()) row.steps += row.active();
+      transform(true);
+    }
     Seen seen(*this, objective);
     this->inner().apply(seen, info);
   }
@@ -91,8 +93,9 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
 
 /// The registry entry of transform T.
 template <class T>
-OptimizerEntry transform_entry(OptimizerText text) {
-  return wrapper_entry<TransformWrapper<T>>(std::move(text));
+OptimizerEntry transform_entry(OptimizerText text,
+                               const std::source_location& where = std::source_location::current()) {
+  return wrapper_entry<TransformWrapper<T>>(std::move(text), where);
 }
 
 }  // namespace gradus

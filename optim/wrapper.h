@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "optim/heads.h"
 #include "optim/registry.h"
 #include "optim/table.h"
 
@@ -34,6 +35,8 @@ class WrapperBase : public Optimizer {
   }
   std::size_t state_bytes() const override { return table_->state_bytes() + inner_->state_bytes(); }
   void use_evaluation_weights(bool on) override { inner_->use_evaluation_weights(on); }
+  bool pending() const override { return inner_->pending(); }
+  bool leaves_path() const override { return inner_->leaves_path(); }
   SavedState save_state() const override;
   void load_state(const SavedState& saved) override;
 
@@ -72,11 +75,13 @@ using WrapperFactory = OptimizerPtr(const Spec& spec, const Parameters& paramete
                                     const std::vector<GroupSpec>& groups);
 OptimizerEntry wrapper_entry(OptimizerText text, const OptionFields& defaults, WrapperFactory* make);
 
-/// The registry entry of wrapper W, a subclass of Wrapper<W::Options>.
+/// The registry entry of wrapper W, a subclass of Wrapper<W::Options>; its equations are the head of the file that
+/// calls this.
 template <class W>
-OptimizerEntry wrapper_entry(OptimizerText text) {
+OptimizerEntry wrapper_entry(OptimizerText text,
+                             const std::source_location& where = std::source_location::current()) {
   typename W::Options defaults;
-  return wrapper_entry(std::move(text), fields_of(defaults),
+  return wrapper_entry(with_head(std::move(text), where), fields_of(defaults),
                        [](const Spec& spec, const Parameters& parameters,
                           const std::vector<GroupSpec>& groups) -> OptimizerPtr {
                          return std::make_unique<W>(spec, parameters, groups);

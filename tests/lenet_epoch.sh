@@ -59,8 +59,8 @@ clip-value(sgd:lr=0.03,momentum=0.9):max_value=0.1
 sgg(adam):recluster_interval=100
 signum:lr=3e-4,adam_lr=1e-3
 shampoo:lr=0.3,adam_lr=1e-3
-soap:adam_lr=1e-3
-soap:adam_lr=1e-3,form=original
+whitening-soap:adam_lr=1e-3
+soap
 splus:adam_lr=1e-3
 spa:lr=5e-4,adam_lr=1e-3
 muon:adam_lr=1e-3

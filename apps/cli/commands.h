@@ -11,10 +11,13 @@ namespace gradus {
 using Action = std::function<int()>;
 
 void add_train(CLI::App& app, Action& action);
+void add_federated(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
+void add_compare(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);

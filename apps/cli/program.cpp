@@ -1,12 +1,18 @@
 #include "apps/cli/program.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
+#include "core/options.h"
 #include "core/real.h"
+#include "data/registry.h"
+#include "nn/registry.h"
+#include "optim/registry.h"
+#include "optim/schedule.h"
 
 namespace gradus {
 namespace {
@@ -35,6 +41,50 @@ std::vector<std::string> valid_words(const CLI::App& app, bool flags) {
   return names;
 }
 
+// Where an option lives that is no flag of train's but goes into the text of one: "--lr" into --optim. "" if nowhere;
+// with `exactly`, only what goes by the very name.
+std::string home_of(const std::string& flag, bool exactly) {
+  std::string key = flag.substr(std::min<size_t>(2, flag.size()));
+  std::replace(key.begin(), key.end(), '-', '_');
+  const auto hint = [&](const char* what, const char* where, const auto& entries, const auto& name_of,
+                        const auto& options_of) -> std::string {
+    std::vector<std::string> known;
+    for (const auto& entry : entries)
+      for (const OptionInfo& o : options_of(entry)) known.push_back(o.name);
+    const std::string name = exactly ? key : nearest(key, known);
+    for (const auto& entry : entries)
+      for (const OptionInfo& o : options_of(entry))
+        if (o.name == name)
+          return fmt::format("'{}' is an option of the {}: {} {}:{}=...", name, what, where, name_of(entry),
+                             name);
+    return "";
+  };
+  const auto text_name = [](const auto& entry) { return entry.text.name; };
+  const auto own_name = [](const auto& entry) { return std::string(entry.name); };
+  const auto own_options = [](const auto& entry) { return entry.options; };
+  std::vector<OptimizerEntry> optimizers_first = {find_optimizer("adam"),
+                                                  find_optimizer("sgd")};  // what most have
+  optimizers_first.insert(optimizers_first.end(), optimizers().begin(), optimizers().end());
+  std::string found = hint("optimizer", "--optim", optimizers_first, text_name, own_options);
+  if (found.empty()) found = hint("schedule", "--schedule", schedules(), own_name, own_options);
+  if (found.empty())
+    found = hint("model", "--model", models(), own_name, [](const ModelEntry& m) { return m.options(); });
+  if (found.empty()) found = hint("data", "--data", datasets(), own_name, own_options);
+  return found;
+}
+
+// Throws UsageError for a flag that the command `path` has not.
+[[noreturn]] void refuse_flag(const std::string& path, const std::string& word,
+                              const std::vector<std::string>& valid) {
+  std::string home;
+  if (path.ends_with(" train")) {
+    home = home_of(word, true);
+    if (home.empty() && nearest(word, valid).empty()) home = home_of(word, false);
+  }
+  if (!home.empty()) fail<UsageError>("{}: unknown option '{}'; {}", path, word, home);
+  fail<UsageError>("{}: {} ('{} --help' explains them)", path, unknown_name("option", word, valid), path);
+}
+
 // Throws UsageError for words of the line that no command took.
 void refuse_extras(const CLI::App& app, const std::string& path) {
   const auto taken = app.get_subcommands();
@@ -44,7 +94,8 @@ void refuse_extras(const CLI::App& app, const std::string& path) {
     const bool flag = word.starts_with('-');
     const std::vector<std::string> valid = valid_words(app, flag);
     if (!flag && valid.empty()) fail<UsageError>("{}: too many arguments, from '{}' on", path, word);
-    throw UsageError(path + ": " + unknown_name(flag ? "option" : "command", word, valid));
+    if (flag) refuse_flag(path, word, valid);
+    throw UsageError(path + ": " + unknown_name("command", word, valid));
   }
   for (const CLI::App* s : taken) refuse_extras(*s, path + " " + s->get_name());
 }
@@ -54,9 +105,11 @@ void keep_extras(CLI::App& app) {
   for (CLI::App* s : app.get_subcommands([](CLI::App*) { return true; })) keep_extras(*s);
 }
 
-const CLI::App& innermost(const CLI::App& app) {
+// The help of the innermost command that was named; `above`: the commands before it.
+std::string help_of(const CLI::App& app, const std::string& above = "") {
   const auto taken = app.get_subcommands();
-  return taken.empty() ? app : innermost(*taken.back());
+  if (taken.empty()) return app.help(above);
+  return help_of(*taken.back(), above.empty() ? app.get_name() : above + " " + app.get_name());
 }
 
 }  // namespace
@@ -69,10 +122,13 @@ int run_program(int argc, const char* const* argv) {
   app.add_flag("--version", version, "compiler, BLAS and its kernels, SIMD, threads");
   Action action;
   add_train(app, action);
+  add_federated(app, action);
   add_eval(app, action);
   add_predict(app, action);
   add_sample(app, action);
   add_export(app, action);
+  add_report(app, action);
+  add_compare(app, action);
   add_optim(app, action);
   add_model(app, action);
   add_data(app, action);
@@ -84,7 +140,7 @@ int run_program(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(innermost(app).help().c_str(), stdout);
+    std::fputs(help_of(app).c_str(), stdout);
     return kOk;
   } catch (const CLI::ParseError& e) {
     refuse_extras(app, app.get_name());
@@ -96,7 +152,7 @@ int run_program(int argc, const char* const* argv) {
     return kOk;
   }
   if (action) return action();
-  std::fputs(innermost(app).help().c_str(), stderr);
+  std::fputs(help_of(app).c_str(), stderr);
   return kUsage;
 }
 

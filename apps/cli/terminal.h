@@ -30,6 +30,8 @@ std::string percent(double share);
 /// Four significant digits; "-" for NaN.
 std::string brief(double v);
 
+/// Columns of a page of help.
+inline constexpr int kPageWidth = 110;
 /// Rows of equally many cells as aligned columns, two spaces apart; numbers are to be padded by the caller.
 std::string columns(const std::vector<std::vector<std::string>>& rows);
 /// `text` broken at spaces into lines of at most `width`, each behind `indent` spaces (the first one not).

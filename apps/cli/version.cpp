@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
-
+#include "apps/cli/blas_kernels.h"
 #include "core/blas.h"
 #include "core/real.h"
 #include "core/threads.h"
@@ -30,42 +29,23 @@ const char* compiled_simd() {
 #endif
 }
 
-const char* processor_simd() {
+const char* found_simd() {
+  switch (processor_simd()) {
+    case Simd::kAvx512:
+      return "AVX-512";
+    case Simd::kAvx2:
+      return "AVX2";
+    case Simd::kOther:
+      break;
+  }
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    return "AVX-512";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "AVX2";
   return "SSE2";
 #else
   return compiled_simd();
 #endif
 }
 
-// The OpenBLAS kernel sets that use AVX-512.
-bool is_avx512_core(const std::string& core) {
-  return core == "SkylakeX" || core == "Cooperlake" || core == "Sapphirerapids";
-}
-bool is_avx2_core(const std::string& core) {
-  return is_avx512_core(core) || core == "Haswell" || core == "Zen" || core == "Excavator";
-}
-
 }  // namespace
-
-std::string blas_warning() {
-  const std::string core = blas_core(), processor = processor_simd();
-  const bool held =
-      (processor == "AVX-512" && !is_avx512_core(core)) || (processor == "AVX2" && !is_avx2_core(core));
-  if (!held) return "";
-  const char* forced = std::getenv("OPENBLAS_CORETYPE");
-  if (forced && *forced)
-    return fmt::format(
-        "OPENBLAS_CORETYPE={} holds BLAS to its {} kernels on a processor with {}; 'unset OPENBLAS_CORETYPE' "
-        "makes matrix products up to twice as fast",
-        forced, core, processor);
-  return fmt::format("BLAS runs its {} kernels on a processor with {}; a newer OpenBLAS may be faster", core,
-                     processor);
-}
 
 std::string version_text() {
   const char* const sanitizers = *GRADUS_SANITIZERS ? ", sanitizers " GRADUS_SANITIZERS : "";
@@ -76,9 +56,14 @@ std::string version_text() {
 #else
   text += fmt::format("compiler  gcc {}\n", __VERSION__);
 #endif
-  text +=
-      fmt::format("simd      compiled for {}; this processor has {}\n", compiled_simd(), processor_simd());
-  text += fmt::format("blas      {}, {} kernels\n", blas_version(), blas_core());
+  text += fmt::format("simd      compiled for {}; this processor has {}\n", compiled_simd(), found_simd());
+  const std::string own_choice = blas_core_replaced();
+  text += fmt::format("blas      {}, {} kernels{}\n", blas_version(), blas_core(),
+                      own_choice.empty()
+                          ? ""
+                          : fmt::format(", chosen by gradus: OpenBLAS does not know this processor and "
+                                        "takes {}",
+                                        own_choice));
   text += fmt::format("threads   {}\n", threads());
   if (const std::string warning = blas_warning(); !warning.empty())
     text += fmt::format("warning   {}\n", warning);

@@ -3,11 +3,11 @@
 
 #include <cstdio>
 
+#include "apps/cli/blas_kernels.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
-#include "apps/cli/version.h"
 #include "core/blas.h"
 #include "core/threads.h"
 
@@ -40,9 +40,9 @@ int run_bench(const BenchFlags& flags, std::vector<std::string> names) {
     print(flags.json ? bench::json_line(row) : bench::table_line(row));
     std::fflush(stdout);
   };
-  fmt::print(stderr, "gradus bench: {} threads, {}, {} kernels\n", threads(), blas_version(), blas_core());
+  note(fmt::format("gradus bench: {} threads, {}, {} kernels\n", threads(), blas_version(), blas_core()));
   if (const std::string warning = blas_warning(); !warning.empty())
-    fmt::print(stderr, "gradus bench: {}\n", warning);
+    note(fmt::format("gradus bench: {}\n", warning));
   bench::run(names, {.seconds = flags.time, .optimizer = flags.optim, .batch = flags.batch_size}, use);
   return kOk;
 }

@@ -1,10 +1,15 @@
 // gradus data: the data sets there are, a look at one, and fetching the public ones.
+#include <algorithm>
+#include <exception>
+
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
+#include "core/error.h"
+#include "data/clients/partition.h"
 #include "data/contact_sheet.h"
 #include "data/fetch.h"
 #include "data/places.h"
@@ -33,33 +38,79 @@ std::string excerpt(const Dataset& data) {
   return text + "\n";
 }
 
-int show(const std::string& text, const DataOptions& options) {
-  const DatasetEntry& entry = find_dataset(parse_spec(text).name);
-  print(fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options)));
-  const Data data = open_data(text, {.data_dir = options.data_dir});
+// Class, training and test examples of each.
+std::string class_table(const Data& data) {
+  constexpr int64 kShown = 100;
   const DatasetInfo& info = data.info();
-  std::vector<std::vector<std::string>> rows = {{"kind", kind_name(info.kind)},
-                                                {"example", info.example.str()},
-                                                {"train", fmt::format("{}", data.train->size())},
-                                                {"test", fmt::format("{}", data.test->size())}};
+  const auto counts = [&](const DatasetPtr& part) {
+    std::vector<int64> n(static_cast<size_t>(info.classes), 0);
+    for (int64 i = 0; part && i < part->size(); ++i) ++n[static_cast<size_t>(part->label(i))];
+    return n;
+  };
+  const std::vector<int64> train = counts(data.train), test = counts(data.test);
+  std::vector<std::vector<std::string>> rows = {{"class", "train", "test"}};
+  for (int64 c = 0; c < std::min(info.classes, kShown); ++c) {
+    const auto i = static_cast<size_t>(c);
+    rows.push_back({info.class_names.empty() ? fmt::format("{}", c) : info.class_names[i],
+                    fmt::format("{}", train[i]), fmt::format("{}", test[i])});
+  }
+  if (info.classes > kShown) rows.push_back({fmt::format("and {} more", info.classes - kShown)});
+  return columns(rows);
+}
+
+// Numbers with few digits, the first of them.
+std::string numbers_text(const std::vector<double>& values) {
+  constexpr size_t kShown = 8;
+  std::string text;
+  for (size_t i = 0; i < std::min(values.size(), kShown); ++i)
+    text += fmt::format("{}{:.6g}", i ? " " : "", values[i]);
+  return text + (values.size() > kShown ? fmt::format(" ... ({})", values.size()) : "");
+}
+
+void describe(const Data& data) {
+  const DatasetInfo& info = data.info();
+  std::vector<std::vector<std::string>> rows = {
+      {"kind", kind_name(info.kind)},
+      {"example", info.example.str()},
+      {"train", fmt::format("{}", data.train ? data.train->size() : 0)},
+      {"test", fmt::format("{}", data.test->size())}};
   if (info.kind == DataKind::kText)
     rows.push_back({"vocabulary", fmt::format("{}", info.classes)});
   else if (info.classes)
-    rows.push_back({"classes", info.class_names.empty() ? fmt::format("{}", info.classes)
-                                                        : fmt::format("{} ({})", info.classes,
-                                                                      fmt::join(info.class_names, ", "))});
+    rows.push_back({"classes", fmt::format("{}", info.classes)});
   if (info.targets) rows.push_back({"targets", fmt::format("{}", info.targets)});
+  if (!info.columns.empty())
+    rows.push_back({"columns", wrapped(fmt::format("{}", fmt::join(info.columns, ", ")), 12, kPageWidth)});
   if (!info.mean.empty()) {
-    rows.push_back({"mean", fmt::format("{}", fmt::join(info.mean, " "))});
-    rows.push_back({"std", fmt::format("{}", fmt::join(info.std, " "))});
+    rows.push_back({"mean", numbers_text(info.mean)});
+    rows.push_back({"std", numbers_text(info.std)});
   }
-  print("\n" + columns(rows));
-  if (info.kind == DataKind::kText) print("\n" + excerpt(*data.train));
-  if (info.kind == DataKind::kImages) {
-    const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
-    write_png(out, contact_sheet(*data.train));
-    print(fmt::format("\ncontact sheet: {}\n", out));
+  print(columns(rows));
+  for (const std::string& note : info.notes) print(note + "\n");
+  if (info.classes && info.kind != DataKind::kText) print("\n" + class_table(data));
+}
+
+// What it is first; the options, which are many, last. A set that cannot be opened still shows its options.
+int show(const std::string& text, const DataOptions& options) {
+  const DatasetEntry& entry = find_dataset(parse_spec(text).name);
+  print(fmt::format("{}: {}\n\n", entry.name, entry.summary));
+  std::exception_ptr error;
+  try {
+    const Data data = open_data(text, {.data_dir = options.data_dir});
+    describe(data);
+    const DatasetPtr& part = data.train ? data.train : data.test;
+    if (part->info().kind == DataKind::kText) print("\n" + excerpt(*part));
+    if (part->info().kind == DataKind::kImages) {
+      const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
+      write_png(out, contact_sheet(*part));
+      print(fmt::format("\ncontact sheet: {}\n", out));
+    }
+    print("\n");
+  } catch (const Error&) {
+    error = std::current_exception();
   }
+  print(options_table(entry.options));
+  if (error) std::rethrow_exception(error);
   return kOk;
 }
 
@@ -78,7 +129,7 @@ struct FetchFlags {
 int fetch_set(const std::string& name, const FetchFlags& options) {
   const FetchRecipe& recipe = find_recipe(name);
   FetchOptions how{.root = data_roots({.data_dir = options.data_dir}).front(), .mirror = options.mirror};
-  if (!options.quiet) how.log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
+  if (!options.quiet) how.log = [](const std::string& line) { note(line + "\n"); };
   const std::string folder = fetch(recipe, how);
   std::vector<std::string> files;
   for (const FetchFile& file : recipe.files)
@@ -117,14 +168,27 @@ void add_fetch(CLI::App& data, Action& action) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME");
+  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary});
     return all;
   });
   add_fetch(*data, action);
-  CLI::App* one = data->add_subcommand("show", "options, sizes and a contact sheet of one");
+  add_table(
+      *data, action, "partitions", "ways to divide a data set among clients: all, or the options of one",
+      "partition",
+      [] {
+        std::vector<Listed> all;
+        for (const PartitionEntry& entry : partitions()) all.push_back({entry.name, entry.summary});
+        return all;
+      },
+      [](size_t i) {
+        const PartitionEntry& entry = partitions()[i];
+        return fmt::format("{}: {}\n\npaper\n  {}\n\n{}", entry.name, entry.summary, entry.paper,
+                           options_table(entry.options));
+      });
+  CLI::App* one = data->add_subcommand("show", "sizes, classes, a contact sheet and the options of one");
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();
   one->add_option("NAME", *name, "NAME[:key=value,...]")->required()->type_name("");

@@ -7,11 +7,10 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/output_table.h"
 #include "apps/commands/weights_flags.h"
 #include "apps/train/evaluate.h"
-#include "apps/train/trainer.h"
-#include "core/safetensors.h"
-#include "data/registry.h"
+#include "core/error.h"
 
 namespace gradus {
 namespace {
@@ -26,55 +25,33 @@ struct EvalOptions : WeightsOptions {
     WeightsOptions::visit(f);
     f("limit", limit, "only the first N examples", at_least(1));
     f("batch_size", batch_size, "examples a batch", at_least(1));
-    f("logits", logits, "also write the model's outputs (and the labels) to this file");
+    f("logits", logits,
+      "also write the model's outputs (and the labels) to this file: .safetensors, .npz, .csv, or .npy "
+      "(outputs only)");
     f("train", train, "score the training set instead");
     f("train_mode", train_mode, "run the model as in training: statistics of the batch, dropout");
     f("json", json, "print the result as one JSON object");
   }
 };
 
-// Gathers the outputs of all batches into one tensor.
-class Outputs {
- public:
-  void add(const Batch& batch, const Tensor& output) {
-    values_.insert(values_.end(), output.data(), output.data() + output.numel());
-    const auto append = [](std::vector<int64>& to, const IntTensor& from) {
-      if (from.defined()) to.insert(to.end(), from.data(), from.data() + from.numel());
-    };
-    append(labels_, batch.y);
-    dims_ = {output.shape().begin(), output.shape().end()};
-    label_dims_ = batch.y.defined() ? std::vector<int64>(batch.y.shape().begin(), batch.y.shape().end())
-                                    : std::vector<int64>{};
-    rows_ += output.dim(0);
-  }
-  void write(const std::string& path) {
-    TensorFile file;
-    dims_[0] = rows_;
-    file.tensors.emplace_back("logits", Tensor::from(Shape(dims_), values_));
-    if (!label_dims_.empty()) {
-      label_dims_[0] = rows_;
-      file.integers.emplace_back("labels", IntTensor::from(Shape(label_dims_), labels_));
-    }
-    write_safetensors(path, file);
-  }
-
- private:
-  std::vector<real> values_;
-  std::vector<int64> labels_, dims_, label_dims_;
-  int64 rows_ = 0;
-};
-
 int eval(const std::string& run, const EvalOptions& options) {
+  if (!options.logits.empty()) check_outputs_path(options.logits);
   const Weights weights = find_weights(run, options);
-  if (weights.data.empty())
-    fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
-  const Data data = open_data(weights.data, {.data_dir = options.data_dir, .block = block_of(weights.model)});
+  const Data data = open_scored_data(weights, options);
+  for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
+  if (options.train && !data.train)
+    fail<UsageError>("--train: all {} examples of {} are its test set", data.test->size(), weights.data);
   const auto model = load_model(weights, data.info());
-  Outputs outputs;
+  OutputTable outputs;
   EvaluateOptions how{
       .batch_size = options.batch_size, .limit = options.limit.value_or(0), .training = options.train_mode};
-  if (!options.logits.empty()) how.each = [&](const Batch& b, const Tensor& y) { outputs.add(b, y); };
+  how.each = [&](const Batch& batch, const Tensor& output) {
+    check_outputs(batch, output);
+    if (!options.logits.empty()) outputs.add(batch, output);
+  };
   const Score score = *evaluate(*model, options.train ? data.train : data.test, how);
+  if (!std::isfinite(score.loss()))
+    fail<NumericError>("the loss is {}: it is beyond the range of numbers", score.loss());
   if (!options.logits.empty()) outputs.write(options.logits);
 
   const bool text = model->task() == Task::kLanguageModel;
@@ -92,9 +69,9 @@ int eval(const std::string& run, const EvalOptions& options) {
     print_json(json);
     return kOk;
   }
+  const std::string which = data.train ? fmt::format("{} set", set) : std::string("all of it");
   std::vector<std::vector<std::string>> rows = {
-      {"data",
-       fmt::format("{} ({} set, {} {})", weights.data, set, score.count, text ? "tokens" : "examples")},
+      {"data", fmt::format("{} ({}, {} {})", weights.data, which, score.count, text ? "tokens" : "examples")},
       {"model", model->spec()},
       {"weights", weights.file},
       {"loss", brief(score.loss())}};

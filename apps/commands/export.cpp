@@ -7,8 +7,8 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/train/trainer.h"
-#include "core/npz.h"
 #include "core/safetensors.h"
+#include "core/tensor_formats.h"
 #include "nn/state_dict.h"
 
 namespace gradus {
@@ -47,10 +47,10 @@ Exported from_checkpoint(const std::string& path, const ExportOptions& options) 
   if (!options.data_dir.empty()) config.data_dir = options.data_dir;
   if (options.weights == "ema" && !effective_optim(config).starts_with("ema("))
     fail<UsageError>("{}: the run was trained without --ema: there is no mean of its weights", path);
+  config.init.clear();  // the checkpoint has all
   Trainer trainer(config);
   trainer.restore(run);
-  std::optional<EvaluationWeights> mean;
-  if (options.weights == "ema") mean.emplace(trainer.optimizer());
+  const auto in_place = trainer.evaluation_weights(options.weights == "ema");
   Exported out{run.checkpoint(), weights_file(trainer.model(), trainer.info())};
   // The file shares the model's storage, which gets its training weights back here.
   for (auto& [name, tensor] : out.file.tensors) tensor = tensor.clone();
@@ -74,11 +74,9 @@ Exported weights_to_export(const std::string& path, const ExportOptions& options
 }
 
 int export_weights(const std::string& path, const std::string& out, const ExportOptions& options) {
-  const std::string extension = fs::path(out).extension().string();
-  if (extension != ".safetensors" && extension != ".npz")
-    fail<UsageError>("{}: the name of the file says its format: .safetensors or .npz", out);
+  check_tensors_path(out);
   const Exported exported = weights_to_export(path, options);
-  extension == ".npz" ? write_npz(out, exported.file) : write_safetensors(out, exported.file);
+  write_tensors(out, exported.file);
 
   int64 elements = 0;
   for (const auto& [name, tensor] : exported.file.tensors) elements += tensor.numel();

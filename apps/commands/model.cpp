@@ -59,12 +59,30 @@ std::string parameter_table(const Model& model) {
   return columns(rows);
 }
 
+// A specification in lines of a page's width, broken behind commas.
+std::string broken_spec(const std::string& spec) {
+  std::string out, line;
+  for (size_t at = 0; at < spec.size();) {
+    const size_t comma = spec.find(',', at);
+    const std::string piece = spec.substr(at, comma == std::string::npos ? comma : comma + 1 - at);
+    if (line.size() + piece.size() > static_cast<size_t>(kPageWidth)) {
+      out += line + "\n";
+      line = "  ";
+    }
+    line += piece;
+    at += piece.size();
+  }
+  return out + line;
+}
+
 int show(const std::string& text, const ModelOptions& options) {
   const ModelEntry& entry = model_entry(parse_spec(text).name);
-  print(fmt::format("{}: {} ({})\n\n", entry.name, entry.summary, task_name(entry.task)));
+  print(fmt::format("{}: {} ({})\n\nsource   {}\n\n", entry.name, entry.summary, task_name(entry.task),
+                    entry.source));
   print(options_table(entry.options()));
   const auto model = make_model(text, shape_for(entry, options), Rng(0));
-  print(fmt::format("\n{} on an example of shape {}\n\n", model->spec(), model->example(1).shape().str()));
+  print(fmt::format("\n{}\non an example of shape {}\n\n", broken_spec(model->spec()),
+                    model->example(1).shape().str()));
   print(layer_table(*model).str() + "\n" + parameter_table(*model));
   return kOk;
 }

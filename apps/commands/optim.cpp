@@ -11,6 +11,7 @@
 #include "core/glob.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
+#include "optim/server/server_rule.h"
 
 namespace gradus {
 namespace {
@@ -32,8 +33,9 @@ std::string cost_text(const StateCost& cost) {
 int show(const std::string& name) {
   const OptimizerEntry& entry = find_optimizer(name);
   const OptimizerText& text = entry.text;
-  std::string out = fmt::format("{}: {}\n\npaper\n{}\nequations\n{}\n", text.name, text.summary,
-                                indented(wrapped(text.paper, 0, 100)), indented(text.equations));
+  std::string out =
+      fmt::format("{}: {}\n\nsource   {}\npaper    {}\n\nequations\n{}\n", text.name, text.summary,
+                  text.source, wrapped(text.paper, 9, 100), indented(text.equations));
   out += options_table(entry.options);
   out += fmt::format("\nstate    {}\n", cost_text(state_cost(entry, kCostShape)));
   if (text.extra_reads)
@@ -56,15 +58,16 @@ int show(const std::string& name) {
   return kOk;
 }
 
-int show_schedules(const std::string& name) {
-  std::vector<std::string> names;
-  for (const ScheduleEntry& entry : schedules()) {
-    names.push_back(entry.name);
-    if (entry.name != name) continue;
-    print(fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options)));
-    return kOk;
-  }
-  throw UsageError(unknown_name("schedule", name, names));
+std::string show_server(size_t i) {
+  const ServerRuleEntry& entry = server_rules()[i];
+  return fmt::format("{}: {}\n\npaper\n{}\nequations\n{}\n{}", entry.name, entry.summary,
+                     indented(wrapped(entry.paper, 0, 100)), indented(entry.equations),
+                     options_table(entry.options));
+}
+
+std::string show_schedule(size_t i) {
+  const ScheduleEntry& entry = schedules()[i];
+  return fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options));
 }
 
 int state_memory(const std::string& pattern) {
@@ -88,7 +91,8 @@ int state_memory(const std::string& pattern) {
 }  // namespace
 
 void add_optim(CLI::App& app, Action& action) {
-  CLI::App* optim = app.add_subcommand("optim", "optimizers: list, show NAME, schedules, state-memory");
+  CLI::App* optim =
+      app.add_subcommand("optim", "optimizers: list, show NAME, schedules, servers, state-memory");
   add_list(*optim, action, "optimizer", [] {
     std::vector<Listed> all;
     for (const auto& entry : optimizers()) all.push_back({entry.text.name, entry.text.summary});
@@ -99,19 +103,23 @@ void add_optim(CLI::App& app, Action& action) {
   one->add_option("NAME", *name, "its name")->required()->type_name("");
   one->callback([=, &action] { action = [=] { return show(*name); }; });
 
-  CLI::App* schedule =
-      optim->add_subcommand("schedules", "schedules of the step size: all, or the options of one");
-  auto which = std::make_shared<std::string>();
-  schedule->add_option("NAME", *which, "its name")->type_name("");
-  schedule->callback([=, &action] {
-    action = [=]() -> int {
-      if (!which->empty()) return show_schedules(*which);
-      std::vector<std::vector<std::string>> rows;
-      for (const ScheduleEntry& entry : schedules()) rows.push_back({entry.name, entry.summary});
-      print(columns(rows));
-      return kOk;
-    };
-  });
+  add_table(
+      *optim, action, "schedules", "schedules of the step size: all, or the options of one", "schedule",
+      [] {
+        std::vector<Listed> all;
+        for (const ScheduleEntry& entry : schedules()) all.push_back({entry.name, entry.summary});
+        return all;
+      },
+      show_schedule);
+  add_table(
+      *optim, action, "servers", "rules of a federation's server: all, or the equations and options of one",
+      "server rule",
+      [] {
+        std::vector<Listed> all;
+        for (const ServerRuleEntry& entry : server_rules()) all.push_back({entry.name, entry.summary});
+        return all;
+      },
+      show_server);
 
   CLI::App* memory = optim->add_subcommand("state-memory", "bytes of state a parameter, for every rule");
   auto pattern = std::make_shared<std::string>("*");

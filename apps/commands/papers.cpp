@@ -58,10 +58,11 @@ void add_papers_show(CLI::App& papers_command, Action& action) {
 }  // namespace
 
 void add_papers(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("papers", "papers: list, show SLUG, run SLUG...");
+  CLI::App* sub = app.add_subcommand("papers", "papers: list, show SLUG, run SLUG..., report");
   add_papers_list(*sub, action);
   add_papers_show(*sub, action);
   add_papers_run(*sub, action);
+  add_papers_report(*sub, action);
 }
 
 }  // namespace gradus

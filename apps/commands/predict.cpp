@@ -1,5 +1,6 @@
 // gradus predict: what a trained classifier sees in image files.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "apps/cli/commands.h"
@@ -9,8 +10,8 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/weights_flags.h"
 #include "autograd/ops/nn_ops.h"
+#include "core/error.h"
 #include "core/image.h"
-#include "data/registry.h"
 
 namespace gradus {
 namespace {
@@ -43,9 +44,13 @@ struct Guess {
   double probability;
 };
 
-std::vector<Guess> guesses(Model& model, const Tensor& x, int64 top) {
+// Throws NumericError naming `path` if the model's output is NaN or infinite.
+std::vector<Guess> guesses(Model& model, const std::string& path, const Tensor& x, int64 top) {
   const Recording off(false);
   const Tensor p = softmax(model(x));
+  for (const real v : p.span())
+    if (!std::isfinite(v))
+      fail<NumericError>("{}: the model's output is {}: its weights cannot be used", path, v);
   std::vector<Guess> all;
   for (int64 i = 0; i < p.numel(); ++i) all.push_back({i, static_cast<double>(p.data()[i])});
   std::stable_sort(all.begin(), all.end(),
@@ -56,11 +61,7 @@ std::vector<Guess> guesses(Model& model, const Tensor& x, int64 top) {
 
 int predict(const std::vector<std::string>& images, const PredictOptions& options) {
   const Weights weights = find_weights("", options);
-  const DatasetInfo info =
-      weights.info && options.data.empty() ? *weights.info
-      : weights.data.empty()
-          ? throw UsageError(weights.file + " does not say which data it belongs to: name them with --data")
-          : open_data(weights.data, {.data_dir = options.data_dir}).info();
+  const DatasetInfo info = info_of(weights, options);
   if (info.kind != DataKind::kImages)
     fail<UsageError>("predict is for images, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
@@ -72,18 +73,32 @@ int predict(const std::vector<std::string>& images, const PredictOptions& option
   };
   nlohmann::ordered_json json = {{"model", model->spec()}, {"images", nlohmann::ordered_json::array()}};
   std::vector<std::vector<std::string>> rows;
-  for (const std::string& path : images) {
-    const auto best = guesses(*model, input_from(path, info, options.invert), options.top);
-    nlohmann::ordered_json classes = nlohmann::ordered_json::array();
-    rows.push_back({path});
-    for (const Guess& g : best) {
-      classes.push_back({{"class", g.label}, {"name", name(g.label)}, {"probability", g.probability}});
-      rows.back().push_back(fmt::format("{} {:.1f} %", name(g.label), 100 * g.probability));
+  int code = kOk;
+  // An image that cannot be read does not keep the others from being shown; the exit code is that of the first error.
+  const auto failed = [&](const std::string& path, const std::exception& error, int with) {
+    if (code == kOk) code = with;
+    fmt::print(stderr, "gradus: {}\n", error.what());
+    json["images"].push_back({{"file", path}, {"error", error.what()}});
+  };
+  for (const std::string& path : images) try {
+      const auto best = guesses(*model, path, input_from(path, info, options.invert), options.top);
+      nlohmann::ordered_json classes = nlohmann::ordered_json::array();
+      rows.push_back({path});
+      for (const Guess& g : best) {
+        classes.push_back({{"class", g.label}, {"name", name(g.label)}, {"probability", g.probability}});
+        rows.back().push_back(fmt::format("{} {:.1f} %", name(g.label), 100 * g.probability));
+      }
+      json["images"].push_back({{"file", path}, {"classes", classes}});
+    } catch (const DataError& e) {
+      failed(path, e, kBadData);
+    } catch (const NumericError& e) {
+      failed(path, e, kNotShown);
     }
-    json["images"].push_back({{"file", path}, {"classes", classes}});
-  }
-  options.json ? print_json(json) : print(columns(rows));
-  return kOk;
+  if (options.json)
+    print_json(json);
+  else if (!rows.empty())
+    print(columns(rows));
+  return code;
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "apps/commands/registry_commands.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "core/error.h"
 #include "core/glob.h"
 
 namespace gradus {
@@ -29,12 +31,52 @@ void add_list(CLI::App& app, Action& action, const std::string& kind,
   });
 }
 
+void add_table(CLI::App& app, Action& action, const std::string& word, const std::string& help,
+               const std::string& kind, std::function<std::vector<Listed>()> all,
+               std::function<std::string(size_t)> show) {
+  CLI::App* sub = app.add_subcommand(word, help);
+  auto name = std::make_shared<std::string>();
+  sub->add_option("NAME", *name, "its name")->type_name("");
+  sub->callback([=, &action] {
+    action = [=]() -> int {
+      std::vector<std::vector<std::string>> rows;
+      std::vector<std::string> names;
+      for (const Listed& entry : all()) {
+        rows.push_back({entry.name, entry.summary});
+        names.push_back(entry.name);
+      }
+      if (name->empty()) {
+        print(columns(rows));
+        return kOk;
+      }
+      for (size_t i = 0; i < names.size(); ++i)
+        if (names[i] == *name) {
+          print(show(i));
+          return kOk;
+        }
+      throw UsageError(unknown_name(kind, *name, names));
+    };
+  });
+}
+
 std::string options_table(const std::vector<OptionInfo>& options) {
   if (options.empty()) return "no options\n";
+  // A long list of words stands behind the meaning, so that the columns stay narrow.
+  constexpr size_t kWidestRange = 24;
   std::vector<std::vector<std::string>> rows = {{"option", "default", "range", "meaning"}};
-  for (const OptionInfo& o : options)
+  for (const OptionInfo& o : options) {
+    const bool wide = o.limits.size() > kWidestRange;
     rows.push_back({o.name, o.default_value.empty() ? "-" : o.default_value,
-                    o.limits.empty() ? o.type : o.limits, o.help});
+                    o.limits.empty() || wide ? o.type : o.limits, o.help + (wide ? ": " + o.limits : "")});
+  }
+  size_t before = 0;  // width of the columns before the meaning
+  for (size_t c = 0; c < 3; ++c) {
+    size_t widest = 0;
+    for (const auto& row : rows) widest = std::max(widest, row[c].size());
+    before += widest + 2;
+  }
+  const int indent = static_cast<int>(before);
+  for (auto& row : rows) row[3] = wrapped(row[3], indent, std::max(kPageWidth, indent + 40));
   return columns(rows);
 }
 

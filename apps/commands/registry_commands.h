@@ -21,6 +21,11 @@ struct Listed {
 void add_list(CLI::App& app, Action& action, const std::string& kind,
               std::function<std::vector<Listed>()> all);
 
+/// Adds "`word` [NAME]" to `app`: all of a smaller table, or what `show` says of one. An unknown name is a UsageError.
+void add_table(CLI::App& app, Action& action, const std::string& word, const std::string& help,
+               const std::string& kind, std::function<std::vector<Listed>()> all,
+               std::function<std::string(size_t)> show);
+
 /// Options as a table: name, default, range and meaning.
 std::string options_table(const std::vector<OptionInfo>& options);
 

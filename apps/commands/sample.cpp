@@ -1,5 +1,4 @@
 // gradus sample: text from a trained language model, character by character as it is drawn.
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -9,7 +8,6 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/weights_flags.h"
-#include "data/registry.h"
 #include "data/text.h"
 #include "nn/generate.h"
 
@@ -43,24 +41,9 @@ struct SampleFlags : WeightsOptions {
   }
 };
 
-// What the vocabulary is: of the weights themselves, or of the data named.
-DatasetInfo text_info(const Weights& weights, const SampleFlags& options) {
-  if (weights.info && options.data.empty()) return *weights.info;
-  if (weights.data.empty())
-    fail<UsageError>("{} does not say which text it belongs to: name it with --data", weights.file);
-  return open_data(weights.data, {.data_dir = options.data_dir}).info();
-}
-
-// The tokens to start from. Without a prompt the text begins as after a line break, where there is one.
-std::vector<int64> start_of(const std::string& prompt, const DatasetInfo& info) {
-  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
-  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
-  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
-}
-
 int sample(const std::string& run, const SampleFlags& options) {
   const Weights weights = find_weights(run, options);
-  const DatasetInfo info = text_info(weights, options);
+  const DatasetInfo info = info_of(weights, options);
   if (info.kind != DataKind::kText) fail<UsageError>("sample is for text, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());
@@ -72,7 +55,7 @@ int sample(const std::string& run, const SampleFlags& options) {
                     .top_p = options.top_p,
                     .decode = {.cache = options.cache}};
   Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
-  const std::vector<int64> prompt = start_of(options.prompt, info);
+  const std::vector<int64> prompt = prompt_tokens(options.prompt, info);
   std::string text;
   if (!options.json) print(options.prompt);
   const auto start = std::chrono::steady_clock::now();
@@ -99,7 +82,7 @@ int sample(const std::string& run, const SampleFlags& options) {
   }
   print("\n");
   if (!options.quiet)
-    fmt::print(stderr, "{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate));
+    note(fmt::format("{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate)));
   return kOk;
 }
 

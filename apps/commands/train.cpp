@@ -1,6 +1,4 @@
 // gradus train: trains a model on a data set into a run directory, or continues one.
-#include <filesystem>
-
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
@@ -28,12 +26,10 @@ TrainConfig merged_config(const Call& call, const OptionList& given) {
       fail<UsageError>("--resume DIR has its own settings; it takes no --config");
     check_resumable(given);
     config = RunDirectory::open(call.resume).config();
-    // Another length given replaces the one recorded, in either unit.
-    for (const auto& entry : given)
-      if (entry.first == "epochs" || entry.first == "steps") config.epochs.reset(), config.steps.reset();
   } else if (!call.config_file.empty()) {
     apply_config_json(config, read_json(call.config_file), call.config_file);
   }
+  replace_length(config, given);
   assign(config, given);
   check(config);
   return config;
@@ -45,15 +41,10 @@ std::string run_name(const TrainConfig& config) {
   return name;
 }
 
-// A path that the run would write at its end must be writable now, not after hours.
-void check_save_path(const std::string& path) {
-  namespace fs = std::filesystem;
-  if (path.empty()) return;
-  const fs::path parent = fs::path(path).parent_path();
-  if (!parent.empty() && !fs::is_directory(parent))
-    fail<DataError>("--save {}: there is no folder {}", path, parent.string());
-  if (fs::exists(path) && !fs::is_regular_file(path))
-    fail<DataError>("--save {}: there is something that is not a regular file", path);
+// A run that has a checkpoint does not need the weights it began with, which may be gone.
+TrainConfig without_start(TrainConfig config, const std::string& run) {
+  if (std::filesystem::exists(RunDirectory::open(run).checkpoint())) config.init.clear();
+  return config;
 }
 
 void print_table(const nlohmann::ordered_json& result) {
@@ -76,6 +67,9 @@ void print_table(const nlohmann::ordered_json& result) {
                                               brief(number("bits_per_token")))});
   rows.push_back({"train time", fmt::format("{:.2f} s, {} samples/s", number("train_seconds"),
                                             short_count(number("samples_per_s")))});
+  if (result["stopped_early"].get<bool>())
+    rows.push_back(
+        {"stopped early", fmt::format("the best score was at step {}", result["best_step"].dump())});
   rows.push_back({"run", result["out"].get<std::string>()});
   print(columns(rows));
 }
@@ -90,15 +84,32 @@ int train(const Call& call, const OptionList& given) {
   // Recorded, because results are the same bytes only for the same number of threads.
   config.threads = threads();
   check_save_path(config.save);
-  const InterruptScope signals;  // from before the run directory is made, so that what is there can be resumed
-  Trainer trainer(config);
+  const InterruptScope
+      signals;  // from before the run directory is made, so that what is there can be resumed
+  config = with_absolute_paths(config);
+  Trainer trainer(call.resume.empty() ? config : without_start(config, call.resume));
+  if (!call.quiet)
+    for (const std::string& line : trainer.notes()) note(line + "\n");
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);
-  if (!call.resume.empty()) run.write_config(config);
-  if (!trainer.train(run, call.quiet)) {
-    fmt::print(stderr,
-               "gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
-               trainer.state().step, run.path());
+  if (!call.resume.empty()) {
+    trainer.restore(run);
+    if (trainer.state().step > trainer.total_steps())
+      fail<UsageError>(
+          "--resume {}: the run is at step {}, beyond the {} asked for; it can only become longer",
+          call.resume, trainer.state().step, trainer.total_steps());
+    run.write_config(config);
+  }
+  bool ended = false;
+  try {
+    ended = trainer.train(run, call.quiet);
+  } catch (...) {
+    if (call.resume.empty()) run.discard();
+    throw;
+  }
+  if (!ended) {
+    note(fmt::format("gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
+                     trainer.state().step, run.path()));
     return kInterrupted;
   }
   const auto result = trainer.result(run.path());

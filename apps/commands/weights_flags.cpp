@@ -1,10 +1,14 @@
 #include "apps/commands/weights_flags.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "apps/train/run_dir.h"
+#include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "data/registry.h"
+#include "data/text.h"
 #include "nn/registry.h"
 
 namespace gradus {
@@ -29,24 +33,52 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
           "goes on)",
           path, path);
   }
-  if (const std::string config = (folder / "config.json").string(); fs::exists(config))
-    found.data = RunDirectory::open(folder.empty() ? "." : folder.string()).config().data;
+  if (const std::string config = (folder / "config.json").string(); fs::exists(config)) {
+    const RunDirectory of_weights = RunDirectory::open(folder.empty() ? "." : folder.string());
+    found.data = of_weights.data();
+    found.data_dir = of_weights.data_dir();
+  }
   const WeightsOrigin origin = read_origin(found.file);
   found.info = origin.data;
   found.model = origin.model.value_or("");
   if (found.data.empty() && origin.data) found.data = origin.data->name;
   if (!options.model.empty()) found.model = options.model;
-  if (!options.data.empty()) found.data = options.data;
+  if (!options.data.empty()) found.data = options.data, found.data_dir.clear();
+  if (!options.data_dir.empty()) found.data_dir = options.data_dir;
   return found;
 }
 
-std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
+void need_model(const Weights& weights) {
   if (weights.model.empty())
     fail<UsageError>("{} does not say which model it belongs to: name it with --model", weights.file);
+}
+
+Data open_scored_data(const Weights& weights, const WeightsOptions& options) {
+  need_model(weights);
+  if (weights.data.empty())
+    fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
+  return open_data(weights.data, {.data_dir = options.data_dir,
+                                  .block = block_of(weights.model),
+                                  .fitted = weights.info ? &*weights.info : nullptr,
+                                  .whole = true});
+}
+
+DatasetInfo info_of(const Weights& weights, const WeightsOptions& options) {
+  return weights.info ? *weights.info : open_scored_data(weights, options).info();
+}
+
+std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
+  need_model(weights);
   std::unique_ptr<Model> model = make_model(weights.model, data_shape(info), Rng(0));
   load_weights(weights.file, *model);
   model->set_training(false);
   return model;
+}
+
+std::vector<int64> prompt_tokens(const std::string& prompt, const DatasetInfo& info) {
+  if (!prompt.empty()) return Vocabulary(info.vocabulary).encode(prompt);
+  const auto found = std::find(info.vocabulary.begin(), info.vocabulary.end(), "\n");
+  return {found == info.vocabulary.end() ? 0 : found - info.vocabulary.begin()};
 }
 
 }  // namespace gradus

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "apps/train/checkpoint.h"
+#include "data/dataset.h"
 #include "nn/model.h"
 
 namespace gradus {
@@ -16,7 +17,9 @@ struct WeightsOptions {
   void visit(auto&& f) {
     f("init", init, "weights (safetensors), or the directory of a run");
     f("model", model, "model; needed for weights that gradus did not write");
-    f("data", data, "data set; else the one of the run");
+    f("data", data,
+      "data set; else the one of the run. What the weights know of theirs (names, mean and std, "
+      "vocabulary) is applied to it");
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
     f("threads", threads, "threads; 0: one a processor", Limits{.low = 0});
   }
@@ -25,13 +28,26 @@ struct WeightsOptions {
 /// Weights found: the file, and what is known about them from it, its run directory and the options.
 struct Weights {
   std::string file, model, data;
+  std::string data_dir;             ///< where the data lie: as given, else as its run recorded
   std::optional<DatasetInfo> info;  ///< from the file itself
 };
 /// `run` is a positional alternative to --init. Throws UsageError if neither names weights, DataError if there are
 /// none.
 Weights find_weights(const std::string& run, const WeightsOptions& options);
 
+/// Throws UsageError if it is not known which model the weights belong to.
+void need_model(const Weights& weights);
+/// What the weights say of their data; else the data that are named (with fitted transforms of their own). Throws
+/// UsageError if neither is known.
+DatasetInfo info_of(const Weights& weights, const WeightsOptions& options);
+/// The data set to score: what the weights know of their training data is applied to it (data/fitted.h).
+Data open_scored_data(const Weights& weights, const WeightsOptions& options);
+
 /// Builds the model for data of this kind and loads the weights. Throws UsageError if the model is not known.
 std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info);
+
+/// The tokens of a text to go on from. Without one they are those of a line break, where the vocabulary has it. Throws UsageError
+/// for characters that have no token.
+std::vector<int64> prompt_tokens(const std::string& prompt, const DatasetInfo& info);
 
 }  // namespace gradus

@@ -23,8 +23,10 @@ namespace gradus {
 
 enum class CaseType { kReal, kInt };
 
-/// An input or output as documented. Dimensions are numbers, letters bound by the first value that has them, and sums
-/// and products of these: "b,n,n", "T+1,o*d+o", "" for a scalar.
+/// An input or output as documented. Dimensions are numbers, names of integer options (their values), letters bound by
+/// the first value that has them, and sums, differences and products of these: "b,n,n", "T+1,o*d+o", "" for a scalar.
+/// "..." stands for any further axes, the same wherever it stands: "B,...". A name with # is a row of values numbered
+/// from 1, as many as there are, at least one unless optional; # in its shape is the number: {"W#", "o#,i#"}.
 struct CaseSlot {
   std::string name;
   std::string shape;
@@ -32,6 +34,9 @@ struct CaseSlot {
   std::string help = "";
   bool optional = false;  ///< need not be given (inputs); may be absent (outputs)
 };
+
+/// "W3" of "W#" and 3.
+std::string numbered_name(const std::string& pattern, int64 number);
 
 /// Values by name, in the order set.
 class CaseValues {
@@ -42,6 +47,8 @@ class CaseValues {
   const Tensor& tensor(const std::string& name) const;
   const IntTensor& ints(const std::string& name) const;
   double scalar(const std::string& name) const;
+  /// W1, W2, ... of the slot "W#", as many as there are.
+  std::vector<Tensor> tensors(const std::string& numbered) const;
   void set(const std::string& name, Value value);
   void set(const std::string& name, double scalar);
   const std::vector<std::pair<std::string, Value>>& all() const { return values_; }

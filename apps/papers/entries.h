@@ -7,5 +7,10 @@ namespace gradus::paper_entries {
 
 // adaptive
 Paper adabelief();
+// federated
+Paper fedopt();
+
+// problems
+Paper neuralndcg();
 
 }  // namespace gradus::paper_entries

@@ -10,6 +10,10 @@ const std::vector<Paper>& papers() {
   static const std::vector<Paper> table = {
       // adaptive: element-wise adaptive rules
       adabelief(),
+      // federated: many clients that keep their data
+      fedopt(),
+      // problems: losses and solvers for tasks of their own
+      neuralndcg(),
   };
   return table;
 }

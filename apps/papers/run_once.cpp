@@ -100,7 +100,11 @@ void refuse_infinite(Outcome& outcome) {
 }  // namespace
 
 DataShelf::DataShelf(Open open) : open_(std::move(open)) {
-  if (!open_) open_ = open_training_data;
+  if (!open_)
+    open_ = [](const TrainConfig& config) {
+      std::vector<std::string> notes;  // of decisions about the data, which papers' files have made
+      return open_training_data(config, notes);
+    };
 }
 
 Data DataShelf::data(const TrainConfig& config, bool tuning) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/tensor_formats.h"
 #include "nn/state_dict.h"
 #include "optim/elements.h"
 
@@ -27,11 +28,6 @@ std::map<std::string, double> numbers(const json& j) {
   return values;
 }
 
-json score_json(const Score& s) { return {exact(s.loss_sum), s.correct, s.count, s.labelled}; }
-Score score(const json& j) {
-  return {number(j.at(0)), j.at(1).get<int64>(), j.at(2).get<int64>(), j.at(3).get<int64>()};
-}
-
 json state_json(const TrainState& s) {
   return {{"step", s.step},
           {"position", {s.position.epoch, s.position.batch}},
@@ -46,6 +42,8 @@ json state_json(const TrainState& s) {
           {"best_step", s.best_step},
           {"evaluations_since_best", s.evaluations_since_best},
           {"last_loss", exact(s.last_loss)},
+          {"last_scale", exact(s.last_scale)},
+          {"total_steps", s.total_steps},
           {"examples", s.examples},
           {"seconds", exact(s.seconds)},
           {"schedule", numbers(s.schedule)}};
@@ -58,16 +56,18 @@ TrainState state_from(const json& j) {
   const json& rng = j.at("dropout");
   s.dropout = {rng.at(0).get<std::uint64_t>(), rng.at(1).get<std::uint64_t>(),
                rng.at(2).get<std::uint64_t>()};
-  s.since_row = score(j.at("since_row"));
-  s.since_epoch = score(j.at("since_epoch"));
-  s.last_epoch = score(j.at("last_epoch"));
-  s.last_test = score(j.at("last_test"));
+  s.since_row = score_from(j.at("since_row"));
+  s.since_epoch = score_from(j.at("since_epoch"));
+  s.last_epoch = score_from(j.at("last_epoch"));
+  s.last_test = score_from(j.at("last_test"));
   j.at("evaluation_due").get_to(s.evaluation_due);
   j.at("stopped").get_to(s.stopped);
   if (!j.at("best").is_null()) s.best = number(j.at("best"));
   j.at("best_step").get_to(s.best_step);
   j.at("evaluations_since_best").get_to(s.evaluations_since_best);
   s.last_loss = number(j.at("last_loss"));
+  s.last_scale = number(j.at("last_scale"));
+  j.at("total_steps").get_to(s.total_steps);
   j.at("examples").get_to(s.examples);
   s.seconds = number(j.at("seconds"));
   s.schedule = numbers(j.at("schedule"));
@@ -90,6 +90,12 @@ void check_finite(Model& model) {
 
 }  // namespace
 
+json score_json(const Score& s) { return {exact(s.loss_sum), s.correct, s.count, s.labelled}; }
+
+Score score_from(const json& j) {
+  return {number(j.at(0)), j.at(1).get<int64>(), j.at(2).get<int64>(), j.at(3).get<int64>()};
+}
+
 TensorFile weights_file(Model& model, const DatasetInfo& info) {
   TensorFile file;
   file.tensors = state_dict(model);
@@ -98,7 +104,7 @@ TensorFile weights_file(Model& model, const DatasetInfo& info) {
 }
 
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info) {
-  write_safetensors(path, weights_file(model, info));
+  write_tensors(path, weights_file(model, info));
 }
 
 WeightsOrigin read_origin(const std::string& path) {
@@ -112,27 +118,30 @@ WeightsOrigin read_origin(const std::string& path) {
 }
 
 void load_weights(const std::string& path, Model& model) {
-  load_state_dict(model, read_safetensors(path).tensors, path);
+  const TensorFile file = read_safetensors(path);
+  for (const auto& [name, tensor] : state_dict(model))
+    if (file.find_integers(name))
+      fail<DataError>("{}: '{}' holds integers; weights are real numbers (F16, BF16, F32, F64)", path, name);
+  load_state_dict(model, file.tensors, path);
 }
 
-void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
-                     const TrainState& state) {
+void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts) {
   check_finite(model);
   TensorFile file;
   for (const auto& [name, tensor] : state_dict(model)) file.tensors.emplace_back(kModel + name, tensor);
-  const SavedState saved = optimizer.save_state();
-  for (const auto& [name, tensor] : saved.tensors) file.tensors.emplace_back(kOptim + name, tensor);
+  for (const auto& [name, tensor] : parts.saved.tensors) file.tensors.emplace_back(kOptim + name, tensor);
   const json all = {{"format", kFormat},
                     {"real", kRealName},
                     {"model", model.spec()},
-                    {"optim", optimizer.spec()},
-                    {"optim_numbers", numbers(saved.scalars)},
-                    {"state", state_json(state)}};
+                    {"optim", parts.optim},
+                    {"optim_numbers", numbers(parts.saved.scalars)},
+                    {"state", parts.state}};
   file.metadata = {{"gradus_checkpoint", all.dump()}};
   write_safetensors(path, file);
 }
 
-TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer) {
+void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
+                     const std::function<void(const CheckpointParts&)>& restore) {
   const TensorFile file = read_safetensors(path);
   const auto text = file.metadata.find("gradus_checkpoint");
   if (text == file.metadata.end()) fail<DataError>("{}: not a checkpoint of a run", path);
@@ -145,18 +154,30 @@ TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& opt
     expect("format", kFormat);
     expect("real", kRealName);
     expect("model", model.spec());
-    expect("optim", optimizer.spec());
-    SavedState saved;
-    saved.scalars = numbers(all.at("optim_numbers"));
-    for (const auto& [name, tensor] : below(file, kOptim)) saved.tensors.emplace(name, tensor);
-    TrainState state = state_from(all.at("state"));
+    expect("optim", optim);
+    CheckpointParts parts{optim, {}, all.at("state")};
+    parts.saved.scalars = numbers(all.at("optim_numbers"));
+    for (const auto& [name, tensor] : below(file, kOptim)) parts.saved.tensors.emplace(name, tensor);
+    restore(parts);
     load_state_dict(model, below(file, kModel), path);
-    optimizer.load_state(saved);
-    model.run().rng.set_state(state.dropout);
-    return state;
   } catch (const json::exception& e) {
     fail<DataError>("{}: the checkpoint is damaged: {}", path, e.what());
   }
+}
+
+void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
+                     const TrainState& state) {
+  write_checkpoint(path, model, {optimizer.spec(), optimizer.save_state(), state_json(state)});
+}
+
+TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer) {
+  TrainState state;
+  read_checkpoint(path, model, optimizer.spec(), [&](const CheckpointParts& parts) {
+    state = state_from(parts.state);
+    optimizer.load_state(parts.saved);
+  });
+  model.run().rng.set_state(state.dropout);
+  return state;
 }
 
 }  // namespace gradus

@@ -1,7 +1,9 @@
 // Weights and checkpoints on disk.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -25,14 +27,17 @@ struct TrainState {
   std::optional<double> best;    ///< of the evaluations: accuracy, or minus the loss where there is none
   int64 best_step = 0, evaluations_since_best = 0;
   double last_loss = 0;
-  int64 examples = 0;  ///< seen in training
-  double seconds = 0;  ///< spent in training steps
+  double last_scale = 1;  ///< factor of the schedule on the last step
+  int64 total_steps = 0;  ///< length of the run when this was saved
+  int64 examples = 0;     ///< seen in training
+  double seconds = 0;     ///< spent in training steps
   std::map<std::string, double> schedule;
 };
 
 /// What a weights file holds: parameters and buffers under torch's names, with the model's spec and the data's
 /// description beside them, so that it can be used without naming either. Shares the model's storage.
 TensorFile weights_file(Model& model, const DatasetInfo& info);
+/// As NAME.safetensors or, without the descriptions, NAME.npz. Throws UsageError for another name.
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info);
 
 /// What a weights file says about itself; both absent in files written by others.
@@ -43,6 +48,23 @@ struct WeightsOrigin {
 WeightsOrigin read_origin(const std::string& path);
 /// Loads by name. Throws DataError that lists what does not fit.
 void load_weights(const std::string& path, Model& model);
+
+/// A score as checkpoints hold it, exact.
+nlohmann::json score_json(const Score& score);
+Score score_from(const nlohmann::json& json);
+
+/// The parts that checkpoints of all ways of learning have in common, `state` what is special to each.
+struct CheckpointParts {
+  std::string optim;  ///< spec of the optimizer, or of what takes its place
+  SavedState saved;   ///< its state
+  nlohmann::json state;
+};
+/// Whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
+void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts);
+/// Reads a checkpoint of this model and `optim`, and hands its parts to `restore`, whose errors of JSON are those of a
+/// damaged file; then loads the weights. Throws DataError.
+void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
+                     const std::function<void(const CheckpointParts&)>& restore);
 
 /// Writes everything; whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,

@@ -1,10 +1,17 @@
 #include "apps/train/config.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "apps/cli/flags.h"
+#include "data/places.h"
+#include "data/registry.h"
+#include "optim/schedule.h"
 
 namespace gradus {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 // companion(RULE|companion) in place of the innermost rule of `optim`.
@@ -16,10 +23,67 @@ std::string with_companion(const std::string& optim, const std::string& companio
   return spec.str();
 }
 
+std::string absolute(const std::string& path) { return fs::absolute(path).lexically_normal().string(); }
+
+// The text of a registry's entry whose options `paths`, where they name what is there, are absolute.
+std::string with_absolute_options(const std::string& text, const std::vector<std::string>& paths) {
+  Spec spec = parse_spec(text);
+  bool changed = false;
+  for (auto& [key, value] : spec.options) {
+    std::error_code error;
+    if (std::find(paths.begin(), paths.end(), key) == paths.end() || fs::path(value).is_absolute() ||
+        !fs::exists(value, error))
+      continue;
+    value = absolute(value);
+    changed = true;
+  }
+  return changed ? spec.str() : text;
+}
+
+// Whether a data set lies below this root: by its name, or by what an option of it names.
+bool holds(const std::string& root, const Spec& data, const DatasetEntry& entry) {
+  std::error_code error;
+  if (fs::exists(fs::path(root) / data.name, error)) return true;
+  for (const auto& [key, value] : data.options)
+    if (std::find(entry.paths.begin(), entry.paths.end(), key) != entry.paths.end() &&
+        fs::exists(fs::path(root) / value, error))
+      return true;
+  return false;
+}
+
 }  // namespace
 
-void check(const TrainConfig& config) {
-  if (config.epochs && config.steps) fail<UsageError>("--epochs and --steps exclude each other");
+void in_flag(const std::string& flag, const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const UsageError& e) {
+    const std::string what = e.what();
+    throw UsageError(what.starts_with("--") ? what : flag + ": " + what);
+  }
+}
+
+TrainConfig with_absolute_paths(TrainConfig config) {
+  const Spec data = parse_spec(config.data);
+  const DatasetEntry& entry = find_dataset(data.name);
+  if (config.data_dir.empty() && entry.needs_files) {
+    // $GRADUS_DATA or ./datasets: a relative one is known only here.
+    for (const std::string& root : data_roots({}))
+      if (holds(root, data, entry)) {
+        if (!fs::path(root).is_absolute()) config.data_dir = root;
+        break;
+      }
+  }
+  config.data = with_absolute_options(config.data, entry.paths);
+  config.schedule =
+      with_absolute_options(config.schedule, find_schedule(parse_spec(config.schedule).name).paths);
+  for (std::string* path : {&config.data_dir, &config.init, &config.save})
+    if (!path->empty()) *path = absolute(*path);
+  return config;
+}
+
+void replace_length(TrainConfig& to, const OptionList& given) {
+  for (const auto& entry : given)
+    if (entry.first == "epochs" || entry.first == "steps") to.epochs.reset(), to.steps.reset();
 }
 
 nlohmann::ordered_json config_json(const TrainConfig& config) { return options_json(config); }
@@ -43,9 +107,11 @@ std::string effective_optim(const TrainConfig& config) {
 }
 
 void check_resumable(const OptionList& given) {
-  static const std::vector<std::string> changeable = {"epochs",     "steps",      "threads",
-                                                      "save_every", "eval_every", "early_stop",
-                                                      "save",       "data_dir",   "tensorboard"};
+  check_resumable(given, {"epochs", "steps", "threads", "save_every", "eval_every", "early_stop", "save",
+                          "data_dir", "tensorboard"});
+}
+
+void check_resumable(const OptionList& given, const std::vector<std::string>& changeable) {
   for (const auto& entry : given)
     if (std::find(changeable.begin(), changeable.end(), entry.first) == changeable.end())
       fail<UsageError>(

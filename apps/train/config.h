@@ -2,6 +2,7 @@
 // --config, --print-config and a run's config.json are made of it.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@ struct TrainConfig {
   int64 batch_size = 64, accumulate = 1;
   int64 seed = 0;
   int threads = 0;
-  bool shuffle = true;
+  bool shuffle = true, drop_last = false;
   std::string augment;
   std::optional<int64> limit;
   std::string data_dir;
@@ -31,7 +32,7 @@ struct TrainConfig {
   bool tensorboard = false;
 
   void visit(auto&& f) {
-    f("data", data, "data set, NAME[:key=value,...]; see 'data list'");
+    f("data", data, "data set, NAME[:key=value,...], a value with a comma in double quotes; see 'data list'");
     f("model", model, "model, NAME[:key=value,...]; see 'model list'");
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
     f("companion", companion,
@@ -46,6 +47,7 @@ struct TrainConfig {
     f("seed", seed, "of initial weights, order, dropout, augmentation", at_least(0));
     f("threads", threads, "threads; 0: one a processor", at_least(0));
     f("shuffle", shuffle, "take the training examples in the order of the files");
+    f("drop_last", drop_last, "leave out the last batch of an epoch where it is smaller than the others");
     f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
     f("limit", limit, "train on the first N examples only", at_least(1));
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
@@ -62,13 +64,22 @@ struct TrainConfig {
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));
     f("log_grad_norms", log_grad_norms,
       "write the norms of every batch's gradient to grad_norms.csv of the run");
-    f("save", save, "also write the trained weights to this file");
+    f("save", save, "also write the trained weights to this file (.safetensors or .npz)");
     f("tensorboard", tensorboard, "also write the metrics as TensorBoard event files into the run directory");
   }
 };
 
-/// Throws UsageError for settings that contradict each other.
+/// Throws UsageError, naming the flag, for unknown names, options and values and for settings that contradict each other.
+/// Opens no file.
 void check(const TrainConfig& config);
+/// Calls f; a UsageError that does not begin with a flag is opened by this one.
+void in_flag(const std::string& flag, const std::function<void()>& f);
+
+/// The settings of the same run from any folder: relative paths become absolute, among them that of the folder in which a
+/// data set is found that was named without one.
+TrainConfig with_absolute_paths(TrainConfig config);
+/// `to` (of --config or of a run) loses its length where `given` has one, in either unit: what is given wins.
+void replace_length(TrainConfig& to, const OptionList& given);
 
 /// config.json of a run, and what --print-config prints. --config takes it back.
 nlohmann::ordered_json config_json(const TrainConfig& config);
@@ -84,5 +95,7 @@ std::string effective_optim(const TrainConfig& config);
 /// run). It can: epochs, steps, threads, save_every, eval_every, early_stop, save, data_dir,
 /// tensorboard.
 void check_resumable(const OptionList& given);
+/// The same for another command, whose runs may change these settings.
+void check_resumable(const OptionList& given, const std::vector<std::string>& changeable);
 
 }  // namespace gradus

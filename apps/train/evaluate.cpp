@@ -1,7 +1,9 @@
 #include "apps/train/evaluate.h"
 
+#include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "data/loader.h"
 #include "nn/modes.h"
 
@@ -19,7 +21,27 @@ Batch first_rows(const Batch& batch, int64 n) {
   return part;
 }
 
+// In training mode batch norm can take no statistics of a single value.
+Tensor output_for(Model& model, const Batch& batch, const EvaluateOptions& options) {
+  try {
+    return model(input_of(batch));
+  } catch (const ShapeError& e) {
+    if (!options.training || batch.size() > 1) throw;
+    fail<UsageError>("a batch of one example cannot be run as in training ({}); take another batch size",
+                     e.what());
+  }
+}
+
 }  // namespace
+
+void check_outputs(const Batch& batch, const Tensor& output) {
+  const int64 one = output.numel() / output.dim(0);
+  for (int64 i = 0; i < output.numel(); ++i)
+    if (!std::isfinite(output.data()[i]))
+      fail<NumericError>("the model's output for {} {} is {}: its weights cannot be used",
+                         batch.tokens.defined() ? "the text at token" : "example", batch.index[i / one],
+                         output.data()[i]);
+}
 
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options) {
   const ModeScope mode(model, options.training);
@@ -31,7 +53,7 @@ std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const Evalua
     if (options.stop && options.stop()) return std::nullopt;
     if (batch.size() > left) batch = first_rows(batch, left);
     left -= batch.size();
-    const Tensor output = model(input_of(batch));
+    const Tensor output = output_for(model, batch, options);
     score += score_of(model.task(), output, batch, loss_of(model.task(), output, batch).item());
     if (options.each) options.each(batch, output);
   }

@@ -18,7 +18,11 @@ struct EvaluateOptions {
   std::function<void(const Batch&, const Tensor&)> each = nullptr;
 };
 
+/// Throws NumericError naming the first example of the batch for which the model's output is NaN or infinite.
+void check_outputs(const Batch& batch, const Tensor& output);
+
 /// In evaluation mode (unless asked otherwise), without recording, in the order of the set. Nothing if it was stopped.
+/// Throws UsageError where a batch of one example cannot be run in training mode.
 std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const EvaluateOptions& options = {});
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 #include "apps/train/interrupt.h"
 
+#include <array>
 #include <csignal>
 
 namespace gradus {
@@ -8,11 +9,16 @@ namespace {
 volatile std::sig_atomic_t signalled = 0;
 int scopes = 0;
 
+constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+std::array<struct sigaction, kSignals.size()> before;
+
 extern "C" void note_signal(int) { signalled = 1; }
 
-void install(int signal) {
+void install(int signal, struct sigaction& old) {
+  sigaction(signal, nullptr, &old);
+  if (signal == SIGHUP && old.sa_handler == SIG_IGN) return;
   struct sigaction action {};
-  action.sa_handler = note_signal;
+  action.sa_handler = signal == SIGPIPE ? SIG_IGN : note_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   sigaction(signal, &action, nullptr);
 }
@@ -22,14 +28,12 @@ void install(int signal) {
 InterruptScope::InterruptScope() {
   if (scopes++ > 0) return;
   signalled = 0;
-  install(SIGINT);
-  install(SIGTERM);
+  for (size_t i = 0; i < kSignals.size(); ++i) install(kSignals[i], before[i]);
 }
 
 InterruptScope::~InterruptScope() {
   if (--scopes > 0) return;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before[i], nullptr);
 }
 
 bool interrupted() { return signalled != 0; }

@@ -26,13 +26,13 @@ ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::
   for (const Batch& b : batches_) examples_ += b.size();
 }
 
-Needs ModelObjective::offers() const {
+Needs ModelObjective::offers(const Model& model, bool several_batches, bool second_batch) {
   return {.loss = true,
           .re_evaluation = true,
           .hvp = true,
           .per_sample = true,
-          .gauss_newton = model_.task() != Task::kLanguageModel && batches_.size() == 1,
-          .second_batch = draw_second_ != nullptr};
+          .gauss_newton = model.task() != Task::kLanguageModel && !several_batches,
+          .second_batch = second_batch};
 }
 
 void ModelObjective::evaluate(bool record, const std::function<void(const Tensor&, double)>& use) {

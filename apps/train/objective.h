@@ -34,7 +34,9 @@ class ModelObjective final : public Objective {
                  const LossOptions& options = {}, SecondBatch second = nullptr);
 
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override;
+  Needs offers() const override { return offers(model_, batches_.size() > 1, draw_second_ != nullptr); }
+  /// What the objectives of this model offer, of several batches or one.
+  static Needs offers(const Model& model, bool several_batches, bool second_batch);
   double loss() override;
   /// Throws NumericError if the loss is not finite.
   double gradient() override;

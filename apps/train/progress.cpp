@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "apps/cli/output.h"
 
 namespace gradus {
 namespace {
@@ -27,7 +28,7 @@ Progress::Progress(bool quiet, int64 total_steps, double total_epochs, int64 fir
 Progress::~Progress() { clear(); }
 
 void Progress::clear() {
-  if (std::exchange(shown_, false)) std::fputs("\r\x1b[K", stderr);
+  if (std::exchange(shown_, false)) note("\r\x1b[K");
 }
 
 std::string Progress::line(const Now& now) const {
@@ -41,14 +42,11 @@ std::string Progress::line(const Now& now) const {
   return text;
 }
 
-std::string Progress::bar(const Now& now) const {
-  const std::string head = fmt::format("epoch {:.1f}/{:.3g} ", now.epoch, epochs_);
-  const std::string tail = fmt::format(" {}", line(now));
+std::string Progress::bar(const std::string& head, const std::string& tail, double part) const {
   const int room = stderr_terminal().columns - 1 - static_cast<int>(head.size() + tail.size());
   if (room < 4)
     return (head + tail).substr(0, static_cast<size_t>(std::max(stderr_terminal().columns - 1, 0)));
   const int width = std::min(room, 40);
-  const double part = total_ ? static_cast<double>(now.step) / static_cast<double>(total_) : 1;
   const int full = std::clamp(static_cast<int>(part * width), 0, width);
   std::string done, open;
   for (int i = 0; i < width; ++i)
@@ -62,25 +60,30 @@ std::string Progress::bar(const Now& now) const {
 }
 
 void Progress::step(const Now& now) {
+  if (quiet_ || Clock::now() < next_) return;
+  const std::string text = line(now);
+  show(fmt::format("epoch {:.1f}/{:.3g} ", now.epoch, epochs_), " " + text,
+       total_ ? static_cast<double>(now.step) / static_cast<double>(total_) : 1,
+       fmt::format("step {}/{}  epoch {:.2f}  {}", now.step, total_, now.epoch, text));
+}
+
+void Progress::show(const std::string& head, const std::string& tail, double share, const std::string& text) {
   if (quiet_) return;
   const auto clock = Clock::now();
   if (clock < next_) return;
   if (terminal_.interactive) {
-    fmt::print(stderr, "\r{}\x1b[K", bar(now));
+    note(fmt::format("\r{}\x1b[K", bar(head, tail, share)));
     shown_ = true;
     next_ = clock + kBarInterval;
   } else {
-    std::fputs(fmt::format("step {}/{}  epoch {:.2f}  {}\n", now.step, total_, now.epoch, line(now)).c_str(),
-               stderr);
+    note(text + "\n");
     next_ = clock + kLineInterval;
   }
-  std::fflush(stderr);
 }
 
 void Progress::evaluating() {
   if (quiet_ || !shown_) return;
-  std::fputs("  testing", stderr);
-  std::fflush(stderr);
+  note("  testing");
 }
 
 void Progress::row(const MetricsRow& r) {
@@ -97,8 +100,7 @@ void Progress::row(const MetricsRow& r) {
 void Progress::message(const std::string& text) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  note(text + "\n");
 }
 
 }  // namespace gradus

@@ -23,11 +23,15 @@ class Progress {
 
   /// Shows nothing if quiet. `first_step`: where this process began.
   Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step);
+  /// For loops of other units, which show() themselves.
+  explicit Progress(bool quiet) : Progress(quiet, 0, 0, 0) {}
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void step(const Now& now);
+  /// The same for other units: on a terminal a bar `share` full between `head` and `tail`, else `line` every few seconds.
+  void show(const std::string& head, const std::string& tail, double share, const std::string& line);
   void evaluating();
   /// A finished row of the metrics: a line that stays.
   void row(const MetricsRow& row);
@@ -35,7 +39,7 @@ class Progress {
   void message(const std::string& text);
 
  private:
-  std::string bar(const Now& now) const;
+  std::string bar(const std::string& head, const std::string& tail, double share) const;
   std::string line(const Now& now) const;
   void clear();
 

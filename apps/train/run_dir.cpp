@@ -12,12 +12,15 @@
 #include "core/atomic_file.h"
 #include "core/byte_source.h"
 #include "core/json_file.h"
+#include "core/tensor_formats.h"
 
 namespace gradus {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr const char* kTrain = "train";  // whose config.json names no command
 
 constexpr const char* kCsvHeader =
     "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
@@ -81,8 +84,24 @@ bool make_directory(const std::string& path) {
 
 }  // namespace
 
+void check_save_path(const std::string& path) {
+  if (path.empty()) return;
+  check_tensors_path(path);
+  const fs::path parent = fs::path(path).parent_path();
+  if (!parent.empty() && !fs::is_directory(parent))
+    fail<DataError>("--save {}: there is no folder {}", path, parent.string());
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    fail<DataError>("--save {}: there is something that is not a regular file", path);
+}
+
 RunDirectory RunDirectory::create(const std::string& path, const std::string& default_name,
                                   const TrainConfig& config) {
+  return create(path, default_name, kTrain, config_json(config), kCsvHeader);
+}
+
+RunDirectory RunDirectory::create(const std::string& path, const std::string& default_name,
+                                  const std::string& command, const nlohmann::ordered_json& settings,
+                                  const std::string& csv_header) {
   std::string chosen = path;
   if (path.empty()) {
     const std::string base = "runs/" + default_name;
@@ -92,12 +111,22 @@ RunDirectory RunDirectory::create(const std::string& path, const std::string& de
     make_directory(path);
     for (const char* name : {"config.json", "checkpoint.safetensors"})
       if (fs::exists(fs::path(path) / name))
-        fail<UsageError>("--out {0}: there is a run already; 'gradus train --resume {0}' continues it", path);
+        fail<UsageError>("--out {0}: there is a run already; 'gradus {1} --resume {0}' continues it", path,
+                         command);
   }
   RunDirectory run(chosen);
-  run.write_config(config);
-  append_line(run.file("metrics.csv"), kCsvHeader);
+  run.write_settings(command, settings);
+  append_line(run.file("metrics.csv"), csv_header);
   return run;
+}
+
+void RunDirectory::discard() const {
+  std::error_code ignored;
+  if (fs::exists(checkpoint(), ignored) || fs::exists(file("metrics.jsonl"), ignored) ||
+      fs::exists(file("grad_norms.csv"), ignored))
+    return;
+  for (const char* name : {"config.json", "metrics.csv"}) fs::remove(file(name), ignored);
+  fs::remove(path_, ignored);  // unless there is something in it
 }
 
 RunDirectory RunDirectory::open(const std::string& path) {
@@ -107,22 +136,66 @@ RunDirectory RunDirectory::open(const std::string& path) {
   return run;
 }
 
+nlohmann::json RunDirectory::settings() const {
+  nlohmann::json settings = read_json(file("config.json"));
+  if (!settings.is_object()) fail<DataError>("{}: not a JSON object", file("config.json"));
+  return settings;
+}
+
+nlohmann::json RunDirectory::settings_of(const std::string& command) const {
+  nlohmann::json all = settings();
+  std::string found = kTrain;
+  if (const auto named = all.find("command"); named != all.end() && named->is_string()) {
+    found = named->get<std::string>();
+    all.erase("command");
+  }
+  if (found != command)
+    fail<UsageError>("{0}: a run of 'gradus {1}'; 'gradus {1} --resume {0}' goes on", path_, found);
+  return all;
+}
+
+void RunDirectory::write_settings(const std::string& command, const nlohmann::ordered_json& settings) const {
+  nlohmann::ordered_json all;
+  if (command != kTrain) all["command"] = command;
+  all.update(settings);
+  write_file(file("config.json"), all.dump(2) + "\n");
+}
+
+std::string RunDirectory::data() const {
+  const nlohmann::json all = settings();
+  const auto found = all.find("data");
+  if (found == all.end() || !found->is_string())
+    fail<DataError>("{}: does not name the data", file("config.json"));
+  return found->get<std::string>();
+}
+
+std::string RunDirectory::data_dir() const {
+  const nlohmann::json all = settings();
+  const auto found = all.find("data_dir");
+  return found != all.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 bool RunDirectory::has_checkpoint() const { return !is_none() && fs::exists(checkpoint()); }
 
 TrainConfig RunDirectory::config() const {
   TrainConfig config;
-  apply_config_json(config, read_json(file("config.json")), file("config.json"));
+  apply_config_json(config, settings_of(kTrain), file("config.json"));
   return config;
 }
 
 void RunDirectory::write_config(const TrainConfig& config) const {
-  write_file(file("config.json"), config_json(config).dump(2) + "\n");
+  write_settings(kTrain, config_json(config));
 }
 
 void RunDirectory::append(const MetricsRow& row) const {
   if (is_none()) return;
   append_line(file("metrics.csv"), csv_line(row));
   append_line(file("metrics.jsonl"), json_line(row));
+}
+
+void RunDirectory::append(const std::string& csv, const nlohmann::ordered_json& row) const {
+  append_line(file("metrics.csv"), csv + "\n");
+  append_line(file("metrics.jsonl"), row.dump() + "\n");
 }
 
 void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
@@ -136,14 +209,19 @@ void RunDirectory::truncate_metrics(int64 step) const {
   filter_lines(file("grad_norms.csv"), [&](const std::string& line) {
     return line == kNormsHeader || std::atoll(line.c_str()) <= step;
   });
+  truncate_metrics(kCsvHeader, "step", step);
+}
+
+void RunDirectory::truncate_metrics(const std::string& csv_header, const std::string& unit,
+                                    int64 last) const {
   filter_lines(file("metrics.csv"), [&](const std::string& line) {
-    return line == kCsvHeader || std::atoll(line.c_str()) <= step;
+    return line == csv_header || std::atoll(line.c_str()) <= last;
   });
   filter_lines(file("metrics.jsonl"), [&](const std::string& line) {
     const auto json = nlohmann::json::parse(line, nullptr, false);
-    return json.is_object() && json.value("step", step + 1) <= step;
+    return json.is_object() && json.value(unit, last + 1) <= last;
   });
-  if (!fs::exists(file("metrics.csv"))) append_line(file("metrics.csv"), kCsvHeader);
+  if (!fs::exists(file("metrics.csv"))) append_line(file("metrics.csv"), csv_header);
 }
 
 }  // namespace gradus

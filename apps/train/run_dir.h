@@ -23,6 +23,9 @@ struct MetricsRow {
   double seconds = 0;  ///< spent in training steps
 };
 
+/// A path that a run would write at its end (--save) must be writable now, not after hours. Throws DataError.
+void check_save_path(const std::string& path);
+
 class RunDirectory {
  public:
   /// Makes the directory and writes config.json. An empty path stands for "runs/" and `default_name`, with -2,
@@ -30,6 +33,13 @@ class RunDirectory {
   /// written.
   static RunDirectory create(const std::string& path, const std::string& default_name,
                              const TrainConfig& config);
+  /// Takes back what create() made, where a run came to nothing: it has no checkpoint and no row of metrics. So a start
+  /// that failed does not stand in the way of the next one.
+  void discard() const;
+  /// The same for another command than `train`: its settings, and the header of its metrics.csv.
+  static RunDirectory create(const std::string& path, const std::string& default_name,
+                             const std::string& command, const nlohmann::ordered_json& settings,
+                             const std::string& csv_header);
   /// An existing run. Throws DataError if there is no readable config.json.
   static RunDirectory open(const std::string& path);
   /// No directory: nothing of the run is written.
@@ -39,12 +49,25 @@ class RunDirectory {
   const std::string& path() const { return path_; }
   std::string file(const char* name) const { return path_ + "/" + name; }
   std::string checkpoint() const { return file("checkpoint.safetensors"); }
+  /// config.json as it is. Throws DataError if it is no JSON object.
+  nlohmann::json settings() const;
+  /// The settings but for the line that names the command. Throws UsageError if the run is another command's.
+  nlohmann::json settings_of(const std::string& command) const;
+  void write_settings(const std::string& command, const nlohmann::ordered_json& settings) const;
+  /// What was trained on, whatever the command. Throws DataError if the settings do not say.
+  std::string data() const;
+  /// Where the data lie, "" where the settings do not say.
+  std::string data_dir() const;
   bool has_checkpoint() const;
   TrainConfig config() const;
   void write_config(const TrainConfig& config) const;
 
   /// Adds a row to both files. Throws DataError (disk full).
   void append(const MetricsRow& row) const;
+  /// A row of another command's metrics: `csv` without the line's end, `row` the same by name.
+  void append(const std::string& csv, const nlohmann::ordered_json& row) const;
+  /// Drops the rows of another command's metrics, counted by `unit` ("round"), behind the first `last`.
+  void truncate_metrics(const std::string& csv_header, const std::string& unit, int64 last) const;
   /// Adds a line to grad_norms.csv.
   void append_grad_norms(int64 step, double l1, double l2) const;
   /// Drops the rows behind `step`, also a last row that was cut off.

@@ -41,6 +41,8 @@ nlohmann::ordered_json info_json(const DatasetInfo& info) {
   json["class_names"] = info.class_names;
   json["mean"] = info.mean;
   json["std"] = info.std;
+  json["columns"] = info.columns;
+  json["digest"] = info.digest;
   // Tokens may be any bytes, which JSON strings cannot hold: as lists of byte values.
   auto& vocabulary = json["vocabulary"] = nlohmann::ordered_json::array();
   for (const std::string& token : info.vocabulary)
@@ -63,6 +65,11 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.mean = json.at("mean").get<std::vector<double>>();
     info.std = json.at("std").get<std::vector<double>>();
+    info.complete = json.contains("columns");
+    if (info.complete) {
+      info.columns = json.at("columns").get<std::vector<std::string>>();
+      info.digest = json.at("digest").get<std::string>();
+    }
     for (const auto& token : json.at("vocabulary")) {
       const auto bytes = token.get<std::vector<int>>();
       std::string text;
@@ -71,7 +78,17 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
     }
   } catch (const nlohmann::json::exception& e) {
     fail<DataError>("{}: the description of the data is damaged: {}", source, e.what());
+  } catch (const ShapeError& e) {
+    fail<DataError>("{}: the description of the data is damaged: {}", source, e.what());
   }
+  const auto fits = [](std::size_t n, int64 expected) { return n == 0 || static_cast<int64>(n) == expected; };
+  const bool text = info.kind == DataKind::kText;
+  const int64 scales =
+      info.kind == DataKind::kImages && info.example.rank() ? info.example[0] : info.example.numel();
+  if (!fits(info.class_names.size(), info.classes) || (text && !fits(info.vocabulary.size(), info.classes)) ||
+      info.mean.size() != info.std.size() || !fits(info.mean.size(), scales) ||
+      !fits(info.columns.size(), info.example.numel()) || info.example.rank() == 0)
+    fail<DataError>("{}: the description of the data is damaged: its lists do not fit its sizes", source);
   return info;
 }
 

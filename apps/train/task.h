@@ -18,10 +18,11 @@ DataShape data_shape(const DatasetInfo& info);
 /// different characters.
 DataShape default_shape(Task task);
 
-/// A data set's description as saved beside weights, so that prediction needs no data: kind, shape, classes,
-/// names, normalisation, vocabulary.
+/// A data set's description as saved beside weights, so that they bring whatever was fitted on their training data to
+/// all other data (data/fitted.h): kind, shape, names of classes and columns, mean and std, vocabulary, digest.
 nlohmann::ordered_json info_json(const DatasetInfo& info);
-/// The opposite. Throws DataError, opened by `source`, where something is missing or of another type.
+/// The opposite. Weights of an older gradus have neither columns nor digest, and mean and std for images only; they are
+/// marked as not `complete`. Throws DataError, opened by `source`, where something is missing or of another type.
 DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source);
 
 /// What the model is called with: tokens (B,T) or numbers, vectors as they are.

@@ -1,5 +1,6 @@
 #include "apps/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "core/glob.h"
 #include "core/threads.h"
 #include "data/views.h"
+#include "nn/modes.h"
 #include "nn/registry.h"
 #include "optim/registry.h"
 
@@ -36,14 +38,34 @@ int64 block_of(const std::string& model) {
   return defaults.block;
 }
 
-Data open_training_data(const TrainConfig& config) {
-  Data data = open_data(config.data, {.data_dir = config.data_dir, .block = block_of(config.model)});
+Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes) {
+  DataPlaces places{.data_dir = config.data_dir, .block = block_of(config.model)};
+  Data data;
+  if (const auto fitted = config.init.empty() ? std::nullopt : read_origin(config.init).data) try {
+      places.fitted = &*fitted;
+      data = open_data(config.data, places);
+    } catch (const DataError& e) {
+      notes.push_back(
+          fmt::format("--init {}: {}. The weights start on data that are not theirs", config.init, e.what()));
+    }
+  places.fitted = nullptr;
+  if (!data.test) data = open_data(config.data, places);
+  notes.insert(notes.end(), data.info().notes.begin(), data.info().notes.end());
+  if (!data.train) fail<UsageError>("data set {}: test = 1 leaves no examples to train on", data.info().name);
   if (!config.limit || *config.limit >= data.train->size()) return data;
   if (data.info().kind == DataKind::kText) fail<UsageError>("--limit is not for text: name a smaller corpus");
   std::vector<int64> first(static_cast<size_t>(*config.limit));
   std::iota(first.begin(), first.end(), int64{0});
   data.train = subset(data.train, std::move(first));
   return data;
+}
+
+void fit_to_data(Model& model, const DatasetPtr& train) {
+  constexpr int64 kExamples = 5000;
+  if (train->info().kind == DataKind::kText) return;
+  const Loader examples(train, {.batch_size = std::min(kExamples, train->size()), .prefetch = 0});
+  const Recording off(false);
+  model.prepare(input_of(examples.make({})));
 }
 
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns) {
@@ -58,11 +80,14 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
     for (const auto& p : parameters) names.push_back(p->name);
     fail<UsageError>("--freeze: no parameter matches '{}'; there are: {}", pattern, fmt::join(names, ", "));
   }
+  if (std::all_of(parameters.begin(), parameters.end(), [](const auto& p) { return p->frozen; }))
+    fail<UsageError>("--freeze {}: no parameter is left to train", fmt::join(patterns, " --freeze "));
 }
 
-Trainer::Trainer(const TrainConfig& config) : Trainer(config, open_training_data(config)) {}
+Trainer::Trainer(const TrainConfig& config) : Trainer((check(config), config), Data()) {}
 
-Trainer::Trainer(const TrainConfig& config, Data data) : config_(config), data_(std::move(data)) {
+Trainer::Trainer(const TrainConfig& config, Data data)
+    : config_(config), data_(data.train ? std::move(data) : open_training_data(config, notes_)) {
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
   parameters_ = model_->parameters();
   freeze(parameters_, config.freeze);
@@ -70,43 +95,93 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config), data_(
 
   std::vector<GroupSpec> groups;
   for (const std::string& text : config.group) groups.push_back(parse_group(text));
+  in_flag("--group", [&] { check_groups(groups, parameters_); });
   optimizer_ = make_optimizer(effective_optim(config), parameters_, groups);
   if (optimizer_->needs().second_batch)
     second_ = std::make_unique<Loader>(data_.train,
                                        LoaderOptions{.batch_size = config.batch_size,
                                                      .shuffle = true,
+                                                     .drop_last = config.drop_last,
                                                      .seed = Rng(seed_of(config)).fork("second").bits64(),
                                                      .prefetch = 0});
   loader_ =
       std::make_unique<Loader>(data_.train, LoaderOptions{.batch_size = config.batch_size,
                                                           .shuffle = config.shuffle,
+                                                          .drop_last = config.drop_last,
                                                           .seed = seed_of(config),
                                                           .augment = parse_augmentation(config.augment)});
   steps_per_epoch_ = (loader_->batches_per_epoch() + config.accumulate - 1) / config.accumulate;
   total_steps_ = config.steps ? *config.steps : config.epochs.value_or(5) * steps_per_epoch_;
   // (A run of no steps has a length too; 0 would say that it is unknown.)
   schedule_ = make_schedule(config.schedule, {std::max<int64>(total_steps_, 1), steps_per_epoch_});
+  schedule_start_ = schedule_->save_state();
+  check_trainable();
 }
 
-double Trainer::lr() const {
-  const double scale = schedule_->scale(state_.step);
-  return parameters_.empty() ? scale : optimizer_->option(*parameters_[0], "lr").value_or(1) * scale;
+void Trainer::check_trainable() {
+  const Task task = model_->task();
+  if (schedule_->watches_score() && task != Task::kClassification && task != Task::kLanguageModel)
+    fail<UsageError>("--schedule {}: it watches the accuracy, and {} has none", config_.schedule,
+                     task_name(task));
+  require(optimizer_->needs(), ModelObjective::offers(*model_, config_.accumulate > 1, second_ != nullptr),
+          optimizer_->name());
+  // Batch norm has no statistics of a single value: its variance is not defined, and in the limit the output is the bias
+  // whatever the example is, which would be trained on without a word.
+  const int64 size = data_.train->size(), batch = config_.batch_size, left = size % batch;
+  const bool single = batch == 1 || size == 1 || (left == 1 && !config_.drop_last);
+  if (!single || data_.info().kind == DataKind::kText) return;
+  const ModeScope training(*model_, true);
+  const Reevaluation probe(*model_, model_->run().rng.state());
+  const Recording off(false);
+  try {
+    (*model_)(input_of(loader_->make({0, loader_->batches_per_epoch() - 1})));
+  } catch (const ShapeError& e) {
+    if (batch == 1 || size == 1)
+      fail<UsageError>("--batch-size {}: the model cannot be trained on one example at a time: {}", batch,
+                       e.what());
+    fail<UsageError>(
+        "--batch-size {}: of {} examples it leaves a last batch of one, on which the model cannot be trained "
+        "({}); "
+        "--drop-last leaves it out, or take another size",
+        batch, size, e.what());
+  }
+}
+
+double Trainer::lr(double scale) const {
+  for (const auto& p : parameters_)
+    if (!p->frozen) return optimizer_->option(*p, "lr").value_or(1) * scale;
+  return scale;
 }
 
 void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
+  state_.schedule = schedule_start_;
   if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
+  if (state_.stopped && total_steps_ > state_.total_steps)
+    state_.stopped = false, state_.evaluations_since_best = 0;
+  state_.stopped =
+      state_.stopped && config_.early_stop && state_.evaluations_since_best >= *config_.early_stop;
   schedule_->load_state(state_.schedule);
   loader_->seek(state_.position);
 }
 
-void Trainer::fit_to_data() {
-  constexpr int64 kExamples = 5000;
-  if (data_.info().kind == DataKind::kText) return;
-  const Loader examples(data_.train, {.batch_size = std::min(kExamples, data_.train->size()), .prefetch = 0});
-  const Recording off(false);
-  model_->prepare(input_of(examples.make({})));
+std::unique_ptr<EvaluationWeights> Trainer::evaluation_weights(bool means,
+                                                               const std::function<bool()>& stop) {
+  EvaluationWeights::Options options{.means = means, .stop = stop};
+  if (state_.step > 0 && state_.step >= total_steps_) options.finish = state_.last_scale;
+  return std::make_unique<EvaluationWeights>(*optimizer_, *model_, data_.train, options);
+}
+
+std::string Trainer::resumed_at() const {
+  if (state_.stopped)
+    return fmt::format(
+        "stopped early, at step {} of {}: {} evaluations without a better score than at step {}; a larger "
+        "--early-stop (or none), or more --epochs or --steps, goes on",
+        state_.step, total_steps_, state_.evaluations_since_best, state_.best_step);
+  if (state_.step >= total_steps_ && !state_.evaluation_due)
+    return fmt::format("the run has reached its end, step {}; more --epochs or --steps go on", state_.step);
+  return fmt::format("resumed at step {} of {}", state_.step, total_steps_);
 }
 
 std::vector<Batch> Trainer::next_batches() {
@@ -141,6 +216,7 @@ void Trainer::step() {
   const double loss = optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
+  state_.last_scale = scale;
   grad_norms_ = objective.grad_norms();
   state_.since_row += objective.score();
   state_.since_epoch += objective.score();
@@ -155,12 +231,14 @@ void Trainer::save(const RunDirectory& run) {
   if (run.is_none()) return;
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_->save_state();
+  state_.total_steps = total_steps_;
   save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
 }
 
 bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop) {
   progress.evaluating();
-  const EvaluationWeights weights(*optimizer_);
+  const auto weights = evaluation_weights(true, stop);
+  if (!weights->complete()) return false;
   const std::optional<Score> score = evaluate(*model_, data_.test, {.stop = stop});
   if (!score) return false;
   const MetricsRow row{.step = state_.step,
@@ -172,6 +250,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
                        .test_accuracy = score->accuracy(),
                        .seconds = state_.seconds};
   run.append(row);
+  if (config_.tensorboard && !board_) board_ = std::make_unique<Board>(run);
   if (board_) board_->append(row);
   if (observer_) observer_(row);
   progress.row(row);
@@ -180,7 +259,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   if (state_.position.batch == 0 || state_.step >= total_steps_) state_.last_epoch = state_.since_epoch;
   if (state_.position.batch == 0) state_.since_epoch = {};
   state_.evaluation_due = false;
-  schedule_->observe(score->loss());
+  schedule_->observe(schedule_->watches_score() ? score->accuracy() : score->loss());
   note_score(run, score->labelled ? score->accuracy() : -score->loss());
   return true;
 }
@@ -201,14 +280,14 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   const InterruptScope signals;
   restore(run);
   run.truncate_metrics(state_.step);
-  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data();
-  if (config_.tensorboard) board_ = std::make_unique<Board>(run);
+  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data(*model_, data_.train);
+  board_.reset();
   if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
   const int64 first = state_.step, examples = state_.examples;
   const double seconds = state_.seconds;
   Progress progress(quiet, total_steps_,
                     static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch_), first);
-  if (first) progress.message(fmt::format("resumed at step {} of {}", first, total_steps_));
+  if (first) progress.message(resumed_at());
   while (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped)) {
     bool save_now = state_.evaluation_due;
     try {
@@ -235,9 +314,12 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
         return false;
     } catch (const NumericError& e) {
       diverged(run, e.what());
+    } catch (const GraphError& e) {
+      if (state_.step > 0) throw;
+      fail<UsageError>("optimizer {} cannot train this model: {}", optimizer_->name(), e.what());
     }
   }
-  const EvaluationWeights weights(*optimizer_);
+  const auto weights = evaluation_weights();
   if (!run.is_none()) save_weights(run.file("model.safetensors"), *model_, info());
   if (!config_.save.empty()) save_weights(config_.save, *model_, info());
   return true;
@@ -250,7 +332,7 @@ void Trainer::diverged(const RunDirectory& run, const std::string& what) const {
                                                 : std::string("no checkpoint had been saved yet");
   fail<NumericError>(
       "training diverged at step {}: {}; {}, lr {:.6g}; {}. A smaller lr or --clip-norm 1 may help",
-      state_.step + 1, what, last, lr(), kept);
+      state_.step + 1, what, last, lr(schedule_->scale(state_.step)), kept);
 }
 
 nlohmann::ordered_json Trainer::result(const std::string& out) const {

@@ -9,6 +9,7 @@
 #include "apps/train/board.h"
 #include "apps/train/checkpoint.h"
 #include "apps/train/config.h"
+#include "apps/train/evaluation_weights.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/objective.h"
 #include "apps/train/progress.h"
@@ -20,30 +21,21 @@ namespace gradus {
 
 /// The window of text that a model is named for ("gpt:block=128"), or the default.
 int64 block_of(const std::string& model);
-/// The data of a run: what `config` names, with --limit applied.
-Data open_training_data(const TrainConfig& config);
-/// Freezes the parameters that match. Throws UsageError for a pattern that matches none.
+/// The data of a run: what `config` names, with --limit applied. Weights to start from (--init) bring what was fitted on
+/// their data, as far as this set has their classes or characters; where it has others all is fitted anew, which a line
+/// of `notes` says.
+Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes);
+/// What the model fits to the data before its first step, from training examples as they are.
+void fit_to_data(Model& model, const DatasetPtr& train);
+/// Freezes the parameters that match. Throws UsageError for a pattern that matches none, and if none is left to train.
 void freeze(const Parameters& parameters, const std::vector<std::string>& patterns);
-
-/// While alive, the weights to evaluate are in place: means of --ema, points that optimizers average.
-class EvaluationWeights {
- public:
-  explicit EvaluationWeights(Optimizer& optimizer) : optimizer_(optimizer) {
-    optimizer_.use_evaluation_weights(true);
-  }
-  ~EvaluationWeights() { optimizer_.use_evaluation_weights(false); }
-  EvaluationWeights(const EvaluationWeights&) = delete;
-  EvaluationWeights& operator=(const EvaluationWeights&) = delete;
-
- private:
-  Optimizer& optimizer_;
-};
 
 class Trainer {
  public:
-  /// Opens the data, builds model and optimizer. Throws what they throw; nothing is written yet.
+  /// Opens the data, builds model and optimizer. Throws what they throw, and UsageError for what could not be trained;
+  /// nothing is written yet.
   explicit Trainer(const TrainConfig& config);
-  /// The same on data that are open already; they are used as they are.
+  /// The same on data that are open already; they are used as they are, and `config` is taken to have been checked.
   Trainer(const TrainConfig& config, Data data);
 
   /// Called with every row of the metrics from now on.
@@ -53,20 +45,29 @@ class Trainer {
   /// ended it before (all is saved then); by default a signal does. Throws NumericError, with step, last good loss
   /// and step size, if training diverges.
   bool train(const RunDirectory& run, bool quiet, const std::function<bool()>& stop = interrupted);
-  /// Puts back weights, optimizer and state from the run's checkpoint; without one, everything is as at the start.
+  /// Puts back weights, optimizer and state from the run's checkpoint; without one, everything is as at the start. A run
+  /// that had stopped early goes on where it is longer now than it was (with all its patience), or --early-stop allows it.
   void restore(const RunDirectory& run);
+  /// The weights that evaluate and save, or with means = false those that are trained, in place for a while.
+  std::unique_ptr<EvaluationWeights> evaluation_weights(bool means = true,
+                                                        const std::function<bool()>& stop = nullptr);
 
   /// The result as --json prints it.
   nlohmann::ordered_json result(const std::string& out) const;
   const TrainState& state() const { return state_; }
-  int64 total_steps() const { return total_steps_; }
   Model& model() { return *model_; }
   Optimizer& optimizer() { return *optimizer_; }
   const DatasetInfo& info() const { return data_.info(); }
+  /// What was decided about the data, and why: lines for the user.
+  const std::vector<std::string>& notes() const { return notes_; }
+  /// Steps of the whole run.
+  int64 total_steps() const { return total_steps_; }
 
  private:
-  /// What the model fits to the data before its first step, from training examples as they are.
-  void fit_to_data();
+  /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
+  void check_trainable();
+  /// What a resumed run says of itself.
+  std::string resumed_at() const;
   /// One step on the next batches. Returns its objective's score.
   void step();
   std::vector<Batch> next_batches();
@@ -75,10 +76,14 @@ class Trainer {
   void note_score(const RunDirectory& run, double score);
   void save(const RunDirectory& run);
   void diverged(const RunDirectory& run, const std::string& what) const;
-  double lr() const;
+  /// The step size of the first parameter that is trained, at this factor of the schedule.
+  double lr(double scale) const;
+  /// The one of the last step.
+  double lr() const { return lr(state_.step ? state_.last_scale : schedule_->scale(0)); }
   double epoch() const { return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_); }
 
   TrainConfig config_;
+  std::vector<std::string> notes_;
   Data data_;
   std::unique_ptr<Model> model_;
   Parameters parameters_;
@@ -88,6 +93,7 @@ class Trainer {
   std::unique_ptr<Loader> second_;  // of second batches
   std::unique_ptr<Board> board_;    // of --tensorboard
   int64 steps_per_epoch_ = 0, total_steps_ = 0;
+  std::map<std::string, double> schedule_start_;  // state of the schedule before the first step
   TrainState state_;
   std::function<void(const MetricsRow&)> observer_;
   GradNorms grad_norms_;  // of the last step

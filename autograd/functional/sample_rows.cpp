@@ -105,7 +105,8 @@ const std::unordered_map<std::string_view, Rule>& rules() {
                         "sin",        "cos",        "erf",        "tanh",
                         "sigmoid",    "softplus",   "relu",       "leaky_relu",
                         "elu",        "silu",       "gelu",       "gelu_tanh",
-                        "clamp",      "pow_number", "alias",      "straight_through"});
+                        "clamp",      "pow_number", "alias",      "straight_through",
+                        "div_number", "mul_or_zero"});
     enter(first_by_rows, {"linear", "linear_relu", "linear_gelu", "conv2d", "conv2d_relu",
                           "conv2d_input_grad", "layer_norm", "rms_norm", "channel_affine"});
     enter(all_by_rows, {"max_pool2d", "avg_pool2d", "avg_pool2d_grad", "take_winners", "max_unpool"});

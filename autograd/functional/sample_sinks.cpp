@@ -6,7 +6,9 @@
 #include "autograd/graph_access.h"
 #include "autograd/ops/attrs.h"
 #include "core/blas.h"
+#include "core/kernels/blocked_sum.h"
 #include "core/kernels/conv_image_grad.h"
+#include "core/kernels/reduce.h"
 #include "core/kernels/stream_product.h"
 
 namespace gradus {
@@ -96,16 +98,10 @@ void add_image_bias(const Sink& s, int64 n, int64 samples, real* block, bool fir
   if (first) std::fill_n(block, channels, real{0});
   for (int64 p = n * r * channels; p < (n + 1) * r * channels; ++p) {
     const real* g = s.g.data() + p * plane;
-    real sum = 0;
-    if (gated) {
-      const real* y = GraphAccess::output(*s.node).data() + p * plane;
-#pragma omp simd reduction(+ : sum)
-      for (int64 i = 0; i < plane; ++i) sum += y[i] != 0 ? g[i] : real{0};
-    } else {
-#pragma omp simd reduction(+ : sum)
-      for (int64 i = 0; i < plane; ++i) sum += g[i];
-    }
-    block[p % channels] += sum;
+    const real* y = gated ? GraphAccess::output(*s.node).data() + p * plane : nullptr;
+    block[p % channels] +=
+        y ? kernels::blocked_sum(plane, [=](int64 i) { return y[i] != 0 ? g[i] : real{0}; })
+          : kernels::sum_row(g, plane);
   }
 }
 

@@ -92,23 +92,34 @@ const Primitive kElu = unary<From::kBoth, real>(
     "elu", [](real x, real a) { return x > 0 ? x : a * expm1(x); },
     [](const auto& x, const auto& y, real a) { return if_positive(x, real{1}, y + a); });
 
+// x s(x) and its like are 0 to the left of -kFar and x to the right of kFar; the argument is held there, so that no
+// square overflows and no 0 meets an infinity.
+constexpr real kFar = sizeof(real) == 8 ? 800 : 110;
+
 const Primitive kSilu = unary<From::kInput>(
-    "silu", [](real x) { return x * sigmoid(x); },
-    [](const auto& x) {
+    "silu", [](real x) { return (x < -kFar ? -kFar : x) * sigmoid(x); },
+    [](const auto& v) {
+      const auto x = clamp(v, -kFar, kFar);
       const auto s = sigmoid(x);
       return s * (1 + x * (1 - s));
     });
 
 // x Phi(x); slope Phi(x) + x phi(x).
 const Primitive kGelu = unary<From::kInput>(
-    "gelu", [](real x) { return real(0.5) * x * (1 + erf(x * kSqrtHalf)); },
-    [](const auto& x) {
+    "gelu", [](real x) { return real(0.5) * (x < -kFar ? -kFar : x) * (1 + erf(x * kSqrtHalf)); },
+    [](const auto& v) {
+      const auto x = clamp(v, -kFar, kFar);
       return real(0.5) * (1 + erf(x * kSqrtHalf)) + x * (kInvSqrtTwoPi * exp(real(-0.5) * square(x)));
     });
 
 const Primitive kGeluTanh = unary<From::kInput>(
-    "gelu_tanh", [](real x) { return real(0.5) * x * (1 + tanh(kGeluScale * x * (1 + kGeluCubic * x * x))); },
-    [](const auto& x) {
+    "gelu_tanh",
+    [](real v) {
+      const real x = v < -kFar ? -kFar : v;
+      return real(0.5) * x * (1 + tanh(kGeluScale * x * (1 + kGeluCubic * x * x)));
+    },
+    [](const auto& v) {
+      const auto x = clamp(v, -kFar, kFar);
       const auto x2 = square(x);
       const auto t = tanh(x * (kGeluScale * (1 + kGeluCubic * x2)));
       return real(0.5) * (1 + t) + (1 - square(t)) * x * (real(0.5) * kGeluScale * (1 + 3 * kGeluCubic * x2));
@@ -118,15 +129,13 @@ struct Range {
   real low, high;
 };
 Tensor inside(const Tensor& x, const Range& r) {
-  return kernels::map(x, [r](real v) { return v >= r.low && v <= r.high ? real{1} : real{0}; });
+  return kernels::map(x, [r](real v) { return v < r.low || v > r.high ? real{0} : real{1}; });
 }
 const Primitive kClamp{
     .name = "clamp",
     .forward =
         [](const Ctx& c) {
-          return kernels::map(c[0], [r = c.attr<Range>()](real x) {
-            return x < r.low ? r.low : x > r.high ? r.high : x;
-          });
+          return kernels::map(c[0], [r = c.attr<Range>()](real x) { return clamp(x, r.low, r.high); });
         },
     .vjp = [](const Ctx& c, const Tensor& g) { return Grads{masked(g, inside(c[0], c.attr<Range>()))}; },
     .jvp = [](const Ctx& c, int, const Tensor& t) { return masked(t, inside(c[0], c.attr<Range>())); },

@@ -7,6 +7,7 @@
 #include "autograd/graph.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/scalar_math.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/kernels/elementwise.h"
 
@@ -18,7 +19,7 @@ enum class From { kInput, kOutput, kBoth };
 /// y = f(x, p), elementwise, with an attribute of type P (or none, P = void). `slope` is f' as a generic
 /// lambda of x, y or both (as From says): compiled for numbers it makes the one-pass kernel
 /// g * slope(...) of ordinary training, compiled for tensors it is differentiable, which serves every higher
-/// order.
+/// order. Where g is 0 so is the product, be the slope infinite.
 template <From from, class P = void, class F, class Slope>
 Primitive unary(const char* name, F f, Slope slope) {
   const auto with_attr = [](const Ctx& c, auto h) {
@@ -33,12 +34,12 @@ Primitive unary(const char* name, F f, Slope slope) {
     const auto d = with_attr(c, slope);
     if constexpr (from == From::kBoth) {
       const Tensor &x = c[0], &y = c.out();
-      if (differentiated(t) || differentiated(x) || differentiated(y)) return t * d(x, y);
-      return kernels::zip(t, x, y, [d](real s, real u, real v) { return s * d(u, v); });
+      if (differentiated(t) || differentiated(x) || differentiated(y)) return mul_or_zero(t, d(x, y));
+      return kernels::zip(t, x, y, [d](real s, real u, real v) { return mul_or_zero(s, d(u, v)); });
     } else {
       const Tensor& v = from == From::kInput ? c[0] : c.out();
-      if (differentiated(t) || differentiated(v)) return t * d(v);
-      return kernels::zip(t, v, [d](real s, real u) { return s * d(u); });
+      if (differentiated(t) || differentiated(v)) return mul_or_zero(t, d(v));
+      return kernels::zip(t, v, [d](real s, real u) { return mul_or_zero(s, d(u)); });
     }
   };
   return {.name = name,

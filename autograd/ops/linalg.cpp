@@ -103,6 +103,7 @@ const Primitive kCholesky{
 
 // The result is V (n,n) with the values as row n: (n+1, n). With P = V' dA V:
 //   dw = diag(P), dV = V (F o P), F_ij = 1/(w_j - w_i) off the diagonal, else 0.
+// Where w_i = w_j, V has no derivative; what does not use V has one all the same.
 Tensor packed(const Tensor& vectors, const Tensor& values) {
   const Tensor parts[] = {vectors, reshape(values, {1, values.numel()})};
   return concat(parts, 0);
@@ -110,9 +111,12 @@ Tensor packed(const Tensor& vectors, const Tensor& values) {
 Tensor vectors_of(const Tensor& y) { return slice(y, 0, 0, y.dim(1)); }
 Tensor values_of(const Tensor& y) { return slice(y, 0, y.dim(1), y.dim(1) + 1); }  // (1,n)
 Tensor identity_weights(int64 n) { return triangle_weights(n, false, 1) * triangle_weights(n, true, 1); }
-Tensor inverse_gaps(const Tensor& values) {  // (1,n) -> F
-  const Tensor eye = identity_weights(values.numel());
-  return reciprocal(values - transpose(values) + eye) - eye;
+Tensor over_gaps(const Tensor& p, const Tensor& values) {  // (n,n), (1,n) -> F o P
+  const Tensor off = real{1} - identity_weights(values.numel()), gaps = values - transpose(values);
+  const Tensor live = kernels::zip(p.detach(), gaps.detach(),
+                                   [](real x, real gap) { return x != 0 || gap != 0 ? real{1} : real{0}; });
+  const Tensor mask = off * live;
+  return masked(p, mask) / where(mask, gaps, Tensor::scalar(1));
 }
 const Primitive kEigh{
     .name = "eigh",
@@ -134,14 +138,14 @@ const Primitive kEigh{
         [](const Ctx& c, const Tensor& g) {
           const Tensor v = vectors_of(c.out()), w = values_of(c.out());
           const Tensor inner =
-              identity_weights(w.numel()) * values_of(g) + inverse_gaps(w) * matmul(v, vectors_of(g), true);
+              identity_weights(w.numel()) * values_of(g) + over_gaps(matmul(v, vectors_of(g), true), w);
           return Grads{symmetric_part(matmul(matmul(v, inner), v, false, true))};
         },
     .jvp =
         [](const Ctx& c, int, const Tensor& t) {
           const Tensor v = vectors_of(c.out()), w = values_of(c.out());
           const Tensor p = matmul(matmul(v, symmetric_part(t), true), v);
-          return packed(matmul(v, inverse_gaps(w) * p), sum(p * identity_weights(w.numel()), {0}));
+          return packed(matmul(v, over_gaps(p, w)), sum(p * identity_weights(w.numel()), {0}));
         },
     .saves = kSaveOutput};
 

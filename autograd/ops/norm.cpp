@@ -141,16 +141,16 @@ const Primitive kChannelAffine{
           const auto total = [&](const Tensor& t) {
             return reshape(sum_to(t, per_channel(c[1], rank).shape()), c[1].shape());
           };
-          if (c.needs(0)) grads[0] = g * per_channel(c[1], rank);
-          if (c.needs(1)) grads[1] = total(g * c[0]);
+          if (c.needs(0)) grads[0] = mul_or_zero(g, per_channel(c[1], rank));
+          if (c.needs(1)) grads[1] = total(mul_or_zero(g, c[0]));
           if (c.needs(2)) grads[2] = total(g);
           return grads;
         },
     .jvp =
         [](const Ctx& c, int i, const Tensor& t) {
           const int rank = c.shape(0).rank();
-          if (i == 0) return t * per_channel(c[1], rank);
-          if (i == 1) return c[0] * per_channel(t, rank);
+          if (i == 0) return mul_or_zero(t, per_channel(c[1], rank));
+          if (i == 1) return mul_or_zero(per_channel(t, rank), c[0]);
           return broadcast_to(per_channel(t, rank), c.shape(0));
         },
     .saves = save_input(0) | save_input(1)};

@@ -47,10 +47,11 @@ const Primitive kExtremum{
     .jvp = [](const Ctx& c, int, const Tensor& t) { return take(t, c.kept_ints(0)); },
     .saves = kSaveNothing};
 
-// d lse = sum softmax(x) dx.
+// d lse = sum softmax(x) dx, and 0 where all x are -inf.
 Tensor softmax_of(const Ctx& c) {
-  const AxisMask axes = c.attr<Reduce>().axes;
-  return exp(c[0] - reshape(c.out(), reduced_shape(c.shape(0), axes, true)));
+  const Tensor lse = reshape(c.out(), reduced_shape(c.shape(0), c.attr<Reduce>().axes, true));
+  const Tensor none = equal(lse, Tensor::scalar(-std::numeric_limits<real>::infinity()));
+  return exp(c[0] - where(none, Tensor::scalar(0), lse));
 }
 const Primitive kLogSumExp{
     .name = "logsumexp",
@@ -58,12 +59,13 @@ const Primitive kLogSumExp{
         [](const Ctx& c) { return kernels::logsumexp(c[0], c.attr<Reduce>().axes, c.attr<Reduce>().out); },
     .vjp =
         [](const Ctx& c, const Tensor& g) {
-          return Grads{softmax_of(c) * reshape(g, reduced_shape(c.shape(0), c.attr<Reduce>().axes, true))};
+          return Grads{
+              mul_or_zero(reshape(g, reduced_shape(c.shape(0), c.attr<Reduce>().axes, true)), softmax_of(c))};
         },
     .jvp =
         [](const Ctx& c, int, const Tensor& t) {
           const auto& r = c.attr<Reduce>();
-          return apply(kSum, {softmax_of(c) * t}, Attr::of(r));
+          return apply(kSum, {mul_or_zero(t, softmax_of(c))}, Attr::of(r));
         },
     .saves = save_input(0) | kSaveOutput};
 
@@ -84,6 +86,9 @@ int64 extent_of(const Tensor& x, AxisMask axes) {
     if (axes & axis_bit(i)) n *= x.dim(i);
   return n;
 }
+
+// What comes first in order, NaN being larger than any number: a strict weak order.
+bool above(real p, real q) { return p > q || (std::isnan(p) && !std::isnan(q)); }
 
 // Calls lane(base, stride) for every lane of an axis.
 template <class Lane>
@@ -146,7 +151,7 @@ IntTensor argmax(const Tensor& x, int axis) {
   for_lanes(x.shape(), a, [=](int64 base, int64 stride) {
     int64 best = 0;
     for (int64 j = 1; j < n; ++j)
-      if (v[base + j * stride] > v[base + best * stride]) best = j;
+      if (above(v[base + j * stride], v[base + best * stride])) best = j;
     o[base / (n * inner) * inner + base % inner] = best;
   });
   return index;
@@ -163,7 +168,7 @@ IntTensor argsort(const Tensor& x, int axis, bool descending) {
     std::iota(order.begin(), order.end(), int64{0});
     std::stable_sort(order.begin(), order.end(), [&](int64 i, int64 j) {
       const real p = v[base + i * stride], q = v[base + j * stride];
-      return descending ? p > q : p < q;
+      return descending ? above(p, q) : above(q, p);
     });
     for (int64 j = 0; j < n; ++j) o[base + j * stride] = order[static_cast<size_t>(j)];
   });
@@ -190,7 +195,7 @@ std::pair<Tensor, IntTensor> topk(const Tensor& x, int64 k, int axis) {
     std::iota(order.begin(), order.end(), int64{0});
     std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int64 i, int64 j) {
       const real p = v[base + i * stride], q = v[base + j * stride];
-      return p > q || (p == q && i < j);
+      return above(p, q) || (!above(q, p) && i < j);
     });
     for (int64 j = 0; j < k; ++j)
       o[base / (n * inner) * k * inner + j * inner + base % inner] = order[static_cast<size_t>(j)];

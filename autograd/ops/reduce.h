@@ -1,4 +1,7 @@
-// Differentiable reductions. `axes` empty means all axes; negative axes count from the end.
+// Differentiable reductions. `axes` empty means all axes; negative axes count from the end. Sums are formed so that their
+// relative error stays below 1e-6 (of the sum of magnitudes) in float, up to 1e8 elements.
+// NaN counts as larger and as smaller than any number: max, min and argmax find the first NaN, topk puts NaN first, sort
+// last (first when descending).
 #pragma once
 
 #include <vector>

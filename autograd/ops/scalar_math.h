@@ -18,7 +18,8 @@ inline real erf(real x) { return vmath::erf(x); }
 inline real sigmoid(real x) { return vmath::sigmoid(x); }
 inline real square(real x) { return x * x; }
 inline real reciprocal(real x) { return 1 / x; }
-inline real sign(real x) { return static_cast<real>((x > 0) - (x < 0)); }
+inline real sign(real x) { return x != x ? x : static_cast<real>((x > 0) - (x < 0)); }
+inline real clamp(real x, real low, real high) { return x < low ? low : x > high ? high : x; }
 inline real pow(real x, real p) { return std::pow(x, p); }
 
 // Kahan's corrections: whatever rounding 1 + x or exp(x) suffered cancels in the quotient. Branch-free, so
@@ -32,6 +33,8 @@ inline real expm1(real x) {
   return d == 0 ? x : x < -20 || x > 20 ? d : y;
 }
 
+/// t * slope, but 0 where t is 0: 0 x inf is 0 here, and what is not used stays without influence.
+inline real mul_or_zero(real t, real slope) { return t == 0 ? t : t * slope; }
 /// 1/x, but 0 at 0; its derivative -1/x^2 is 0 there, too.
 inline real reciprocal_or_zero(real x) { return x == 0 ? 0 : 1 / x; }
 /// condition > 0 ? a : b.

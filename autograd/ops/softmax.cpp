@@ -21,7 +21,7 @@ Tensor along_last(const Tensor& x, int axis, Tensor (*f)(const Tensor&)) {
 Tensor softmax_product(const Ctx& c, const Tensor& t) {
   const Tensor& p = c.out();
   if (!differentiated(t) && !differentiated(p)) return kernels::softmax_grad(t, p);
-  return p * (t - sum(t * p, {-1}, true));
+  return mul_or_zero(t - sum(mul_or_zero(t, p), {-1}, true), p);
 }
 const Primitive kSoftmax{.name = "softmax",
                          .forward = [](const Ctx& c) { return kernels::softmax(c[0]); },
@@ -37,9 +37,10 @@ const Primitive kLogSoftmax{
         [](const Ctx& c, const Tensor& g) {
           const Tensor& y = c.out();
           if (!differentiated(g) && !differentiated(y)) return Grads{kernels::log_softmax_grad(g, y)};
-          return Grads{g - exp(y) * sum(g, {-1}, true)};
+          return Grads{g - mul_or_zero(sum(g, {-1}, true), exp(y))};
         },
-    .jvp = [](const Ctx& c, int, const Tensor& t) { return t - sum(exp(c.out()) * t, {-1}, true); },
+    .jvp = [](const Ctx& c, int,
+              const Tensor& t) { return t - sum(mul_or_zero(t, exp(c.out())), {-1}, true); },
     .saves = kSaveOutput};
 
 // One loss a row of logits: -log p[label], mixed with the mean over classes by label smoothing.
@@ -117,7 +118,7 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction
   if (logits.rank() != 2 || !(logits.shape() == targets.shape()))
     fail<ShapeError>("soft_cross_entropy: logits {} with targets {}", logits.shape().str(),
                      targets.shape().str());
-  return reduce(neg(sum(targets * log_softmax(logits, -1), {1})), reduction);
+  return reduce(neg(sum(mul_or_zero(targets, log_softmax(logits, -1)), {1})), reduction);
 }
 
 Tensor mse_loss(const Tensor& a, const Tensor& b, Reduction reduction) {

@@ -65,9 +65,10 @@ void block_scores(const Head& h, In q, In k, int64 q0, int64 rows, int64 k0, int
 }
 
 void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
-  Scratch scratch(kQueryBlock * (kKeyBlock + 2) + panels_of(h) + 64);
+  Scratch scratch(kQueryBlock * (kKeyBlock + 1) + panels_of(h) + 64);
   real *scores = scratch.take(kQueryBlock * kKeyBlock), *most = scratch.take(kQueryBlock);
-  real *total = scratch.take(kQueryBlock), *panels = scratch.take(panels_of(h));
+  real* panels = scratch.take(panels_of(h));
+  double total[kQueryBlock];  // of all key blocks so far
   for (int64 q0 = 0; q0 < h.t; q0 += kQueryBlock) {
     const int64 rows = std::min(kQueryBlock, h.t - q0), keys = h.visible(q0 + rows);
     for (int64 k0 = 0; k0 < keys; k0 += kKeyBlock) {
@@ -90,12 +91,12 @@ void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
         }
         if (k0) {
           const real decay = vmath::exp(before - shift);
-          total[i] = total[i] * decay + sum;
+          total[i] = total[i] * static_cast<double>(decay) + static_cast<double>(sum);
           real* o = out.row(q0 + i);
           if (decay != 1)
             for (int64 j = 0; j < h.e; ++j) o[j] *= decay;
         } else {
-          total[i] = sum;
+          total[i] = static_cast<double>(sum);
         }
         most[i] = m;
       }
@@ -105,9 +106,9 @@ void forward_head(const Head& h, In q, In k, In v, Out out, real* lse) {
     }
     for (int64 i = 0; i < rows; ++i) {
       real* o = out.row(q0 + i);
-      const real inverse = 1 / total[i];
+      const real sum = static_cast<real>(total[i]), inverse = 1 / sum;
       for (int64 j = 0; j < h.e; ++j) o[j] *= inverse;
-      lse[q0 + i] = most[i] + vmath::log(total[i]);
+      lse[q0 + i] = most[i] + vmath::log(sum);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "core/kernels/lanes.h"
 #include "core/threads.h"
 
 namespace gradus::kernels {
@@ -70,17 +71,30 @@ void for_channels(const Channels& s, const PlaneNumbers& numbers, const Body& bo
   });
 }
 
+constexpr int64 kBlock =
+    16 * kLanes;  // elements of a plane that are summed in `real`, before their sum goes to double
+
 // Mean and summed squared deviation of one plane. Rounding of `mean` leaves sum(x - mean) unequal to 0; the two stay a
 // consistent pair all the same.
 inline void moments(const real* x, int64 inner, real& mean, real& square) {
-  real sum = 0, deviation = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64 i = 0; i < inner; ++i) sum += x[i];
-  const real m = sum / static_cast<real>(inner);
-#pragma omp simd reduction(+ : deviation)
-  for (int64 i = 0; i < inner; ++i) deviation += (x[i] - m) * (x[i] - m);
+  double sum = 0, deviation = 0;
+  for (int64 begin = 0; begin < inner; begin += kBlock) {
+    const int64 end = std::min(inner, begin + kBlock);
+    real part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64 i = begin; i < end; ++i) part += x[i];
+    sum += double(part);
+  }
+  const real m = static_cast<real>(sum) / static_cast<real>(inner);
+  for (int64 begin = 0; begin < inner; begin += kBlock) {
+    const int64 end = std::min(inner, begin + kBlock);
+    real part = 0;
+#pragma omp simd reduction(+ : part)
+    for (int64 i = begin; i < end; ++i) part += (x[i] - m) * (x[i] - m);
+    deviation += double(part);
+  }
   mean = m;
-  square = deviation;
+  square = static_cast<real>(deviation);
 }
 
 // y = relu(x * gain + offset + z), without z or relu if so.
@@ -93,8 +107,8 @@ inline void affine_plane(const real* x, const real* z, real* y, int64 inner, rea
   }
 }
 
-// g where relu of what affine_plane computed passes it on.
-inline real passed(real g, real y) { return y > 0 ? g : real{0}; }
+// g where relu of what affine_plane computed passes it on; NaN passes.
+inline real passed(real g, real y) { return y <= 0 ? real{0} : g; }
 
 void check_shortcut(const Tensor& x, const Tensor& shortcut, bool relu) {
   if (shortcut && (!relu || !(shortcut.shape() == x.shape())))
@@ -162,17 +176,24 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
     for_planes(s, false, [&](int64 image, int64 c, int64 at) {
       const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
       const real *gi = pg + at, *xi = px + at, *zi = pz ? pz + at : nullptr;
-      real *di = ds ? ds + at : nullptr, sum_g = 0, sum_gx = 0;
+      real* di = ds ? ds + at : nullptr;
+      double all_g = 0, all_gx = 0;
+      for (int64 begin = 0; begin < s.inner; begin += kBlock) {
+        real sum_g = 0, sum_gx = 0;
+        const int64 end = std::min(s.inner, begin + kBlock);
 #pragma omp simd reduction(+ : sum_g, sum_gx)
-      for (int64 i = 0; i < s.inner; ++i) {
-        real v = gi[i];
-        if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
-        if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
-        sum_g += v;
-        sum_gx += v * (xi[i] - m);
+        for (int64 i = begin; i < end; ++i) {
+          real v = gi[i];
+          if constexpr (kThen == Then::kRelu) v = passed(v, xi[i] * gain + offset);
+          if constexpr (kThen == Then::kAddRelu) di[i] = v = passed(v, xi[i] * gain + offset + zi[i]);
+          sum_g += v;
+          sum_gx += v * (xi[i] - m);
+        }
+        all_g += double(sum_g);
+        all_gx += double(sum_gx);
       }
-      plane.a[image * s.c + c] = sum_g;
-      plane.b[image * s.c + c] = sum_gx;
+      plane.a[image * s.c + c] = static_cast<real>(all_g);
+      plane.b[image * s.c + c] = static_cast<real>(all_gx);
     });
     for_channels(s, plane, [&](int64 c, const real* sums_g, const real* sums_gx) {
       double sum_g = 0, sum_gx = 0;

@@ -1,7 +1,7 @@
 // Batch normalisation of (N,C,...) over all axes but 1, optionally with ReLU, as fused passes.
 //
-// Paper: Ioffe, Szegedy, "Batch Normalization", ICML 2015, arXiv 1502.03167. Per channel c, over m = N*H*W
-// elements:
+// Paper: Ioffe, Szegedy, "Batch Normalization", ICML 2015, arXiv 1502.03167.
+// Per channel c, over m = N*H*W elements:
 //   y = w * (x - mean) * rstd + b,   rstd = 1 / sqrt(var + eps),   var biased.
 //   dx = w * rstd * (g - sum(g)/m - xhat * sum(g*xhat)/m),   dw = sum(g*xhat),   db = sum(g);
 // with ReLU, g counts only where y > 0, which is found again from x. With a shortcut s, y = relu(norm(x) + s), as at the

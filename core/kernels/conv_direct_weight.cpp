@@ -1,6 +1,7 @@
 // Weight gradient: dw[o][c][i][j] is the inner product, over pixels and images, of output gradient plane o with
 // the input plane c shifted by the tap; lanes hold partial sums of different images.
 #include <algorithm>
+#include <vector>
 
 #include "core/kernels/conv_direct.h"
 #include "core/kernels/conv_pack.h"
@@ -38,6 +39,7 @@ ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Sha
   sum_in_parts(
       image_groups(images), 1, all.numel(), all.mutable_data(), [&](int64 begin, int64 end, real* sums) {
         LaneBuffer packed_x(c * frame.plane()), packed_g(out_rows * oh * ow);
+        std::vector<double> biases(static_cast<size_t>(bias ? w_shape[0] : 0), 0.0);
         clear_margins(frame, c, h, w, packed_x.data());
         std::fill_n(packed_g.data() + o * oh * ow * kLanes, (out_rows - o) * oh * ow * kLanes, real{0});
         for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
@@ -49,8 +51,8 @@ ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Sha
             pack_images(pg + at, spec.groups * o * oh * ow, here, o, oh, ow, out_frame, packed_g.data(),
                         gates ? gates + at : nullptr);
             for (int64 r = 0; bias && r < o; ++r)
-              sums[w_shape.numel() + group * o + r] +=
-                  sum_lanes(packed_g.data() + r * oh * ow * kLanes, oh * ow);
+              biases[static_cast<size_t>(group * o + r)] +=
+                  static_cast<double>(sum_lanes(packed_g.data() + r * oh * ow * kLanes, oh * ow));
             for (int64 r0 = 0; r0 < o; r0 += kDotRows)
               for (int64 c0 = 0; c0 < columns; c0 += kDotColumns) {
                 const Lanes tile =
@@ -63,6 +65,7 @@ ConvGrads conv2d_weight_grads_direct(const Tensor& g, const Tensor& x, const Sha
               }
           }
         }
+        std::copy(biases.begin(), biases.end(), sums + w_shape.numel());
       });
   std::copy_n(all.data(), w_shape.numel(), d.dw.mutable_data());
   if (bias) std::copy_n(all.data() + w_shape.numel(), w_shape[0], d.db.mutable_data());

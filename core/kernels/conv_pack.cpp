@@ -88,16 +88,23 @@ void pack_images(const real* x, int64 image_stride, int64 images, int64 channels
 }
 
 real sum_lanes(const real* packed, int64 count) {
-  Lanes sum[4] = {};
-  int64 i = 0;
-  for (; i + 4 <= count; i += 4)
+  // Few additions to any one number: kStretch vectors to four sums, kLong / kStretch of these to one, then doubles.
+  constexpr int64 kStretch = 64, kLong = 64 * kStretch;
+  double total = 0;
+  for (int64 i = 0; i < count;) {
+    Lanes all{};
+    for (const int64 last = std::min(count, i + kLong); i < last;) {
+      const int64 end = std::min(last, i + kStretch);
+      Lanes sum[4] = {};
+      for (; i + 4 <= end; i += 4)
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) sum[j] += load(packed + (i + j) * kLanes);
-  for (; i < count; ++i) sum[0] += load(packed + i * kLanes);
-  const Lanes all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-  real total = 0;
-  for (int l = 0; l < kLanes; ++l) total += all[l];
-  return total;
+        for (int j = 0; j < 4; ++j) sum[j] += load(packed + (i + j) * kLanes);
+      for (; i < end; ++i) sum[0] += load(packed + i * kLanes);
+      all += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+    for (int l = 0; l < kLanes; ++l) total += static_cast<double>(all[l]);
+  }
+  return static_cast<real>(total);
 }
 
 void unpack_run(const real* packed, int64 count, bool relu, int64 images, real* y, int64 image_stride) {

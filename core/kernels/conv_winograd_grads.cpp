@@ -1,5 +1,8 @@
 // All gradients of a Winograd convolution in one pass over the batch: the output gradient is packed once, gated by
 // the ReLU behind the convolution on its way, and then serves dx, dw and db while it is in the cache.
+#include <algorithm>
+#include <vector>
+
 #include "core/kernels/conv_winograd.h"
 #include "core/kernels/conv_winograd_pass.h"
 #include "core/kernels/conv_winograd_queue.h"
@@ -32,12 +35,13 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
         LaneBuffer packed_x(in * x_frame.plane());
         clear_margins(x_frame, in, h, wide, packed_x.data());
         Queue queue(in, out);
+        std::vector<double> biases(static_cast<size_t>(bias ? out : 0), 0.0);
         for (int64 n = begin * kLanes; n < std::min(images, end * kLanes); n += kLanes) {
           const int64 here = std::min<int64>(kLanes, images - n), at = n * out * oh * ow;
           pass.pack(pg + at, gates ? gates + at : nullptr, here);
           for (int64 o = 0; bias && o < out; ++o)
-            mine[w.numel() + o] +=
-                sum_lanes(pass.packed() + o * pass.frame().plane() * kLanes, pass.frame().plane());
+            biases[static_cast<size_t>(o)] += static_cast<double>(
+                sum_lanes(pass.packed() + o * pass.frame().plane() * kLanes, pass.frame().plane()));
           pack_images(px + n * in * h * wide, in * h * wide, here, in, h, wide, x_frame, packed_x.data());
           queue.add_tiles(
               packed_x.data(), x_frame,
@@ -47,6 +51,7 @@ ConvGrads conv2d_grads_winograd(const Tensor& g, const Tensor& x, const Tensor& 
         }
         queue.flush();
         queue.add_to(mine);
+        std::copy(biases.begin(), biases.end(), mine + w.numel());
       });
   std::copy_n(sums.data(), w.numel(), d.dw.mutable_data());
   if (bias) std::copy_n(sums.data() + w.numel(), out, d.db.mutable_data());

@@ -1,11 +1,13 @@
 #include "core/kernels/linear.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "core/blas.h"
 #include "core/error.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/partial_sums.h"
+#include "core/kernels/reduce.h"
 #include "core/kernels/vmath.h"
 
 namespace gradus::kernels {
@@ -43,7 +45,7 @@ struct Extents {
 };
 
 // Rows handled together in the one-pass gradient: their cotangents and inputs stay in the second-level cache.
-constexpr int64 kRows = 16 * kTileRows;
+constexpr int64 kRows = 16 * kTileRows, kFewRows = 16;
 
 // Weights small enough that a thread keeps them, and their gradient, in its cache; and rows enough to pay for that.
 bool one_pass(const Extents& s) { return s.in * s.out <= int64{1} << 17 && s.rows >= 2 * kRows; }
@@ -57,6 +59,9 @@ void grad_in_one_pass(const Extents& s, const real* g, const real* x, const real
     LaneBuffer w_panels(dx ? panel_numbers(s.out, s.in) / kLanes : 0);
     LaneBuffer x_panels(dw ? panel_numbers(kRows, s.in) / kLanes : 0);
     LaneBuffer gated(e == Epilogue::kNone ? 0 : kRows * (ld + kLanes) / kLanes);
+    std::vector<real> some(
+        static_cast<size_t>(biases));  // bias gradients of kFewRows rows, and of all before
+    std::vector<double> totals(static_cast<size_t>(biases), 0.0);
     if (dx) pack_pieces(matrix_view(w, s.in), s.out, s.in, 1, w_panels.data());
     for (int64 first = begin; first < end; first += kRows) {
       const int64 rows = std::min(kRows, end - first);
@@ -73,21 +78,17 @@ void grad_in_one_pass(const Extents& s, const real* g, const real* x, const real
         pack_panels(matrix_view(x + first * s.in, s.in), rows, s.in, 1, x_panels.data());
         multiply_packed(matrix_view(h, ld, true), s.out, rows, s.in, x_panels.data(), mine, s.in, true);
       }
-      if (db)
-        for (int64 r = 0; r < rows; ++r)
-          for (int64 i = 0; i < s.out; ++i) mine[weights + i] += h[r * ld + i];
+      for (int64 from = 0; db && from < rows; from += kFewRows) {
+        std::fill_n(some.data(), biases, real{0});
+        for (int64 r = from; r < std::min(rows, from + kFewRows); ++r)
+          for (int64 i = 0; i < biases; ++i) some[static_cast<size_t>(i)] += h[r * ld + i];
+        for (size_t i = 0; i < some.size(); ++i) totals[i] += static_cast<double>(some[i]);
+      }
     }
+    std::copy(totals.begin(), totals.end(), mine + weights);
   });
   if (dw) std::copy_n(sums.data(), weights, dw);
   if (db) std::copy_n(sums.data() + weights, biases, db);
-}
-
-void column_sums(const Extents& s, const real* g, real* sums) {
-  sum_in_parts(s.rows, kParallelGrain / (s.out + 1) + 1, s.out, sums,
-               [&](int64 begin, int64 end, real* mine) {
-                 for (int64 r = begin; r < end; ++r)
-                   for (int64 i = 0; i < s.out; ++i) mine[i] += g[r * s.out + i];
-               });
 }
 
 }  // namespace
@@ -178,7 +179,7 @@ LinearGrads linear_grad(const Tensor& g, const Tensor& x, const Tensor& w, Epilo
   }
   if (dx) gemm(false, false, s.rows, s.in, s.out, 1, h.data(), s.out, w.data(), s.in, 0, dx, s.in);
   if (dw) gemm(true, false, s.out, s.in, s.rows, 1, h.data(), s.out, x.data(), s.in, 0, dw, s.in);
-  if (db) column_sums(s, h.data(), db);
+  if (needs.bias) d.db = sum(h.view({s.rows, s.out}), axis_bit(0), {s.out});
   return d;
 }
 

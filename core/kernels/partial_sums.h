@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "core/tensor.h"
 #include "core/threads.h"
@@ -27,6 +28,23 @@ void sum_in_parts(int64 n, int64 grain, int64 size, real* out, const Body& body)
   parallel_for(size, kParallelGrain, [&](int64 begin, int64 end) {
     for (int64 part = 1; part < parts; ++part)
       for (int64 i = begin; i < end; ++i) out[i] += p[(part - 1) * size + i];
+  });
+}
+
+/// The same where body may be called for any stretch, however short: what it adds up in `real` is carried to double after
+/// every kStretch items, so that errors do not grow with n.
+template <class Body>
+void sum_stretches_in_parts(int64 n, int64 grain, int64 size, real* out, const Body& body) {
+  constexpr int64 kStretch = 32;
+  sum_in_parts(n, grain, size, out, [&](int64 begin, int64 end, real* sums) {
+    if (end - begin <= kStretch) return body(begin, end, sums);
+    std::vector<double> total(static_cast<size_t>(size), 0.0);
+    for (int64 from = begin; from < end; from += kStretch) {
+      std::fill_n(sums, size, real{0});
+      body(from, std::min(end, from + kStretch), sums);
+      for (int64 i = 0; i < size; ++i) total[static_cast<size_t>(i)] += static_cast<double>(sums[i]);
+    }
+    std::copy_n(total.data(), size, sums);
   });
 }
 

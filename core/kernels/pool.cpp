@@ -183,7 +183,7 @@ Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec) {
   const Shape out = pool2d_shape(x.shape(), spec, "avg_pool2d");
   Tensor y(out);
   const int64 h = x.dim(2), w = x.dim(3), oh = out[2], ow = out[3];
-  const real scale = real{1} / static_cast<real>(spec.kernel_h * spec.kernel_w);
+  const real count = static_cast<real>(spec.kernel_h * spec.kernel_w);
   const real* px = x.data();
   real* py = y.mutable_data();
   parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
@@ -192,10 +192,11 @@ Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec) {
         const Window rows = window(r, spec.stride_h, spec.pad_h, spec.kernel_h, h);
         for (int64 q = 0; q < ow; ++q) {
           const Window cols = window(q, spec.stride_w, spec.pad_w, spec.kernel_w, w);
-          real sum = 0;
+          double sum = 0;
           for (int64 i = rows.first; i < rows.last; ++i)
-            for (int64 j = cols.first; j < cols.last; ++j) sum += px[p * h * w + i * w + j];
-          py[(p * oh + r) * ow + q] = sum * scale;
+            for (int64 j = cols.first; j < cols.last; ++j)
+              sum += static_cast<double>(px[p * h * w + i * w + j]);
+          py[(p * oh + r) * ow + q] = static_cast<real>(sum) / count;
         }
       }
   });
@@ -208,7 +209,7 @@ Tensor avg_pool2d_grad(const Tensor& g, const PoolSpec& spec, const Shape& x_sha
     fail<ShapeError>("avg_pool2d_grad: gradient is {}, expected {}", g.shape().str(), out.str());
   Tensor dx(x_shape);
   const int64 h = x_shape[2], w = x_shape[3], oh = out[2], ow = out[3];
-  const real scale = real{1} / static_cast<real>(spec.kernel_h * spec.kernel_w);
+  const real count = static_cast<real>(spec.kernel_h * spec.kernel_w);
   const real* pg = g.data();
   real* px = dx.mutable_data();
   parallel_for(out[0] * out[1], plane_grain(h * w), [&](int64 begin, int64 end) {
@@ -218,7 +219,7 @@ Tensor avg_pool2d_grad(const Tensor& g, const PoolSpec& spec, const Shape& x_sha
         const Window rows = window(r, spec.stride_h, spec.pad_h, spec.kernel_h, h);
         for (int64 q = 0; q < ow; ++q) {
           const Window cols = window(q, spec.stride_w, spec.pad_w, spec.kernel_w, w);
-          const real share = pg[(p * oh + r) * ow + q] * scale;
+          const real share = pg[(p * oh + r) * ow + q] / count;
           for (int64 i = rows.first; i < rows.last; ++i)
             for (int64 j = cols.first; j < cols.last; ++j) px[p * h * w + i * w + j] += share;
         }

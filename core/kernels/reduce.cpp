@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/kernels/blocked_sum.h"
+#include "core/kernels/vmath.h"
 #include "core/threads.h"
 
 namespace gradus {
@@ -64,22 +66,35 @@ Plan plan_for(const Shape& x, AxisMask axes) {
 
 constexpr int64 kBlock = 4096;
 
+// A float that takes up n numbers one after the other is off by up to n/2 roundings of the last one. So lanes take up
+// kRun numbers each, then a second row of lanes takes up these sums, and blocks are added in double.
 real sum_block(const real* x, int64 n) {
-  constexpr int64 kLanes = 128 / sizeof(real) * 2;
-  std::array<real, kLanes> lane{};
+  constexpr int64 kWide = 128 / sizeof(real) * 2, kRun = 8;
+  std::array<real, kWide> total{};
   int64 i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int64 j = 0; j < kLanes; ++j) lane[static_cast<size_t>(j)] += x[i + j];
+  while (i + kWide <= n) {
+    std::array<real, kWide> lane{};
+    for (const int64 end = std::min(i + kRun * kWide, n - kWide + 1); i < end; i += kWide)
+      for (int64 j = 0; j < kWide; ++j) lane[static_cast<size_t>(j)] += x[i + j];
+    for (size_t j = 0; j < kWide; ++j) total[j] += lane[j];
+  }
   real tail = 0;
   for (; i < n; ++i) tail += x[i];
-  for (size_t width = kLanes / 2; width > 0; width /= 2)
-    for (size_t j = 0; j < width; ++j) lane[j] += lane[j + width];
-  return lane[0] + tail;
+  for (size_t width = kWide / 2; width > 0; width /= 2)
+    for (size_t j = 0; j < width; ++j) total[j] += total[j + width];
+  return total[0] + tail;
 }
 
-// out[k] += sum over rows r of x[offsets[r] + k] for k in 0..n-1.
-void add_rows(real* out, const real* x, const int64* offsets, int64 rows, int64 n) {
+// out[k] = sum over rows r of x[offsets[r] + k] for k in 0..n-1; few rows.
+void set_rows(real* out, const real* x, const int64* offsets, int64 rows, int64 n) {
   int64 r = 0;
+  if (rows >= 4) {
+    const real *a = x + offsets[0], *b = x + offsets[1], *c = x + offsets[2], *d = x + offsets[3];
+    for (int64 k = 0; k < n; ++k) out[k] = (a[k] + b[k]) + (c[k] + d[k]);
+    r = 4;
+  } else {
+    std::fill_n(out, n, real{0});
+  }
   for (; r + 4 <= rows; r += 4) {
     const real *a = x + offsets[r], *b = x + offsets[r + 1], *c = x + offsets[r + 2], *d = x + offsets[r + 3];
     for (int64 k = 0; k < n; ++k) out[k] += (a[k] + b[k]) + (c[k] + d[k]);
@@ -90,37 +105,52 @@ void add_rows(real* out, const real* x, const int64* offsets, int64 rows, int64 
   }
 }
 
+constexpr int64 kColumns = 1024;   // worked on at a time, they stay in the first-level cache
+constexpr int64 kRowsAtOnce = 32;  // taken up in `real`, before their sum goes to double
+
+// The same for any number of rows and n <= kColumns, into or onto doubles.
+void add_rows(double* out, const real* x, const int64* offsets, int64 rows, int64 n) {
+  std::array<real, kColumns> some;
+  for (int64 r = 0; r < rows; r += kRowsAtOnce) {
+    set_rows(some.data(), x, offsets + r, std::min(kRowsAtOnce, rows - r), n);
+    for (int64 k = 0; k < n; ++k) out[k] += static_cast<double>(some[static_cast<size_t>(k)]);
+  }
+}
+
 // Column sums: for each kept position the runs at all reduced positions are added up. Long columns are cut
 // into blocks of rows whose partial sums are added in order.
 void sum_columns(const Plan& plan, const real* x, real* out) {
   const int64 rows = static_cast<int64>(plan.reduced.size()), kept = static_cast<int64>(plan.kept.size());
-  const int64 n = plan.run;
-  const int64 blocks = kept * n >= 8192 ? 1 : std::clamp<int64>(rows * n / 16384, 1, 64);
-  if (blocks > 1) {
-    std::vector<real> partial(static_cast<size_t>(blocks * kept * n), real{0});
-    parallel_for(blocks, 1, [&](int64 begin, int64 end) {
-      for (int64 b = begin; b < end; ++b) {
-        const int64 from = rows * b / blocks, to = rows * (b + 1) / blocks;
-        for (int64 k = 0; k < kept; ++k)
-          add_rows(partial.data() + (b * kept + k) * n, x + plan.kept[static_cast<size_t>(k)],
-                   plan.reduced.data() + from, to - from, n);
-      }
-    });
-    std::fill_n(out, kept * n, real{0});
-    for (int64 b = 0; b < blocks; ++b)
-      for (int64 k = 0; k < kept * n; ++k) out[k] += partial[static_cast<size_t>(b * kept * n + k)];
-    return;
+  const int64 n = plan.run, columns = kept * n;
+  const int64 blocks = columns >= 8192 ? 1 : std::clamp<int64>(rows * n / 16384, 1, 64);
+  const int64 chunks = (n + kColumns - 1) / kColumns;
+  std::vector<double> partial(static_cast<size_t>(blocks > 1 ? blocks * columns : 0));
+  parallel_for(blocks * kept * chunks, kParallelGrain * blocks / (rows * std::min(n, kColumns)) + 1,
+               [&](int64 begin, int64 end) {
+                 std::array<double, kColumns> sums;
+                 for (int64 task = begin; task < end; ++task) {
+                   const int64 b = task / (kept * chunks), k = task / chunks % kept;
+                   const int64 column = task % chunks * kColumns, size = std::min(kColumns, n - column);
+                   const int64 from = rows * b / blocks, to = rows * (b + 1) / blocks;
+                   const real* at = x + plan.kept[static_cast<size_t>(k)] + column;
+                   const int64* offsets = plan.reduced.data() + from;
+                   if (blocks > 1) {
+                     add_rows(partial.data() + b * columns + k * n + column, at, offsets, to - from, size);
+                   } else if (rows <= kRowsAtOnce) {
+                     set_rows(out + k * n + column, at, offsets, rows, size);
+                   } else {
+                     std::fill_n(sums.data(), size, 0.0);
+                     add_rows(sums.data(), at, offsets, rows, size);
+                     std::copy_n(sums.data(), size, out + k * n + column);
+                   }
+                 }
+               });
+  if (blocks == 1) return;
+  for (int64 k = 0; k < columns; ++k) {
+    double total = 0;
+    for (int64 b = 0; b < blocks; ++b) total += partial[static_cast<size_t>(b * columns + k)];
+    out[k] = static_cast<real>(total);
   }
-  constexpr int64 kChunk = 1024;  // columns worked on at a time stay in the first-level cache
-  const int64 chunks = (n + kChunk - 1) / kChunk;
-  parallel_for(kept * chunks, kParallelGrain / (rows * std::min(n, kChunk)) + 1, [&](int64 begin, int64 end) {
-    for (int64 task = begin; task < end; ++task) {
-      const int64 k = task / chunks, from = task % chunks * kChunk, size = std::min(kChunk, n - from);
-      real* o = out + k * n + from;
-      std::fill_n(o, size, real{0});
-      add_rows(o, x + plan.kept[static_cast<size_t>(k)] + from, plan.reduced.data(), rows, size);
-    }
-  });
 }
 
 }  // namespace
@@ -181,7 +211,10 @@ Tensor extremum(const Tensor& x, AxisMask axes, const Shape& out, bool largest, 
   real* o = y.mutable_data();
   int64* where = index ? index->mutable_data() : nullptr;
   const int64 kept = static_cast<int64>(plan.kept.size()), rows = static_cast<int64>(plan.reduced.size());
-  const auto better = [largest](real v, real best) { return largest ? v > best : v < best; };
+  // NaN is better than any number, and the first NaN than those behind it.
+  const auto better = [largest](real v, real best) {
+    return (largest ? !(v <= best) : !(v >= best)) && best == best;
+  };
   if (plan.run_reduced) {
     parallel_for(kept, kParallelGrain / (rows * plan.run) + 1, [&](int64 begin, int64 end) {
       for (int64 k = begin; k < end; ++k) {
@@ -226,10 +259,10 @@ Tensor logsumexp(const Tensor& x, AxisMask axes, const Shape& out) {
     for (int64 k = begin; k < end; ++k) {
       const real* at = a + plan.kept[static_cast<size_t>(k / run)] + k % run;
       const real top = std::isfinite(o[k]) ? o[k] : 0;  // all -inf, or some +inf: no shift helps
-      real total = 0;
+      double total = 0;
       for (int64 r : plan.reduced)
-        for (int64 i = 0; i < inner; ++i) total += std::exp(at[r + i] - top);
-      o[k] = std::log(total) + top;
+        total += blocked_sum(inner, [=](int64 i) { return vmath::exp(at[r + i] - top); });
+      o[k] = static_cast<real>(std::log(total)) + top;
     }
   });
   return y;
@@ -241,16 +274,32 @@ Tensor cumsum(const Tensor& x, int axis, bool reverse) {
   const int64 n = x.dim(axis), inner = x.shape().stride(axis), outer = x.numel() / (n * inner);
   const real* a = x.data();
   real* o = y.mutable_data();
-  parallel_for(outer, kParallelGrain / (n * inner) + 1, [=](int64 begin, int64 end) {
-    for (int64 b = begin; b < end; ++b) {
-      const real* from = a + b * n * inner;
-      real* to = o + b * n * inner;
-      for (int64 j = 0; j < n; ++j) {
-        const int64 row = (reverse ? n - 1 - j : j) * inner, before = row + (reverse ? inner : -inner);
-        for (int64 i = 0; i < inner; ++i) to[row + i] = from[row + i] + (j ? to[before + i] : 0);
-      }
-    }
-  });
+  const int64 chunks = (inner + kColumns - 1) / kColumns;
+  parallel_for(outer * chunks, kParallelGrain / (n * std::min(inner, kColumns)) + 1,
+               [=](int64 begin, int64 end) {
+                 std::array<double, kColumns> sums;
+                 for (int64 task = begin; task < end; ++task) {
+                   const int64 column = task % chunks * kColumns, size = std::min(kColumns, inner - column);
+                   const int64 at = task / chunks * n * inner + column;
+                   if (size == 1) {
+                     double running = 0;
+                     for (int64 j = 0; j < n; ++j) {
+                       const int64 i = at + (reverse ? n - 1 - j : j) * inner;
+                       running += static_cast<double>(a[i]);
+                       o[i] = static_cast<real>(running);
+                     }
+                     continue;
+                   }
+                   std::fill_n(sums.data(), size, 0.0);
+                   for (int64 j = 0; j < n; ++j) {
+                     const int64 row = at + (reverse ? n - 1 - j : j) * inner;
+                     for (int64 i = 0; i < size; ++i) {
+                       sums[static_cast<size_t>(i)] += static_cast<double>(a[row + i]);
+                       o[row + i] = static_cast<real>(sums[static_cast<size_t>(i)]);
+                     }
+                   }
+                 }
+               });
   return y;
 }
 

@@ -1,5 +1,5 @@
 // Reductions over any set of axes. Sums are formed in blocks that depend on the shape only, so they do not
-// change with the number of threads.
+// change with the number of threads; short runs are added in `real`, long ones in double.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ real sum_row(const real* x, int64 n);
 /// Sums over the axes of the mask; the result has shape `out` (any of the right numel).
 Tensor sum(const Tensor& x, AxisMask axes, const Shape& out);
 /// Largest (or smallest) elements over the axes of the mask. `index`, if given, receives the flat position in
-/// x of each winner, the first one among equals. Throws ShapeError when there is nothing to choose from.
+/// x of each winner, the first one among equals; NaN wins over numbers. Throws ShapeError when there is nothing to choose from.
 Tensor extremum(const Tensor& x, AxisMask axes, const Shape& out, bool largest, IntTensor* index);
 /// log(sum(exp(x))) over the axes of the mask.
 Tensor logsumexp(const Tensor& x, AxisMask axes, const Shape& out);

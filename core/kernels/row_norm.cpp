@@ -1,8 +1,10 @@
 #include "core/kernels/row_norm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
+#include "core/kernels/blocked_sum.h"
 #include "core/kernels/partial_sums.h"
 #include "core/threads.h"
 
@@ -29,15 +31,6 @@ void check_grad(const char* op, const Tensor& g, const Tensor& x, const Tensor& 
                      x.shape().str());
 }
 
-// Sum of f(i) for i in 0..d-1.
-template <class F>
-inline real row_sum(int64 d, const F& f) {
-  real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64 i = 0; i < d; ++i) sum += f(i);
-  return sum;
-}
-
 real reciprocal_root(real mean_square, real eps) { return 1 / std::sqrt(mean_square + eps); }
 
 // Where statistics nobody asked for go.
@@ -57,13 +50,13 @@ NormGrads grad(const char* op, const Tensor& g, const Tensor& x, const Tensor& w
   const real *pg = g.data(), *px = x.data(), *w = weight ? weight.data() : nullptr;
   const real *pm = kCentred ? mean->data() : nullptr, *pr = rstd.data();
   real* dx = out.dx.mutable_data();
-  const real inverse = s.d ? real{1} / static_cast<real>(s.d) : 0;
+  const real count = static_cast<real>(std::max<int64>(1, s.d));
   const auto row = [&](int64 n, real* dw, real* db) {
     const real *gn = pg + n * s.d, *xn = px + n * s.d, m = kCentred ? pm[n] : 0, r = pr[n];
     real* dn = dx + n * s.d;
     const auto weighted = [=](int64 i) { return w ? gn[i] * w[i] : gn[i]; };
-    const real shift = kCentred ? inverse * row_sum(s.d, weighted) : 0;
-    const real slope = inverse * r * r * row_sum(s.d, [=](int64 i) { return weighted(i) * (xn[i] - m); });
+    const real shift = kCentred ? blocked_sum(s.d, weighted) / count : 0;
+    const real slope = r * r / count * blocked_sum(s.d, [=](int64 i) { return weighted(i) * (xn[i] - m); });
     if (w) {
       for (int64 i = 0; i < s.d; ++i) dn[i] = r * (gn[i] * w[i] - shift - (xn[i] - m) * slope);
     } else {
@@ -81,9 +74,10 @@ NormGrads grad(const char* op, const Tensor& g, const Tensor& x, const Tensor& w
     return out;
   }
   Tensor sums({kCentred ? 2 : 1, s.d});
-  sum_in_parts(s.n, s.grain(), sums.numel(), sums.mutable_data(), [&](int64 begin, int64 end, real* dw) {
-    for (int64 n = begin; n < end; ++n) row(n, dw, kCentred ? dw + s.d : nullptr);
-  });
+  sum_stretches_in_parts(s.n, s.grain(), sums.numel(), sums.mutable_data(),
+                         [&](int64 begin, int64 end, real* dw) {
+                           for (int64 n = begin; n < end; ++n) row(n, dw, kCentred ? dw + s.d : nullptr);
+                         });
   out.dw = sums.rows(0, 1).view({s.d});
   if (kCentred) out.db = sums.rows(1, 2).view({s.d});
   return out;
@@ -98,14 +92,14 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
   const real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
   real *py = y.mutable_data(), *pm = statistics(mean, spare_mean, s.n),
        *pr = statistics(rstd, spare_rstd, s.n);
-  const real inverse = s.d ? real{1} / static_cast<real>(s.d) : 0;
+  const real count = static_cast<real>(std::max<int64>(1, s.d));
   parallel_for(s.n, s.grain(), [&](int64 begin, int64 end) {
     for (int64 n = begin; n < end; ++n) {
       const real* xn = px + n * s.d;
       real* yn = py + n * s.d;
-      const real m = inverse * row_sum(s.d, [=](int64 i) { return xn[i]; });
+      const real m = blocked_sum(s.d, [=](int64 i) { return xn[i]; }) / count;
       const real r =
-          reciprocal_root(inverse * row_sum(s.d, [=](int64 i) { return (xn[i] - m) * (xn[i] - m); }), eps);
+          reciprocal_root(blocked_sum(s.d, [=](int64 i) { return (xn[i] - m) * (xn[i] - m); }) / count, eps);
       if (w && b) {
         for (int64 i = 0; i < s.d; ++i) yn[i] = (xn[i] - m) * r * w[i] + b[i];
       } else {
@@ -128,12 +122,12 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, real eps, Tensor* rstd) {
   Tensor y(x.shape()), spare;
   const real *px = x.data(), *w = weight ? weight.data() : nullptr;
   real *py = y.mutable_data(), *pr = statistics(rstd, spare, s.n);
-  const real inverse = s.d ? real{1} / static_cast<real>(s.d) : 0;
+  const real count = static_cast<real>(std::max<int64>(1, s.d));
   parallel_for(s.n, s.grain(), [&](int64 begin, int64 end) {
     for (int64 n = begin; n < end; ++n) {
       const real* xn = px + n * s.d;
       real* yn = py + n * s.d;
-      const real r = reciprocal_root(inverse * row_sum(s.d, [=](int64 i) { return xn[i] * xn[i]; }), eps);
+      const real r = reciprocal_root(blocked_sum(s.d, [=](int64 i) { return xn[i] * xn[i]; }) / count, eps);
       if (w) {
         for (int64 i = 0; i < s.d; ++i) yn[i] = xn[i] * r * w[i];
       } else {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <vector>
 
 #include "core/threads.h"
 
@@ -85,6 +87,31 @@ Shape with_extent(const Shape& s, int axis, int64 extent) {
   return Shape(dims);
 }
 
+constexpr int64 kFewAdditions = 16;
+
+// Whether some of `size` places is named more than kFewAdditions times: their sums are then formed in double.
+bool crowded(const int64* id, int64 n, int64 size) {
+  if (n <= kFewAdditions) return false;
+  std::vector<std::uint8_t> times(static_cast<size_t>(size));
+  for (int64 i = 0; i < n; ++i)
+    if (++times[static_cast<size_t>(id[i])] > kFewAdditions) return true;
+  return false;
+}
+
+// add(sums) adds to zeros of the shape of y: to y itself or, in double, to numbers that become y.
+template <class Add>
+Tensor accumulated(const Shape& shape, bool wide, const Add& add) {
+  Tensor y = Tensor::zeros(shape);
+  if (!wide) {
+    add(y.mutable_data());
+    return y;
+  }
+  std::vector<double> sums(static_cast<size_t>(y.numel()), 0.0);
+  add(sums.data());
+  std::copy(sums.begin(), sums.end(), y.mutable_data());
+  return y;
+}
+
 }  // namespace
 
 std::vector<int64> strides_of(const Shape& shape) {
@@ -151,25 +178,24 @@ Tensor index_select(const Tensor& x, int axis, const IntTensor& index) {
 Tensor scatter_add(const Tensor& x, int axis, const IntTensor& index, int64 size) {
   const Lanes l(x.shape(), axis);
   const int64 n = index.numel();
-  Tensor y = Tensor::zeros(with_extent(x.shape(), axis, size));
   const real* a = x.data();
-  real* o = y.mutable_data();
   const int64* id = index.data();
-  const auto add = [=](int64 outer, int64 from, int64 to) {
-    for (int64 j = 0; j < n; ++j) {
-      real* to_row = o + (outer * size + id[j]) * l.inner;
-      const real* row = a + (outer * n + j) * l.inner;
-      for (int64 i = from; i < to; ++i) to_row[i] += row[i];
+  return accumulated(with_extent(x.shape(), axis, size), crowded(id, n, size), [&](auto* o) {
+    const auto add = [=](int64 outer, int64 from, int64 to) {
+      for (int64 j = 0; j < n; ++j) {
+        auto* to_row = o + (outer * size + id[j]) * l.inner;
+        const real* row = a + (outer * n + j) * l.inner;
+        for (int64 i = from; i < to; ++i) to_row[i] += row[i];
+      }
+    };
+    if (l.outer == 1) {  // threads share the columns, because several j may hit one row
+      parallel_for(l.inner, kParallelGrain / (n + 1) + 16, [=](int64 from, int64 to) { add(0, from, to); });
+    } else {
+      parallel_for(l.outer, kParallelGrain / (n * l.inner + 1) + 1, [=](int64 begin, int64 end) {
+        for (int64 outer = begin; outer < end; ++outer) add(outer, 0, l.inner);
+      });
     }
-  };
-  if (l.outer == 1) {  // threads share the columns, because several j may hit one row
-    parallel_for(l.inner, kParallelGrain / (n + 1) + 16, [=](int64 from, int64 to) { add(0, from, to); });
-  } else {
-    parallel_for(l.outer, kParallelGrain / (n * l.inner + 1) + 1, [=](int64 begin, int64 end) {
-      for (int64 outer = begin; outer < end; ++outer) add(outer, 0, l.inner);
-    });
-  }
-  return y;
+  });
 }
 
 Tensor gather(const Tensor& x, int axis, const IntTensor& index) {
@@ -189,16 +215,15 @@ Tensor gather(const Tensor& x, int axis, const IntTensor& index) {
 
 Tensor gather_adjoint(const Tensor& x, int axis, const IntTensor& index, int64 size) {
   const Lanes l(x.shape(), axis);
-  Tensor y = Tensor::zeros(with_extent(x.shape(), axis, size));
   const real* a = x.data();
-  real* o = y.mutable_data();
   const int64* id = index.data();
-  parallel_for(l.outer, kParallelGrain / (l.extent * l.inner + 1) + 1, [=](int64 begin, int64 end) {
-    for (int64 at = begin * l.extent * l.inner, b = begin; b < end; ++b)
-      for (int64 j = 0; j < l.extent; ++j)
-        for (int64 i = 0; i < l.inner; ++i, ++at) o[(b * size + id[at]) * l.inner + i] += a[at];
+  return accumulated(with_extent(x.shape(), axis, size), l.extent > kFewAdditions, [&](auto* o) {
+    parallel_for(l.outer, kParallelGrain / (l.extent * l.inner + 1) + 1, [=](int64 begin, int64 end) {
+      for (int64 at = begin * l.extent * l.inner, b = begin; b < end; ++b)
+        for (int64 j = 0; j < l.extent; ++j)
+          for (int64 i = 0; i < l.inner; ++i, ++at) o[(b * size + id[at]) * l.inner + i] += a[at];
+    });
   });
-  return y;
 }
 
 Tensor take(const Tensor& x, const IntTensor& index) {
@@ -213,12 +238,11 @@ Tensor take(const Tensor& x, const IntTensor& index) {
 }
 
 Tensor put_add(const Tensor& x, const IntTensor& index, const Shape& out) {
-  Tensor y = Tensor::zeros(out);
   const real* a = x.data();
-  real* o = y.mutable_data();
-  const int64* id = index.data();
-  for (int64 i = 0, n = x.numel(); i < n; ++i) o[id[i]] += a[i];
-  return y;
+  const int64 *id = index.data(), n = x.numel();
+  return accumulated(out, crowded(id, n, out.numel()), [=](auto* o) {
+    for (int64 i = 0; i < n; ++i) o[id[i]] += a[i];
+  });
 }
 
 }  // namespace gradus::kernels

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/kernels/blocked_sum.h"
 #include "core/kernels/vmath.h"
 #include "core/threads.h"
 
@@ -34,19 +35,11 @@ inline real row_max(const real* x, int64 c) {
 
 // Sum of exp(x - shift); NaN anywhere makes it NaN.
 inline real exp_sum(const real* x, int64 c, real shift) {
-  real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64 i = 0; i < c; ++i) sum += vmath::exp(x[i] - shift);
-  return sum;
+  return blocked_sum(c, [=](int64 i) { return vmath::exp(x[i] - shift); });
 }
 
-template <class F>
-inline real row_sum(int64 c, const F& f) {
-  real sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64 i = 0; i < c; ++i) sum += f(i);
-  return sum;
-}
+// A cotangent times a slope: 0 stays 0, be the slope NaN (of a row that is -inf throughout).
+inline real times(real g, real slope) { return g == 0 ? g : g * slope; }
 
 template <class Row>
 void each_row(const Rows& s, const Row& row) {
@@ -67,7 +60,7 @@ Tensor softmax(const Tensor& x) {
     real* yn = py + n * s.c;
     const real most = row_max(xn, s.c);
     for (int64 i = 0; i < s.c; ++i) yn[i] = vmath::exp(xn[i] - most);
-    const real scale = 1 / row_sum(s.c, [=](int64 i) { return yn[i]; });
+    const real scale = 1 / blocked_sum(s.c, [=](int64 i) { return yn[i]; });
     for (int64 i = 0; i < s.c; ++i) yn[i] *= scale;
   });
   return y;
@@ -81,8 +74,8 @@ Tensor softmax_grad(const Tensor& g, const Tensor& p) {
   real* out = dx.mutable_data();
   each_row(s, [=](int64 n) {
     const real *gn = pg + n * s.c, *pn = pp + n * s.c;
-    const real dot = row_sum(s.c, [=](int64 i) { return gn[i] * pn[i]; });
-    for (int64 i = 0; i < s.c; ++i) out[n * s.c + i] = pn[i] * (gn[i] - dot);
+    const real dot = blocked_sum(s.c, [=](int64 i) { return times(gn[i], pn[i]); });
+    for (int64 i = 0; i < s.c; ++i) out[n * s.c + i] = times(gn[i] - dot, pn[i]);
   });
   return dx;
 }
@@ -108,8 +101,8 @@ Tensor log_softmax_grad(const Tensor& g, const Tensor& y) {
   real* out = dx.mutable_data();
   each_row(s, [=](int64 n) {
     const real *gn = pg + n * s.c, *yn = py + n * s.c;
-    const real total = row_sum(s.c, [=](int64 i) { return gn[i]; });
-    for (int64 i = 0; i < s.c; ++i) out[n * s.c + i] = gn[i] - vmath::exp(yn[i]) * total;
+    const real total = blocked_sum(s.c, [=](int64 i) { return gn[i]; });
+    for (int64 i = 0; i < s.c; ++i) out[n * s.c + i] = gn[i] - times(total, vmath::exp(yn[i]));
   });
   return dx;
 }
@@ -131,7 +124,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const IntTensor& labels, real sm
     // Differences to the maximum first: they keep the digits that a large maximum would take away.
     real target = (1 - smoothing) * (xn[label[n]] - most);
     if (smoothing != 0)
-      target += smoothing / static_cast<real>(s.c) * row_sum(s.c, [=](int64 i) { return xn[i] - most; });
+      target += smoothing / static_cast<real>(s.c) * blocked_sum(s.c, [=](int64 i) { return xn[i] - most; });
     out[n] = log_sum - target;
   });
   return losses;
@@ -151,6 +144,10 @@ Tensor cross_entropy_rows_grad(const Tensor& g, const Tensor& logits, const IntT
   each_row(s, [=](int64 n) {
     const real *xn = px + n * s.c, gn = pg[n], sum = log_sums[n];
     real* dn = out + n * s.c;
+    if (gn == 0) {
+      std::fill_n(dn, s.c, real{0});
+      return;
+    }
     for (int64 i = 0; i < s.c; ++i) dn[i] = gn * (vmath::exp(xn[i] - sum) - share);
     dn[label[n]] -= gn * (1 - smoothing);
   });

@@ -132,13 +132,15 @@ inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 inline double erf(double x) { return std::erf(x); }
 
 /// x * Phi(x), Phi the distribution function of the standard normal law (Hendrycks and Gimpel 2016).
+/// Where Phi is 0 the factor x is held, so that -inf gives 0.
 template <class T>
 inline T gelu(T x) {
-  return T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));
+  return T(0.5) * (x < T(-40) ? T(-40) : x) * (T(1) + erf(x * T(0.70710678118654752440)));
 }
 /// Its derivative: Phi(x) + x * phi(x).
 template <class T>
-inline T gelu_slope(T x) {
+inline T gelu_slope(T v) {
+  const T high = v > T(40) ? T(40) : v, x = high < T(-40) ? T(-40) : high;
   const T distribution = T(0.5) + T(0.5) * erf(x * T(0.70710678118654752440));
   return distribution + x * T(0.39894228040143267794) * exp(T(-0.5) * x * x);
 }

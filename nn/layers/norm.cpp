@@ -24,7 +24,8 @@ Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu, const Tensor& sho
   if (x.rank() < 2 || x.dim(1) != channels_)
     fail<ShapeError>("BatchNorm2d: {} channels, but the input is {}", channels_, x.shape().str());
   const real eps = static_cast<real>(eps_);
-  if (!training()) {
+  const int64 pass = run().estimating;
+  if (!training() && pass == 0) {
     Tensor y = batch_norm_eval(x, running_mean, running_var, weight, bias, eps);
     if (shortcut) y = y + shortcut;
     return with_relu ? gradus::relu(y) : y;
@@ -37,8 +38,9 @@ Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu, const Tensor& sho
   const Tensor y = shortcut    ? batch_norm_add_relu(x, weight, bias, shortcut, eps, &mean, &var)
                    : with_relu ? batch_norm_relu(x, weight, bias, eps, &mean, &var)
                                : batch_norm(x, weight, bias, eps, &mean, &var);
-  if (run().update_statistics) {
-    const double m = momentum_, unbias = static_cast<double>(n) / static_cast<double>(n - 1);
+  if (pass > 0 || run().update_statistics) {
+    const double m = pass > 0 ? 1 / static_cast<double>(pass) : momentum_;
+    const double unbias = static_cast<double>(n) / static_cast<double>(n - 1);
     real *running_m = running_mean.mutable_data(), *running_v = running_var.mutable_data();
     for (int64 c = 0; c < channels_; ++c) {
       running_m[c] = static_cast<real>((1 - m) * running_m[c] + m * mean.data()[c]);

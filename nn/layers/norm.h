@@ -15,14 +15,15 @@ class Norm : public Module {
 };
 
 /// Batch normalisation. Ioffe and Szegedy, ICML 2015, arXiv 1502.03167.
-///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch (biased
-///   var_B),
-///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased
-///               variance
+///   training:   y = (x - mean_B) / sqrt(var_B + eps) * weight + bias   per channel over the batch, biased var_B
+///               running_mean += momentum (mean_B - running_mean), running_var likewise with the unbiased variance
 ///   evaluation: the same with the running statistics.
+///   estimation: by the batch, as in training; running statistics become their means over the passes since
+///               EstimationScope began.
 /// x (N,C) or (N,C,H,W); names, defaults and momentum as torch's BatchNorm2d. Running statistics move in
 /// training mode unless RunState::update_statistics is off. Throws ShapeError if a channel has a single value
-/// in training.
+/// in training: it would be its own mean, so that the output is the bias whatever the input, and its variance
+/// is undefined.
 class BatchNorm2d : public Norm {
  public:
   explicit BatchNorm2d(int64 channels, double momentum = 0.1, double eps = 1e-5);

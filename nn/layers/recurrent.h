@@ -5,8 +5,8 @@
 
 namespace gradus {
 
-/// Long short-term memory. Hochreiter and Schmidhuber, Neural Computation 1997; with forget gate (Gers et al.
-/// 2000).
+/// Long short-term memory. Hochreiter and Schmidhuber, Neural Computation 1997; with forget gate
+/// (Gers et al. 2000).
 ///   (i, f, g, o) = x W_ih' + b_ih + h W_hh' + b_hh
 ///   c = sigmoid(f) c + sigmoid(i) tanh(g);   h = sigmoid(o) tanh(c)
 /// `weight_ih` (4H, in), `weight_hh` (4H, H), `bias_ih`, `bias_hh` (4H).

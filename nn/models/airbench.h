@@ -1,9 +1,9 @@
 // The network of the CIFAR-10 speed run.
 //
 // Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv 2404.00498, sections 2 and 3.
-//   whiten: 2x2 convolution without padding whose fixed filters are the eigenvectors of the training images'
-//   2x2
-//           patches over sqrt(eigenvalue + 5e-4), and their negatives (24 of them for colour images); GELU
+//   whiten: 2x2 convolution without padding whose fixed filters are the eigenvectors
+//           of the training images' 2x2 patches over sqrt(eigenvalue + 5e-4), and their negatives
+//           (24 of them for colour images); GELU
 //   three blocks: conv 3x3, max pool 2, batch norm, GELU, conv 3x3, batch norm, GELU
 //   max pool 3, linear without bias, logits divided by 9.
 // Batch norms keep weight 1 and learn the bias, momentum 0.4 in torch's counting, eps 1e-12. Convolutions
@@ -37,6 +37,7 @@ class AirbenchBlock : public Module {
 class Airbench : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     std::vector<int64> widths = {64, 256, 256};
     void visit(auto&& f) { f("widths", widths, "channels of the blocks", at_least(1)); }

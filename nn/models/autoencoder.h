@@ -15,6 +15,7 @@ namespace gradus {
 class Autoencoder : public ImageModel {
  public:
   static constexpr Task kTask = Task::kAutoencoder;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     std::vector<int64> hidden = {256, 128};
     int64 code = 32;

@@ -14,6 +14,7 @@ namespace gradus {
 class CharLstm : public TokenModel {
  public:
   static constexpr Task kTask = Task::kLanguageModel;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 block = 64, dim = 64, hidden = 256, layers = 1;
     double dropout = 0;

@@ -72,6 +72,7 @@ class GptTrunk : public Module {
 class Gpt : public TokenModel {
  public:
   static constexpr Task kTask = Task::kLanguageModel;
+  static constexpr const char* kSource = __FILE__;
   using Options = GptOptions;
   Gpt(const Options& options, const DataShape& data);
   Tensor forward(const Input& ids) override { return lm_head_(transformer_(ids)); }

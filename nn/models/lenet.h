@@ -14,6 +14,7 @@ namespace gradus {
 class LeNet : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 conv1 = 32, conv2 = 64, hidden = 128;
     double dropout = 0;

@@ -12,6 +12,7 @@ namespace gradus {
 class Mlp : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     std::vector<int64> hidden = {256, 128};
     std::string act = "relu";

@@ -1,9 +1,9 @@
 // A small MobileNetV2.
 //
 // Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, arXiv 1801.04381.
-//   block(x) = project(relu6(depthwise3x3(relu6(expand(x))))), + x where the shape stays; batch norm behind
-//   each
-//   convolution; expand and project are 1x1 convolutions.
+//   block(x) = project(relu6(depthwise3x3(relu6(expand(x))))), + x where the shape stays;
+//   batch norm behind each convolution;
+//   expand and project are 1x1 convolutions.
 // Departure: fewer and narrower stages and an image halved three times, for 32x32 images; table kStages in
 // the source. Names are torchvision's (`features.1.conv.0.0.weight`, ..., `classifier.1.weight`).
 #pragma once
@@ -36,6 +36,7 @@ class InvertedResidual : public Module {
 class MobileNetMini : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     double width = 1, dropout = 0;
     int64 expand = 4;

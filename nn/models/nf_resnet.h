@@ -69,6 +69,7 @@ class NfBlock : public Module {
 class NfResNet : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 depth = 14, width = 16;
     double alpha = 0.2;

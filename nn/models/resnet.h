@@ -37,6 +37,7 @@ class BasicBlock : public Module {
 class ResNet : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 depth = 20, width = 16;
     std::string norm = "bn";

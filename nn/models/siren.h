@@ -1,8 +1,8 @@
 // Coordinate network: numbers in, numbers out, with periodic activations.
 //
 // Sitzmann et al., "Implicit Neural Representations with Periodic Activation Functions", NeurIPS 2020,
-// arXiv 2006.09661:  h_1 = sin(omega_first (W_1 x + b_1)),  h_l = sin(omega (W_l h + b_l)),  y = W h + b,
-// with
+// arXiv 2006.09661:
+//   h_1 = sin(omega_first (W_1 x + b_1)),  h_l = sin(omega (W_l h + b_l)),  y = W h + b
 //   W_1 ~ U(-1/in, 1/in),  later W ~ U(-sqrt(6/in)/omega, sqrt(6/in)/omega);  inputs in [-1, 1].
 // With another activation it is the common coordinate MLP (torch's first values); `frequencies` = L replaces
 // each input x by x and sin(2^k pi x), cos(2^k pi x) for k < L (Mildenhall et al., NeRF, ECCV 2020, arXiv
@@ -20,6 +20,7 @@ namespace gradus {
 class Siren : public ImageModel {
  public:
   static constexpr Task kTask = Task::kRegression;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 hidden = 256, layers = 3, frequencies = 0;
     double omega_first = 30, omega = 30;

@@ -54,6 +54,7 @@ class SpatialAttention : public Module {
 class UNet : public ImageModel {
  public:
   static constexpr Task kTask = Task::kDenoising;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 channels = 32, blocks = 1, heads = 4;
     std::vector<int64> mults = {1, 2, 2};

@@ -18,6 +18,7 @@ namespace gradus {
 class Vgg : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 depth = 11, width = 64;
     std::string norm = "bn";

@@ -28,6 +28,7 @@ class PatchEmbed : public Module {
 class Vit : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 patch = 4, dim = 128, depth = 6, heads = 4;
     double mlp_ratio = 4, dropout = 0, drop_path = 0, eps = 1e-6;

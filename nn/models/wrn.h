@@ -34,6 +34,7 @@ class WideBlock : public Module {
 class WideResNet : public ImageModel {
  public:
   static constexpr Task kTask = Task::kClassification;
+  static constexpr const char* kSource = __FILE__;
   struct Options {
     int64 depth = 16, width = 2, channels = 16;
     double dropout = 0;

@@ -17,7 +17,15 @@ namespace {
 struct AdaBelief {
   using Options = TwofoldOptions;
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    twofold_update(p, s, o, k, o.eps, [](real g, real m) { return g - m; });
+    const Ema first(o.beta1), second(o.beta2);
+    const real step = real(o.lr * k.lr_scale / bias_correction(o.beta1, k.t));
+    const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t))), eps = real(o.eps);
+    const auto moments = [=](real g, real& m, real& v) {
+      m = first(m, g);                     // what we believe the gradient to be
+      v = second(v, square(g - m)) + eps;  // by how much it is not
+    };
+    const auto move = [=](real& w, real m, real v) { w -= step * m / (std::sqrt(v) * root + eps); };
+    twofold_update(p, s, o, k, moments, move);  // after decay; its other options change the move
   }
 };
 
@@ -25,11 +33,7 @@ struct AdaBelief {
 
 OptimizerEntry adabelief() {
   return rule_entry<AdaBelief>({"adabelief", "steps by how far gradients deviate from their mean",
-                                "Zhuang et al., NeurIPS 2020, arXiv 2010.07468",
-                                "w = w - lr*weight_decay*w      (not decoupled: g = g + weight_decay*w)\n"
-                                "m = beta1*m + (1-beta1)*g\n"
-                                "v = beta2*v + (1-beta2)*(g - m)^2 + eps\n"
-                                "w = w - lr/(1-beta1^t) * m/(sqrt(v/(1-beta2^t)) + eps)"});
+                                "Zhuang et al., NeurIPS 2020, arXiv 2010.07468"});
 }
 
 }  // namespace gradus::rules

@@ -11,7 +11,7 @@
 // The paper's listing has eta/sqrt(t) (for its regret proof) and no bias correction; its experiments and
 // code, and we, have no 1/sqrt(t) and correct the bias inside the bounds.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -88,25 +88,18 @@ struct AdaBoundW {
 };
 
 constexpr const char* kAdaBoundPaper = "Luo, Xiong, Liu, Sun, ICLR 2019, arXiv 1902.09843";
-constexpr const char* kAdaBoundEquations =
-    "g = g + weight_decay*w          (adaboundw: w = w - weight_decay*w_old at the end)\n"
-    "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2;  amsbound: vmax = max(vmax, v)\n"
-    "lower = final_lr*(1 - 1/(gamma*t+1)),  upper = final_lr*(1 + 1/(gamma*t))   (both times the schedule)\n"
-    "eta = clip(lr*sqrt(1-beta2^t)/(1-beta1^t)/(sqrt(v) + eps), lower, upper)\n"
-    "w = w - eta*m";
 
 }  // namespace
 
 OptimizerEntry adabound() {
-  return rule_entry<AdaBound>(
-      {"adabound", "Adam whose step sizes close in on SGD's", kAdaBoundPaper, kAdaBoundEquations});
+  return rule_entry<AdaBound>({"adabound", "Adam whose step sizes close in on SGD's", kAdaBoundPaper});
 }
 OptimizerEntry amsbound() {
-  return rule_entry<AmsBound>({"amsbound", "AdaBound on AMSGrad", kAdaBoundPaper, kAdaBoundEquations});
+  return rule_entry<AmsBound>({"amsbound", "AdaBound on AMSGrad", kAdaBoundPaper});
 }
 OptimizerEntry adaboundw() {
   return rule_entry<AdaBoundW>(
-      {"adaboundw", "AdaBound with decay of the weights, without lr", kAdaBoundPaper, kAdaBoundEquations});
+      {"adaboundw", "AdaBound with decay of the weights, without lr", kAdaBoundPaper});
 }
 
 }  // namespace gradus::rules

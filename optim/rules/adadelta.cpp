@@ -7,7 +7,7 @@
 //   x = rho*x + (1-rho)*d^2
 //   w <- w - lr*d
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -41,12 +41,7 @@ struct Adadelta {
 OptimizerEntry adadelta() {
   return rule_entry<Adadelta>({.name = "adadelta",
                                .summary = "step sizes from the ratio of past updates to past gradients",
-                               .paper = "Zeiler 2012, arXiv 1212.5701; form of torch.optim.Adadelta",
-                               .equations = "g = g + weight_decay*w\n"
-                                            "q = rho*q + (1-rho)*g^2\n"
-                                            "d = sqrt(x + eps)/sqrt(q + eps) * g\n"
-                                            "x = rho*x + (1-rho)*d^2\n"
-                                            "w = w - lr*d"});
+                               .paper = "Zeiler 2012, arXiv 1212.5701; form of torch.optim.Adadelta"});
 }
 
 }  // namespace gradus::rules

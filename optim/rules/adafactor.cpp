@@ -10,10 +10,10 @@
 //   step = alpha*u, or with beta1: m = beta1*m + (1-beta1)*alpha*u, step = m
 //   w <- w - weight_decay*alpha*w - step
 // Matrices are tensors of rank 2, as in the authors' code; with factor_conv also kernels as (out, rest).
-#include "optim/factored.h"
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/factored.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -104,15 +104,8 @@ struct Adafactor {
 }  // namespace
 
 OptimizerEntry adafactor() {
-  return rule_entry<Adafactor>(
-      {"adafactor", "second moments of matrices kept as row and column means",
-       "Shazeer, Stern, ICML 2018, arXiv 1804.04235",
-       "rho = lr, or relative_step: min(1e-2, 1/sqrt(t))\n"
-       "alpha = max(eps2, RMS(w))*rho;  b = 1 - t^(-decay_rate)\n"
-       "R, C = means over rows and columns of g^2 + eps1, decaying with b;  V = R*C/mean(R)\n"
-       "u = g/sqrt(V);  u = u/max(1, RMS(u)/clip_threshold)\n"
-       "w = w - weight_decay*alpha*w - alpha*u      beta1: the mean of alpha*u",
-       3});
+  return rule_entry<Adafactor>({"adafactor", "second moments of matrices kept as row and column means",
+                                "Shazeer, Stern, ICML 2018, arXiv 1804.04235", 3});
 }
 
 }  // namespace gradus::rules

@@ -66,10 +66,7 @@ struct AdaGo {
 
 OptimizerEntry adago() {
   return rule_entry<AdaGo>({"adago", "Muon's direction with AdaGrad-norm's step size",
-                            "Zhang, Liu, Schaeffer, 2025, arXiv 2509.02981",
-                            "M = momentum*M + (1-momentum)*G;  n = min(||G||, gamma);  v2 = v2 + n^2\n"
-                            "W = W*(1 - lr*weight_decay) - max(eps, lr*n/sqrt(v2)) * NewtonSchulz(M)\n"
-                            "vectors, embeddings, heads: AdamW (adamw_*)"});
+                            "Zhang, Liu, Schaeffer, 2025, arXiv 2509.02981"});
 }
 
 }  // namespace gradus::rules

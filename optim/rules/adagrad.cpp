@@ -1,12 +1,11 @@
 // Adagrad.
-// Paper: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-// Optimization",
+// Paper: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
 //        JMLR 2011. Details as torch.optim.Adagrad.
 //   g <- g + weight_decay*w
 //   q = q + g^2          (q starts at initial_accumulator_value)
 //   w <- w - lr/(1 + (t-1)*lr_decay) * g/(sqrt(q) + eps)
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -40,10 +39,7 @@ struct Adagrad {
 OptimizerEntry adagrad() {
   return rule_entry<Adagrad>({.name = "adagrad",
                               .summary = "gradient over the root of the sum of all its squares",
-                              .paper = "Duchi, Hazan, Singer, JMLR 2011; form of torch.optim.Adagrad",
-                              .equations = "g = g + weight_decay*w\n"
-                                           "q = q + g^2, from initial_accumulator_value\n"
-                                           "w = w - lr/(1 + (t-1)*lr_decay) * g/(sqrt(q) + eps)"});
+                              .paper = "Duchi, Hazan, Singer, JMLR 2011; form of torch.optim.Adagrad"});
 }
 
 }  // namespace gradus::rules

@@ -64,10 +64,7 @@ struct AdagradNorm {
 OptimizerEntry adagrad_norm() {
   return rule_entry<AdagradNorm>({"adagrad-norm",
                                   "one step size for all, from the sum of squared gradient norms",
-                                  "Attia, Koren, ICML 2023, arXiv 2302.08783",
-                                  "S = S + ||g||^2          over all parameters; S = b0^2 at first\n"
-                                  "w = w - lr/sqrt(S) * g",
-                                  3});
+                                  "Attia, Koren, ICML 2023, arXiv 2302.08783", 3});
 }
 
 }  // namespace gradus::rules

@@ -9,9 +9,9 @@
 //   all keys of the buffer <- decay*key
 //   w <- w - lr/(1-beta1^t) * u/( sqrt(v/(1-beta2^t)) + eps )
 // kappa = 0 switches the buffer off: AdamW. (The released class fails then.)
-#include "optim/critical_buffer.h"
 #include "optim/rules/adam.h"
 #include "optim/rules/rules.h"
+#include "optim/vocabulary/critical_buffer.h"
 
 namespace gradus::rules {
 namespace {
@@ -21,12 +21,12 @@ struct AdamCm {
     CriticalOptions critical{.topC = 5};
     int64 kappa = 1;
     AdamOptions adam;
-    Options() { adam.decoupled = true; }
+    Options() { adam.forms.decoupled = true; }
     void visit(auto&& f) {
       critical.visit(f);
       f("kappa", kappa, "0 switches the buffer off", between(0, 1));
-      adam.visit_common(f);
-      f("amsgrad", adam.amsgrad, "divide by the largest second moment so far");
+      adam.visit(f);
+      adam.forms.visit_amsgrad(f);
     }
   };
 
@@ -40,11 +40,11 @@ struct AdamCm {
     CriticalBuffer buffer(s, o.critical);
     const bool start = buffer.empty();
     const real inverse = real(buffer.inverse_count());
-    const real keep = Decay::decoupled(o.adam.weight_decay, lr).keep, eps = real(o.adam.eps);
+    const real keep = Decay::decoupled(o.adam.forms.weight_decay, lr).keep, eps = real(o.adam.eps);
     const real step = real(lr / bias_correction(o.adam.beta1, k.t));
     const real root = real(1 / std::sqrt(bias_correction(o.adam.beta2, k.t)));
     const Ema first(o.adam.beta1), second(o.adam.beta2);
-    const bool amsgrad = o.adam.amsgrad;
+    const bool amsgrad = o.adam.forms.amsgrad;
     const auto move = [=](real& w, real g, real& m, real sum, real& v, real& top) {
       if (!start) m = first(m, g);
       const real u = m + inverse * sum;
@@ -80,13 +80,7 @@ struct AdamCm {
 
 OptimizerEntry adam_cm() {
   return rule_entry<AdamCm>({"adam-cm", "Adam on momentum plus the mean of past critical momenta",
-                             "Malviya et al., TMLR 2024, arXiv 2307.09638",
-                             "w = w - lr*weight_decay*w\n"
-                             "m = beta1*m + (1-beta1)*g;  u = m + mean(buffer)      (first step: u = 0)\n"
-                             "buffer: the topC momenta with the largest keys (gradient norm, decaying)\n"
-                             "v = beta2*v + (1-beta2)*u^2\n"
-                             "w = w - lr/(1-beta1^t) * u/(sqrt(v/(1-beta2^t)) + eps)",
-                             1});
+                             "Malviya et al., TMLR 2024, arXiv 2307.09638", 1});
 }
 
 }  // namespace gradus::rules

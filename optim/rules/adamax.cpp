@@ -6,7 +6,7 @@
 //   w <- w - lr/(1-beta1^t) * m/u
 // The paper has no eps; it keeps u away from 0, as in torch.optim.Adamax.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -40,11 +40,7 @@ struct AdaMax {
 
 OptimizerEntry adamax() {
   return rule_entry<AdaMax>({"adamax", "Adam with the infinity norm for second moment",
-                             "Kingma, Ba, ICLR 2015, arXiv 1412.6980, Algorithm 2",
-                             "g = g + weight_decay*w\n"
-                             "m = beta1*m + (1-beta1)*g\n"
-                             "u = max(beta2*u, |g| + eps)\n"
-                             "w = w - lr/(1-beta1^t) * m/u"});
+                             "Kingma, Ba, ICLR 2015, arXiv 1412.6980, Algorithm 2"});
 }
 
 }  // namespace gradus::rules

@@ -7,7 +7,7 @@
 //   e = beta3*e + (1-beta3)*eta                               (from 0, not bias-corrected: this warms up)
 //   w <- w - min(eta, e)*m
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -45,12 +45,7 @@ struct AdaMod {
 
 OptimizerEntry adamod() {
   return rule_entry<AdaMod>({"adamod", "Adam whose step sizes may not exceed their own running mean",
-                             "Ding, Ren, Luo, Sun, 2019, arXiv 1910.12249",
-                             "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-                             "w = w - lr*weight_decay*w\n"
-                             "eta = lr*sqrt(1-beta2^t)/(1-beta1^t)/(sqrt(v) + eps)\n"
-                             "e = beta3*e + (1-beta3)*eta\n"
-                             "w = w - min(eta, e)*m"});
+                             "Ding, Ren, Luo, Sun, 2019, arXiv 1910.12249"});
 }
 
 }  // namespace gradus::rules

@@ -3,11 +3,11 @@
 //        Scale-invariant Weights", ICLR 2021, arXiv 2006.08217, Algorithm 2.
 //   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2
 //   d = m/(sqrt(v/(1-beta2^t)) + eps), nesterov: (beta1*m + (1-beta1)*g) over the same
-//   (d, ratio) = projection of d, see optim/projection.h
+//   (d, ratio) = projection of d, see vocabulary/projection.h
 //   w <- w - lr*weight_decay*ratio*w - lr/(1-beta1^t)*d
-#include "optim/projection.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/projection.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -50,13 +50,7 @@ struct AdamP {
 
 OptimizerEntry adamp() {
   return rule_entry<AdamP>({"adamp", "Adam without growth of scale-invariant weights",
-                            "Heo et al., ICLR 2021, arXiv 2006.08217",
-                            "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-                            "d = m/(sqrt(v/(1-beta2^t)) + eps)\n"
-                            "if |cos(g_r, w_r)| < delta/sqrt(row length) for all rows: d_r = d_r - n_r<n_r, "
-                            "d_r>, ratio = wd_ratio; else 1\n"
-                            "w = w - lr*weight_decay*ratio*w - lr/(1-beta1^t)*d",
-                            4});
+                            "Heo et al., ICLR 2021, arXiv 2006.08217", 4});
 }
 
 }  // namespace gradus::rules

@@ -1,15 +1,15 @@
 // Adan.
 // Paper: Xie, Zhou, Li, Lin, Yan, "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models",
-//        IEEE TPAMI 2024, arXiv 2208.06677, Algorithm 1. Betas are decay rates, as in the authors' code (the
-//        paper's are 1 minus these), and so are the bias corrections.
+//        IEEE TPAMI 2024, arXiv 2208.06677, Algorithm 1.
 //   max_grad_norm > 0: all g <- g * min(1, max_grad_norm/(norm over all parameters + eps))
 //   diff = g - g_prev, 0 at the first step;  g_prev = g
 //   m = beta1*m + (1-beta1)*g;  d = beta2*d + (1-beta2)*diff;  n = beta3*n + (1-beta3)*(g + beta2*diff)^2
 //   u = ( m/(1-beta1^t) + beta2*d/(1-beta2^t) ) / ( sqrt(n/(1-beta3^t)) + eps )
 //   w <- (w - lr*u)/(1 + lr*weight_decay), or no_prox: w <- w*(1 - lr*weight_decay) - lr*u
 //   restart_every = r: before steps r+1, 2r+1, ... t, m, d, n are as at the start
+// Betas are decay rates, as in the authors' code (the paper's are 1 minus these), and so are the bias corrections.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -73,14 +73,8 @@ struct Adan {
 }  // namespace
 
 OptimizerEntry adan() {
-  return rule_entry<Adan>(
-      {"adan", "Nesterov momentum from differences of successive gradients",
-       "Xie, Zhou, Li, Lin, Yan, IEEE TPAMI 2024, arXiv 2208.06677",
-       "diff = g - g_prev (0 at step 1);  g_prev = g\n"
-       "m = beta1*m + (1-beta1)*g;  d = beta2*d + (1-beta2)*diff\n"
-       "n = beta3*n + (1-beta3)*(g + beta2*diff)^2\n"
-       "u = (m/(1-beta1^t) + beta2*d/(1-beta2^t))/(sqrt(n/(1-beta3^t)) + eps)\n"
-       "w = (w - lr*u)/(1 + lr*weight_decay)      no_prox: w = w*(1 - lr*weight_decay) - lr*u"});
+  return rule_entry<Adan>({"adan", "Nesterov momentum from differences of successive gradients",
+                           "Xie, Zhou, Li, Lin, Yan, IEEE TPAMI 2024, arXiv 2208.06677"});
 }
 
 }  // namespace gradus::rules

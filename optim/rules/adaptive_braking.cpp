@@ -7,9 +7,9 @@
 //     v_b = momentum*v_b + alpha_b*g_b
 //   w <- w - lr*v
 // No code was published: blocks, eps and rho's default are reconstructed.
-#include "optim/braking.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/braking.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -71,11 +71,7 @@ struct AdaptiveBraking {
 OptimizerEntry adaptive_braking() {
   return rule_entry<AdaptiveBraking>({"adaptive-braking",
                                       "momentum SGD that brakes gradients along the velocity",
-                                      "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397",
-                                      "g = g + weight_decay*w\n"
-                                      "alpha = 1 - rho*<g,v>/max(||g||*||v||, eps), by output row\n"
-                                      "v = momentum*v + alpha*g;  w = w - lr*v",
-                                      2});
+                                      "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397", 2});
 }
 
 }  // namespace gradus::rules

@@ -10,7 +10,7 @@
 //   w <- w - lr*(u + weight_decay*w)
 // With beta1 = 0, m1 = g is not stored.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -71,14 +71,8 @@ struct AdEmaMix {
 }  // namespace
 
 OptimizerEntry ademamix() {
-  return rule_entry<AdEmaMix>(
-      {"ademamix", "Adam with a second, very slow gradient mean",
-       "Pagliardini, Ablin, Grangier, 2024, arXiv 2409.03137",
-       "m1 = beta1*m1 + (1-beta1)*g;  m2 = beta3_t*m2 + (1-beta3_t)*g\n"
-       "v = beta2*v + (1-beta2)*g^2\n"
-       "u = (m1/(1-beta1^t) + alpha_t*m2)/(sqrt(v/(1-beta2^t)) + eps)\n"
-       "w = w - lr*(u + weight_decay*w)\n"
-       "alpha_t grows linearly, beta3_t linearly in half-life during their warm-ups"});
+  return rule_entry<AdEmaMix>({"ademamix", "Adam with a second, very slow gradient mean",
+                               "Pagliardini, Ablin, Grangier, 2024, arXiv 2409.03137"});
 }
 
 }  // namespace gradus::rules

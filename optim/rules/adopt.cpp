@@ -9,7 +9,7 @@
 //                        w <- w - lr*m
 //                        v = beta2*v + (1-beta2)*g^2
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -55,12 +55,7 @@ struct Adopt {
 
 OptimizerEntry adopt() {
   return rule_entry<Adopt>({"adopt", "Adam that divides by the previous second moment, then averages",
-                            "Taniguchi et al., NeurIPS 2024, arXiv 2411.02853",
-                            "g = g + weight_decay*w          decoupled: w = w - lr*weight_decay*w\n"
-                            "first call: v = g^2, no move;  then, k = 1, 2, ...:\n"
-                            "u = clip(g/max(sqrt(v), eps), -k^(1/4), k^(1/4))\n"
-                            "m = beta1*m + (1-beta1)*u;  w = w - lr*m\n"
-                            "v = beta2*v + (1-beta2)*g^2"});
+                            "Taniguchi et al., NeurIPS 2024, arXiv 2411.02853"});
 }
 
 }  // namespace gradus::rules

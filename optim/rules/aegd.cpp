@@ -45,10 +45,7 @@ struct Aegd {
 
 OptimizerEntry aegd() {
   return rule_entry<Aegd>({"aegd", "gradient descent damped by an energy per element",
-                           "Liu, Nurbekyan, Tian, Yang, 2023, arXiv 2310.06733; Liu, Tian, AEGD",
-                           "v = g/(2*sqrt(f + c))\n"
-                           "r = r/(1 + 2*lr*v^2)\n"
-                           "w = w - 2*lr*r*v"});
+                           "Liu, Nurbekyan, Tian, Yang, 2023, arXiv 2310.06733; Liu, Tian, AEGD"});
 }
 
 }  // namespace gradus::rules

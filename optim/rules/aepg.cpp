@@ -9,9 +9,9 @@
 #include <cmath>
 
 #include "core/linalg.h"
-#include "optim/gauss_newton.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/gauss_newton.h"
 
 namespace gradus::rules {
 namespace {
@@ -85,13 +85,8 @@ struct Aepg {
 }  // namespace
 
 OptimizerEntry aepg() {
-  return rule_entry<Aepg>(
-      {"aepg", "preconditioned gradient descent damped by one energy",
-       "Liu, Nurbekyan, Tian, Yang, 2023, arXiv 2310.06733",
-       "v = g/(2*sqrt(f + c));  u = T v        T = 1, (Fisher + damping)^-1 or entropy's\n"
-       "r = r/(1 + 2*lr*<v,u>)\n"
-       "w = w - 2*lr*r*u",
-       4});
+  return rule_entry<Aepg>({"aepg", "preconditioned gradient descent damped by one energy",
+                           "Liu, Nurbekyan, Tian, Yang, 2023, arXiv 2310.06733", 4});
 }
 
 std::vector<OptimizerEntry> stepsize_rules() {

@@ -10,10 +10,10 @@
 //   vectors:  step = m
 //   w <- w - lr*weight_decay*w - lr*step                        (no bias correction anywhere)
 // Tensors of higher rank are matrices (out, rest); the authors' code factors their last two axes.
-#include "optim/factored.h"
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/factored.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -90,14 +90,8 @@ struct Came {
 }  // namespace
 
 OptimizerEntry came() {
-  return rule_entry<Came>(
-      {"came", "Adafactor with momentum, divided by its factored instability",
-       "Luo et al., ACL 2023, arXiv 2307.02047",
-       "R, C = decaying means over rows and columns of g^2 + eps1;  u = g/sqrt(R*C/mean(R))\n"
-       "u = u/max(1, RMS(u)/clip_threshold);  m = beta1*m + (1-beta1)*u\n"
-       "Q, D = decaying means (beta3) over rows and columns of (u - m)^2 + eps2\n"
-       "w = w - lr*weight_decay*w - lr*m/sqrt(Q*D/mean(Q))      (vectors: lr*m)",
-       3});
+  return rule_entry<Came>({"came", "Adafactor with momentum, divided by its factored instability",
+                           "Luo et al., ACL 2023, arXiv 2307.02047", 3});
 }
 
 }  // namespace gradus::rules

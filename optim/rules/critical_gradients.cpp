@@ -7,11 +7,11 @@
 //   the buffer is offered (key, g);  all its keys <- decay*key
 //   then the ordinary step with h for gradient (adam-c, rmsprop-c: h + weight_decay*w)
 // RMSprop_C as published drops g from h after the first step (its line is commented out); restored here.
-#include "optim/critical_buffer.h"
 #include "optim/rules/adam.h"
 #include "optim/rules/rmsprop.h"
 #include "optim/rules/rules.h"
 #include "optim/rules/sgd.h"
+#include "optim/vocabulary/critical_buffer.h"
 
 namespace gradus::rules {
 namespace {
@@ -46,8 +46,8 @@ struct AdamC {
     AdamOptions adam;
     void visit(auto&& f) {
       critical.visit(f);
-      adam.visit_common(f);
-      f("amsgrad", adam.amsgrad, "divide by the largest second moment so far");
+      adam.visit(f);
+      adam.forms.visit_amsgrad(f);
     }
   };
   static std::vector<double> prepare(Pass<Options>& all) { return critical_keys(all); }
@@ -103,17 +103,16 @@ constexpr const char* kMemory =
 }  // namespace
 
 OptimizerEntry adam_c() {
-  return rule_entry<AdamC>({"adam-c", "Adam on the gradient plus the mean of past critical gradients",
-                            kCriticalPaper, std::string(kMemory) + "then Adam with h for g", 3});
+  return rule_entry<AdamC>(
+      {"adam-c", "Adam on the gradient plus the mean of past critical gradients", kCriticalPaper, 3});
 }
 OptimizerEntry sgd_c() {
-  return rule_entry<SgdC>({"sgd-c", "SGD on the gradient plus the mean of past critical gradients",
-                           kCriticalPaper, std::string(kMemory) + "then SGD with h for g", 3});
+  return rule_entry<SgdC>(
+      {"sgd-c", "SGD on the gradient plus the mean of past critical gradients", kCriticalPaper, 3});
 }
 OptimizerEntry rmsprop_c() {
-  return rule_entry<RmsPropC>({"rmsprop-c",
-                               "RMSprop on the gradient plus the mean of past critical gradients",
-                               kCriticalPaper, std::string(kMemory) + "then RMSprop with h for g", 3});
+  return rule_entry<RmsPropC>(
+      {"rmsprop-c", "RMSprop on the gradient plus the mean of past critical gradients", kCriticalPaper, 3});
 }
 
 }  // namespace gradus::rules

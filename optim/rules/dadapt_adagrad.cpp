@@ -68,13 +68,9 @@ struct DadaptAdagrad {
 }  // namespace
 
 OptimizerEntry dadapt_adagrad() {
-  return rule_entry<DadaptAdagrad>(
-      {"dadapt-adagrad", "AdaGrad (dual averaging) with a step size found on the way",
-       "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733",
-       "a = a + g^2;  A = sqrt(a) + eps;  s = s + d*lr*g\n"
-       "gsq = gsq + (d*lr)^2 * sum g^2/A;  d = max(d, (sum s^2/A - gsq)/||s||_1)\n"
-       "w = momentum*w + (1-momentum)*(w0 - s/A)",
-       4});
+  return rule_entry<DadaptAdagrad>({"dadapt-adagrad",
+                                    "AdaGrad (dual averaging) with a step size found on the way",
+                                    "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 4});
 }
 
 }  // namespace gradus::rules

@@ -1,6 +1,7 @@
 // D-Adapted Adam.
 // Paper: Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023, arXiv 2301.07733. Details as
-//        facebookresearch/dadaptation dadapt_adam.py.  q = sqrt(beta2), r = layer_scale of the parameter's group.
+//        facebookresearch/dadaptation dadapt_adam.py.
+//   q = sqrt(beta2);   r = layer_scale of the parameter's group
 //   dlr = d*lr*bc,  bc = sqrt(1-beta2^t)/(1-beta1^t) with use_bias_correction, else 1
 //   acc = dlr * sum r*<g, s/(sqrt(v) + eps)>             old v and s
 //   m = beta1*m + r*dlr*(1-beta1)*g;   v = beta2*v + (1-beta2)*g^2;   s = q*s + (1-q)*dlr*g;   L1 = sum r*||s||_1
@@ -11,7 +12,7 @@
 #include "optim/rules/dadapt.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -81,12 +82,7 @@ struct DadaptAdam {
 
 OptimizerEntry dadapt_adam() {
   return rule_entry<DadaptAdam>({"dadapt-adam", "Adam with a step size found on the way",
-                                 "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733",
-                                 "num = q*num + (1-q)*d*lr*<g, s/(sqrt(v) + eps)>,  q = sqrt(beta2)\n"
-                                 "m = beta1*m + (1-beta1)*d*lr*g;  v = beta2*v + (1-beta2)*g^2\n"
-                                 "s = q*s + (1-q)*d*lr*g;  d = max(d, num/((1-q)*||s||_1))\n"
-                                 "w = w - m/(sqrt(v) + eps)",
-                                 4});
+                                 "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 4});
 }
 
 }  // namespace gradus::rules

@@ -1,6 +1,7 @@
 // D-Adapted Lion.
 // Paper: Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023, arXiv 2301.07733. Details as
-//        facebookresearch/dadaptation dadapt_lion.py.  q = sqrt(beta2).
+//        facebookresearch/dadaptation dadapt_lion.py.
+//   q = sqrt(beta2)
 //   dlr = d*lr;   u = sign(beta1*m + (1-beta1)*g);   m = beta2*m + (1-beta2)*dlr*g
 //   w <- w*(1 - dlr*weight_decay) - dlr*u
 //   acc = dlr * sum <u, s>  (old s);   s = q*s + (1-q)*dlr*u
@@ -11,7 +12,7 @@
 #include "optim/rules/dadapt.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -62,14 +63,8 @@ struct DadaptLion {
 }  // namespace
 
 OptimizerEntry dadapt_lion() {
-  return rule_entry<DadaptLion>(
-      {"dadapt-lion", "Lion with a step size found on the way",
-       "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733",
-       "u = sign(beta1*m + (1-beta1)*g);  m = beta2*m + (1-beta2)*d*lr*g\n"
-       "num = q*num + (1-q)*d*lr*<u, s>;  s = q*s + (1-q)*d*lr*u,  q = sqrt(beta2)\n"
-       "d = max(d, num/((1-q)*||s||_1))\n"
-       "w = w*(1 - d*lr*weight_decay) - d*lr*u",
-       3});
+  return rule_entry<DadaptLion>({"dadapt-lion", "Lion with a step size found on the way",
+                                 "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 3});
 }
 
 }  // namespace gradus::rules

@@ -63,11 +63,7 @@ struct DadaptSgd {
 
 OptimizerEntry dadapt_sgd() {
   return rule_entry<DadaptSgd>({"dadapt-sgd", "dual averaging with a step size found on the way",
-                                "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733",
-                                "dlr = d*lr/||g_1||\n"
-                                "num = num + dlr*<g, s>;  s = s + dlr*g;  d = max(d, 2*num/||s||)\n"
-                                "w = momentum*w + (1-momentum)*(w0 - s)",
-                                4});
+                                "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 4});
 }
 
 }  // namespace gradus::rules

@@ -8,7 +8,7 @@
 // Follows the authors' corrected code; in the first one g_prev aliased the gradient, so that xi was 1/2.
 #include "core/kernels/vmath.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -45,11 +45,7 @@ struct DiffGrad {
 
 OptimizerEntry diffgrad() {
   return rule_entry<DiffGrad>({"diffgrad", "Adam with friction where gradients do not change",
-                               "Dubey et al., IEEE TNNLS 2020, arXiv 1909.11015",
-                               "g = g + weight_decay*w\n"
-                               "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-                               "xi = sigmoid(|g_prev - g|);  g_prev = g\n"
-                               "w = w - lr*sqrt(1-beta2^t)/(1-beta1^t) * xi*m/(sqrt(v) + eps)"});
+                               "Dubey et al., IEEE TNNLS 2020, arXiv 1909.11015"});
 }
 
 }  // namespace gradus::rules

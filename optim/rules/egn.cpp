@@ -1,8 +1,8 @@
 // EGN: the exact generalised Gauss-Newton step, solved in the space of the outputs.
 // Paper: Korbit, Adeoye, Bemporad, Zanon, "Exact Gauss-Newton Optimization for Training Deep Neural Networks", 2024,
 //        arXiv 2405.14402. Details as cor3bit/somax.
-//   J Jacobian of the outputs (samples stacked), Q curvature of the loss in them, r = -(its slope), b examples
-//   (b*lam*I + Q J J') x = r;   d = J' x             = -(J'QJ/b + lam*I)^-1 g
+//   J Jacobian of the outputs (samples stacked), Q curvature of the loss in them, r its slope, b examples
+//   (b*lam*I + Q J J') x = r;   d = -J' x            = -(J'QJ/b + lam*I)^-1 g
 //   where the objective gives a root S of Q = S S': (b*lam*I + S'JJ'S) y = S'J g;  d = -(g - J'S y)/lam, the same d
 //   v = momentum*v + (1-momentum)*d;   d = v/(1-momentum^t)
 //   line_search: a = min(1.5*a', lr) (reset conservative: a'), then a *= 0.8 up to 15 times until
@@ -12,10 +12,10 @@
 #include <cmath>
 
 #include "core/linalg.h"
-#include "optim/gauss_newton.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/gauss_newton.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -115,11 +115,7 @@ struct Egn {
 
 OptimizerEntry egn() {
   return rule_entry<Egn>({"egn", "exact Gauss-Newton step, solved in the space of the outputs",
-                          "Korbit, Adeoye, Bemporad, Zanon, 2024, arXiv 2405.14402",
-                          "(b*lam*I + Q J J') x = r;  d = J' x\n"
-                          "v = momentum*v + (1-momentum)*d\n"
-                          "w = w + a*v/(1-momentum^t)         a = lr, or by an Armijo search on the batch",
-                          4});
+                          "Korbit, Adeoye, Bemporad, Zanon, 2024, arXiv 2405.14402", 4});
 }
 
 std::vector<OptimizerEntry> curvature_rules() { return {oasis(), sania(), egn()}; }

@@ -17,6 +17,7 @@ std::vector<OptimizerEntry> layerwise_rules();
 OptimizerEntry signum();
 OptimizerEntry shampoo();
 OptimizerEntry soap();
+OptimizerEntry whitening_soap();
 OptimizerEntry splus();
 OptimizerEntry spa();
 OptimizerEntry muon();

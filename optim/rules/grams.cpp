@@ -6,7 +6,7 @@
 //   w <- w - a * sign(g)*|m|/(sqrt(v) + eps)                  sign(0) = 0
 // eps stands next to the uncorrected root, as in the authors' code (the paper: next to the corrected one).
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -43,12 +43,8 @@ struct Grams {
 }  // namespace
 
 OptimizerEntry grams() {
-  return rule_entry<Grams>({"grams", "Adam's step sizes, the gradient's signs",
-                            "Cao, Li, Song, 2024, arXiv 2412.17107",
-                            "w = w - lr*weight_decay*w\n"
-                            "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-                            "a = lr*sqrt(1-beta2^t)/(1-beta1^t)      (lr without correct_bias)\n"
-                            "w = w - a*sign(g)*|m|/(sqrt(v) + eps)"});
+  return rule_entry<Grams>(
+      {"grams", "Adam's step sizes, the gradient's signs", "Cao, Li, Song, 2024, arXiv 2412.17107"});
 }
 
 }  // namespace gradus::rules

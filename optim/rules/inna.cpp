@@ -6,7 +6,7 @@
 //   psi <- psi - lr*phase
 //   w <- w - lr*(phase + beta*g)
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -42,11 +42,8 @@ struct Inna {
 }  // namespace
 
 OptimizerEntry inna() {
-  return rule_entry<Inna>({"inna", "inertial Newton dynamics", "Castera et al., JMLR 2021, arXiv 1905.12278",
-                           "w = w - lr*weight_decay*w\n"
-                           "phase = (alpha - 1/beta)*w + psi/beta,  psi from (1-alpha*beta)*w_0\n"
-                           "psi = psi - lr*phase\n"
-                           "w = w - lr*(phase + beta*g)"});
+  return rule_entry<Inna>(
+      {"inna", "inertial Newton dynamics", "Castera et al., JMLR 2021, arXiv 1905.12278"});
 }
 
 }  // namespace gradus::rules

@@ -11,7 +11,7 @@
 //   w <- w - u - lr*(beta-lr)/(1-alpha*lr)*d
 // Both give the same iterates without decay at constant lr. The coefficients use the scheduled lr.
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -80,11 +80,7 @@ struct InnaProp {
 
 OptimizerEntry innaprop() {
   return rule_entry<InnaProp>({"innaprop", "inertial Newton dynamics on RMSprop-scaled gradients",
-                               "Bolte, Boustany, Pauwels, Purica, 2024, arXiv 2410.05871",
-                               "w = w - lr*weight_decay*w\n"
-                               "v = sigma*v + (1-sigma)*g^2;  d = g/(sqrt(v/(1-sigma^t)) + eps)\n"
-                               "psi = (1 - lr/beta)*psi + lr*(1/beta - alpha)*w,  from (1-alpha*beta)*w_0\n"
-                               "w = (1 + lr*(1-alpha*beta)/(beta-lr))*w - lr/(beta-lr)*psi - lr*beta*d"});
+                               "Bolte, Boustany, Pauwels, Purica, 2024, arXiv 2410.05871"});
 }
 
 }  // namespace gradus::rules

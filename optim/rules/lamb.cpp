@@ -12,7 +12,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/layer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -74,11 +74,7 @@ struct Lamb {
 
 OptimizerEntry lamb() {
   return rule_entry<Lamb>({"lamb", "Adam's direction scaled to the norm of each layer's weights",
-                           "You et al., ICLR 2020, arXiv 1904.00962",
-                           "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-                           "u = m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps) + weight_decay*w\n"
-                           "w = w - lr * ||w||/||u|| * u",
-                           4});
+                           "You et al., ICLR 2020, arXiv 1904.00962", 4});
 }
 
 }  // namespace gradus::rules

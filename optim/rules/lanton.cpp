@@ -108,15 +108,12 @@ struct Lanton {
 
 OptimizerEntry lanton() {
   return rule_entry<Lanton>({"lanton", "steps of fixed norm per layer, smaller where the gradient is noisier",
-                             "Hao, Gong, Xu, Wang, Liu, 2025, arXiv 2510.14009",
-                             "B = beta1*B + (1-beta1)*G;  H = beta2*H + (1-beta2)*(dual norm of G - G')^2\n"
-                             "a = alpha/sqrt(alpha^2 + H);  lr_l = lr*sqrt(a/max a)\n"
-                             "W = W*(1 - lr_l*weight_decay) - lr_l*sqrt(out/in)*NewtonSchulz(B)\n"
-                             "embeddings, heads: sign(B);  vectors: sqrt(d)*B/||B||"});
+                             "Hao, Gong, Xu, Wang, Liu, 2025, arXiv 2510.14009"});
 }
 
 std::vector<OptimizerEntry> matrix_rules() {
-  return {signum(), shampoo(), soap(), splus(), spa(), muon(), adamuon(), psgd(), adago(), lanton()};
+  return {signum(), shampoo(), soap(), whitening_soap(), splus(), spa(),
+          muon(),   adamuon(), psgd(), adago(),          lanton()};
 }
 
 }  // namespace gradus::rules

@@ -65,11 +65,7 @@ struct Lars {
 
 OptimizerEntry lars() {
   return rule_entry<Lars>({"lars", "momentum with a rate per layer proportional to ||w||/||g||",
-                           "You, Gitman, Ginsburg, 2017, arXiv 1708.03888",
-                           "local = trust_coefficient*||w|| / (||g|| + weight_decay*||w|| + eps)\n"
-                           "v = momentum*v + lr*local*(g + weight_decay*w)\n"
-                           "w = w - v",
-                           2});
+                           "You, Gitman, Ginsburg, 2017, arXiv 1708.03888", 2});
 }
 
 }  // namespace gradus::rules

@@ -7,7 +7,7 @@
 //   m = beta2*m + (1-beta2)*g                from the old m
 //   cautious: only where c*g > 0, the step times n/(count + 1), n elements of which count take part
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -48,11 +48,7 @@ struct Lion {
 
 OptimizerEntry lion() {
   return rule_entry<Lion>({"lion", "steps by the sign of a blend of momentum and gradient",
-                           "Chen et al., NeurIPS 2023, arXiv 2302.06675",
-                           "w = w - lr*weight_decay*w\n"
-                           "w = w - lr*sign(beta1*m + (1-beta1)*g)\n"
-                           "m = beta2*m + (1-beta2)*g\n"
-                           "cautious: only where the sign is g's, times n/(count of these + 1)"});
+                           "Chen et al., NeurIPS 2023, arXiv 2302.06675"});
 }
 
 }  // namespace gradus::rules

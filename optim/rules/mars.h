@@ -58,8 +58,5 @@ struct Mars {
 };
 
 inline constexpr const char* kMarsPaper = "Yuan, Liu, Wu, Zhou, Gu, ICML 2025, arXiv 2411.10438";
-inline constexpr const char* kMarsCorrection =
-    "c = g + gamma*beta1/(1-beta1)*(g - g_last);  c = c/||c|| if ||c|| > 1;  m = beta1*m + (1-beta1)*c\n";
-inline constexpr const char* kMarsVectors = "vectors: AdamW with lr_1d, beta1_1d, beta2_1d, weight_decay_1d";
 
 }  // namespace gradus::rules

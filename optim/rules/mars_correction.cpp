@@ -1,6 +1,6 @@
 // The corrected gradient c of MARS in both forms, and the steps that its forms share: equations in mars.h.
 #include "optim/rules/mars.h"
-#include "optim/sums.h"
+#include "optim/vocabulary/sums.h"
 
 namespace gradus::rules {
 
@@ -53,9 +53,7 @@ void mars_adamw_step(Param& p, State& s, const MarsOptions& o, const StepInfo& k
                .beta1 = o.beta1,
                .beta2 = o.beta2,
                .eps = o.eps,
-               .weight_decay = o.weight_decay,
-               .decoupled = true,
-               .amsgrad = o.amsgrad},
+               .forms = {.weight_decay = o.weight_decay, .decoupled = true, .amsgrad = o.amsgrad}},
               k);
 }
 
@@ -65,9 +63,7 @@ void mars_vector_step(Param& p, State& s, const MarsOptions& o, const StepInfo& 
                .beta1 = o.beta1_1d,
                .beta2 = o.beta2_1d,
                .eps = o.eps,
-               .weight_decay = o.weight_decay_1d,
-               .decoupled = true,
-               .amsgrad = o.amsgrad},
+               .forms = {.weight_decay = o.weight_decay_1d, .decoupled = true, .amsgrad = o.amsgrad}},
               k);
 }
 

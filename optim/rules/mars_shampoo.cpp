@@ -1,8 +1,10 @@
 // MARS-Shampoo.
 // Paper: Yuan, Liu, Wu, Zhou, Gu, "MARS: Unleashing the Power of Variance Reduction for Training Large Models",
-//        ICML 2025, arXiv 2411.10438, Algorithm 4. c, and what happens to vectors: mars.h.
+//        ICML 2025, arXiv 2411.10438, Algorithm 4.
+//   c = g + gamma*beta1/(1-beta1)*(g - g_last);   c <- c/||c|| if ||c|| > 1;   g_last = g, 0 at first       more: mars.h
 //   m = beta1*m + (1-beta1)*c
 //   w <- w - lr*(weight_decay*w + sqrt(max(1, rows/cols))*NewtonSchulz5(m/(1-beta1)))
+//   vectors (unless optimize_1d): AdamW with lr_1d, beta1_1d, beta2_1d, weight_decay_1d
 // Newton-Schulz runs in `real`, not bf16.
 #include "core/linalg.h"
 #include "optim/rules/mars.h"
@@ -32,11 +34,7 @@ struct MarsWithShampoo {
 
 OptimizerEntry mars_shampoo() {
   return rule_entry<Mars<MarsWithShampoo>>(
-      {"mars-shampoo", "orthogonalised momentum of variance-reduced gradients", kMarsPaper,
-       std::string(kMarsCorrection) +
-           "w = w - lr*(weight_decay*w + sqrt(max(1, rows/cols))*NewtonSchulz5(m/(1-beta1)))\n" +
-           kMarsVectors,
-       8});
+      {"mars-shampoo", "orthogonalised momentum of variance-reduced gradients", kMarsPaper, 8});
 }
 
 }  // namespace gradus::rules

@@ -12,7 +12,7 @@
 #include "core/linalg.h"
 #include "core/threads.h"
 #include "optim/rules/layer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 

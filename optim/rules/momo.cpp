@@ -1,6 +1,7 @@
 // MoMo and MoMo-Adam: momentum with a step size from an averaged model of the loss.
 // Paper: Schaipp, Ohana, Eickenberg, Defazio, Gower, "MoMo: Momentum Models for Adaptive Learning Rates", ICML 2024,
-//        arXiv 2305.07583. Details as fabian-sp/MoMo.     <.,.> over all parameters, a = 1 + lr*weight_decay
+//        arXiv 2305.07583. Details as fabian-sp/MoMo.
+//   <.,.> runs over all parameters;   a = 1 + lr*weight_decay
 //   fbar, d, gam = running means of f, g, <w,g>;   rho = 1 - beta^t (bias_correction), else 1
 //   tau = min(lr/rho, max(a*(fbar - rho*lb) + <w,d> - a*gam, 0)/||d||^2)
 //   w <- (w - tau*d)/a
@@ -14,7 +15,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -147,19 +148,12 @@ constexpr const char* kMomoPaper = "Schaipp, Ohana, Eickenberg, Defazio, Gower, 
 }  // namespace
 
 OptimizerEntry momo() {
-  return rule_entry<Momo>({"momo", "momentum with a Polyak-like step size from an averaged model", kMomoPaper,
-                           "fbar, d, gam = means of f, g, <w,g>\n"
-                           "tau = min(lr, max(fbar - lb + <w,d> - gam, 0)/||d||^2)\n"
-                           "w = w - tau*d;  w = w/(1 + lr*weight_decay)",
-                           5});
+  return rule_entry<Momo>(
+      {"momo", "momentum with a Polyak-like step size from an averaged model", kMomoPaper, 5});
 }
 OptimizerEntry momo_adam() {
   return rule_entry<MomoAdam>(
-      {"momo-adam", "Adam with a Polyak-like step size from an averaged model", kMomoPaper,
-       "fbar, d, gam = means of f, g, <w,g>;  D = sqrt(v/(1-beta2^t)) + eps\n"
-       "rho = 1 - beta1^t;  tau = min(lr/rho, max(fbar - rho*lb + <w,d> - gam, 0)/<d,d/D>)\n"
-       "w = w - tau*d/D;  w = w/(1 + lr*weight_decay)",
-       5});
+      {"momo-adam", "Adam with a Polyak-like step size from an averaged model", kMomoPaper, 5});
 }
 
 }  // namespace gradus::rules

@@ -1,8 +1,8 @@
 // Muon and AdaMuon: the momentum, orthogonalised.
 // Papers: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Si et al., "AdaMuon", 2025; in
 //         the form of Frans, Abbeel, Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv
-//         2510.25000.                                                             W is (out, in)
-//   M = beta1*M + (1-beta1)*G;   Mh = ((1-lookahead)*M + lookahead*G)/(1-beta1^t)
+//         2510.25000.
+//   W is (out, in);   M = beta1*M + (1-beta1)*G;   Mh = ((1-lookahead)*M + lookahead*G)/(1-beta1^t)
 //   O = sqrt(max(1, out/in)) * NewtonSchulz(Mh)
 //   muon:    U = O
 //   adamuon: V = beta2*V + (1-beta2)*O^2;   U = O/(sqrt(V/(1-beta2^t)) + eps);  variance rank1: V of its row and
@@ -90,19 +90,11 @@ struct AdaMuon {
 
 OptimizerEntry muon() {
   return rule_entry<Muon>({"muon", "orthogonalised momentum of matrices",
-                           "Jordan et al., 2024; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-                           "M = beta1*M + (1-beta1)*G\n"
-                           "O = sqrt(max(1, out/in)) * NewtonSchulz(M/(1-beta1^t))\n"
-                           "W = W - lr*(O + weight_decay*W)\n"
-                           "vectors, embeddings, heads: Adam (adam_*)"});
+                           "Jordan et al., 2024; Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 OptimizerEntry adamuon() {
-  return rule_entry<AdaMuon>(
-      {"adamuon", "Muon divided by the root mean square of its directions",
-       "Si et al., 2025; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-       "O = sqrt(max(1, out/in)) * NewtonSchulz(M/(1-beta1^t));  V = beta2*V + (1-beta2)*O^2\n"
-       "W = W - lr*(O/(sqrt(V/(1-beta2^t)) + eps) + weight_decay*W)\n"
-       "vectors, embeddings, heads: Adam (adam_*)"});
+  return rule_entry<AdaMuon>({"adamuon", "Muon divided by the root mean square of its directions",
+                              "Si et al., 2025; Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 
 }  // namespace gradus::rules

@@ -6,7 +6,7 @@
 //   m = beta1*m + (1-beta1)*g            v = beta2*v + (1-beta2)*g^2
 //   w <- w - lr * ( (1-mu_t)/(1-M_t) * g + mu_{t+1}/(1-M_t*mu_{t+1}) * m ) / ( sqrt(v/(1-beta2^t)) + eps )
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -48,11 +48,7 @@ struct NAdam {
 
 OptimizerEntry nadam() {
   return rule_entry<NAdam>(
-      {"nadam", "Adam with Nesterov's momentum", "Dozat, ICLR 2016 workshop; form of torch.optim.NAdam",
-       "g = g + weight_decay*w\n"
-       "mu_t = beta1*(1 - 0.96^(t*momentum_decay)/2), M_t = mu_1*...*mu_t\n"
-       "m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2\n"
-       "w = w - lr*((1-mu_t)/(1-M_t)*g + mu_{t+1}/(1-M_t*mu_{t+1})*m)/(sqrt(v/(1-beta2^t)) + eps)"});
+      {"nadam", "Adam with Nesterov's momentum", "Dozat, ICLR 2016 workshop; form of torch.optim.NAdam"});
 }
 
 }  // namespace gradus::rules

@@ -1,14 +1,14 @@
 // NovoGrad.
 // Paper: Ginsburg, Castonguay, Hrinchuk, Kuchaiev, Lavrukhin, Leary, Li, Nguyen, Zhang, Cohen, "Stochastic Gradient
 //        Methods with Layer-wise Adaptive Moments for Training of Deep Networks", 2019, arXiv 1905.11286, Algorithm
-//        1. A layer is one parameter tensor.
-//   n = sum of g^2 over the tensor
+//        1.
+//   n = sum of g^2 over the tensor, which is a layer here
 //   v = n where v was 0, else v = beta2*v + (1-beta2)*n                 (one number)     amsgrad: max of v
 //   u = g/(sqrt(v) + eps) + weight_decay*w;   grad_averaging: u <- (1-beta1)*u
 //   m = beta1*m + u
 //   w <- w - lr*m
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -51,12 +51,7 @@ struct NovoGrad {
 
 OptimizerEntry novograd() {
   return rule_entry<NovoGrad>({"novograd", "momentum of gradients normalised layer by layer",
-                               "Ginsburg et al., 2019, arXiv 1905.11286",
-                               "n = sum of g^2 over the tensor\n"
-                               "v = n at first, then beta2*v + (1-beta2)*n\n"
-                               "u = g/(sqrt(v) + eps) + weight_decay*w      grad_averaging: times (1-beta1)\n"
-                               "m = beta1*m + u;  w = w - lr*m",
-                               1});
+                               "Ginsburg et al., 2019, arXiv 1905.11286", 1});
 }
 
 }  // namespace gradus::rules

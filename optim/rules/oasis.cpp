@@ -14,7 +14,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/probes.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -118,13 +118,9 @@ struct Oasis {
 }  // namespace
 
 OptimizerEntry oasis() {
-  return rule_entry<Oasis>(
-      {"oasis", "running Hessian diagonal as preconditioner, step size from local curvature",
-       "Jahani et al., ICLR 2022, arXiv 2109.05198",
-       "D = beta2*D + (1-beta2)*z*(Hz);  A = max(|D|, alpha)         z = +-1\n"
-       "eta = min(sqrt(1+theta)*eta', ||w - w'||_A/(2*||g - g'||_(1/A)));  theta = eta/eta'\n"
-       "w = w - eta*g/A",
-       8});
+  return rule_entry<Oasis>({"oasis",
+                            "running Hessian diagonal as preconditioner, step size from local curvature",
+                            "Jahani et al., ICLR 2022, arXiv 2109.05198", 8});
 }
 
 }  // namespace gradus::rules

@@ -9,12 +9,12 @@
 //   pred = guess of the next gradient: rmpe_grad, last_grad or zero
 //   h = beta1*theta_old + (1-beta1)*pred                       (h_lag = 0: theta for theta_old)
 //   w = aux - a*h/(sqrt(vhat) + eps)
-// rmpe_grad extrapolates the last r+1 gradients tensor by tensor, see optim/next_gradient.h; 0 until they are known. The
+// rmpe_grad extrapolates the last r+1 gradients tensor by tensor (vocabulary/next_gradient.h); 0 until they are known. The
 // experiments' code predicts by the gradient at extrapolated iterates; that form is not offered.
-#include "optim/next_gradient.h"
-#include "optim/parts.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/next_gradient.h"
+#include "optim/vocabulary/parts.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -100,14 +100,7 @@ struct OptAmsGrad {
 OptimizerEntry opt_amsgrad() {
   return rule_entry<OptAmsGrad>({"opt-amsgrad",
                                  "AMSGrad that also takes the step the next gradient will call for",
-                                 "Wang, Li, Karimi, Li, ACML 2021, arXiv 1903.01435",
-                                 "theta_old = theta;  theta = beta1*theta + (1-beta1)*g\n"
-                                 "v = beta2*v + (1-beta2)*(g - pred)^2;  vhat = max(vhat, v)\n"
-                                 "a = lr*sqrt(1-beta2^t)/(1-beta1^t)      (lr without bias_correction)\n"
-                                 "aux = aux - a*theta/(sqrt(vhat) + eps)\n"
-                                 "pred = guess of the next gradient, extrapolated from the last r+1\n"
-                                 "w = aux - a*(beta1*theta_old + (1-beta1)*pred)/(sqrt(vhat) + eps)",
-                                 12});
+                                 "Wang, Li, Karimi, Li, ACML 2021, arXiv 1903.01435", 12});
 }
 
 }  // namespace gradus::rules

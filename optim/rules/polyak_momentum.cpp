@@ -1,6 +1,7 @@
 // Polyak's step size for momentum: ALR-HB, ALR-MAG and their stochastic forms ALR-SHB, ALR-SMAG.
 // Paper: Wang, Johansson, Zhang, "Generalized Polyak Step Size for First Order Optimization with Momentum", ICML
-//        2023, arXiv 2305.12939.  Norms and products over all parameters; f the loss of the batch, f_star a bound.
+//        2023, arXiv 2305.12939.
+//   Norms and products over all parameters; f the loss of the batch, f_star a bound of it.
 //   alr-hb:   eta = (f - f_star + beta*<g, w - w'>)/||g||^2;   w <- w - eta*g + beta*(w - w')      w' the weights before
 //   alr-mag:  d = beta*d + g;  eta = (f - f_star)/||d||^2;     w <- w - eta*d
 //   alr-shb:  eta = min(lr, max(0, (f - f_star)/(c*||g||^2) + beta*<g, w - w'>/||g||^2)), then as alr-hb
@@ -111,29 +112,18 @@ constexpr const char* kPolyakPaper = "Wang, Johansson, Zhang, ICML 2023, arXiv 2
 }  // namespace
 
 OptimizerEntry alr_hb() {
-  return rule_entry<AlrHb>({"alr-hb", "heavy ball with Polyak's step size, deterministic", kPolyakPaper,
-                            "eta = (f - f_star + beta*<g, w - w'>)/||g||^2\n"
-                            "w = w - eta*g + beta*(w - w')",
-                            3});
+  return rule_entry<AlrHb>({"alr-hb", "heavy ball with Polyak's step size, deterministic", kPolyakPaper, 3});
 }
 OptimizerEntry alr_mag() {
-  return rule_entry<AlrMag>({"alr-mag", "summed gradients with Polyak's step size, deterministic",
-                             kPolyakPaper,
-                             "d = beta*d + g;  eta = (f - f_star)/||d||^2\n"
-                             "w = w - eta*d",
-                             3});
+  return rule_entry<AlrMag>(
+      {"alr-mag", "summed gradients with Polyak's step size, deterministic", kPolyakPaper, 3});
 }
 OptimizerEntry alr_shb() {
-  return rule_entry<AlrShb>({"alr-shb", "heavy ball with a capped Polyak step size", kPolyakPaper,
-                             "eta = min(lr, max(0, (f - f_star)/(c*||g||^2) + beta*<g, w - w'>/||g||^2))\n"
-                             "w = w - eta*g + beta*(w - w')",
-                             3});
+  return rule_entry<AlrShb>({"alr-shb", "heavy ball with a capped Polyak step size", kPolyakPaper, 3});
 }
 OptimizerEntry alr_smag() {
-  return rule_entry<AlrSmag>({"alr-smag", "summed gradients with a capped Polyak step size", kPolyakPaper,
-                              "d = beta*d + g;  tau = min(lr, (f - f_star)/(c*||d||^2))\n"
-                              "w = (1 - weight_decay*tau)*w - tau*d",
-                              3});
+  return rule_entry<AlrSmag>(
+      {"alr-smag", "summed gradients with a capped Polyak step size", kPolyakPaper, 3});
 }
 
 }  // namespace gradus::rules

@@ -13,7 +13,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -115,12 +115,7 @@ struct Prodigy {
 
 OptimizerEntry prodigy() {
   return rule_entry<Prodigy>({"prodigy", "Adam with a step size found from the distance travelled",
-                              "Mishchenko, Defazio, ICML 2024, arXiv 2306.06101",
-                              "num = beta3*num + (d/d0)*d*lr * sum <g, w0 - w>\n"
-                              "s = beta3*s + (d/d0)*d*lr*g;  d = max(d, d_coef*num/sum ||s||_1)\n"
-                              "m = beta1*m + d*(1-beta1)*g;  v = beta2*v + d^2*(1-beta2)*g^2\n"
-                              "w = w - d*lr*(m/(sqrt(v) + d*eps) + weight_decay*w)",
-                              4});
+                              "Mishchenko, Defazio, ICML 2024, arXiv 2306.06101", 4});
 }
 
 }  // namespace gradus::rules

@@ -1,7 +1,7 @@
 // PSGD with Kronecker factors, fitted by random probes.
 // Papers: Li, "Preconditioned Stochastic Gradient Descent", 2018, arXiv 1512.04202; in the form of Frans, Abbeel,
-//         Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000.     G is (m,n)
-//   M = beta1*M + (1-beta1)*G;   Mh = M/(1-beta1^t);   QL (m,m), QR (n,n) upper triangular, I at first
+//         Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000.
+//   G (m,n);   M = beta1*M + (1-beta1)*G;   Mh = M/(1-beta1^t);   QL (m,m), QR (n,n) upper triangular, I at first
 //   H = Mh + sqrt(2^-23)*mean|Mh|*Z,  Z normal;   A = QL H QR';   B = QL^-T Z QR^-1          (both from the old Q)
 //   QL -= precond_lr*triu(A A' - B B')/||A A' + B B'|| * QL;   QR likewise with A' A and B' B        (spectral norms)
 //   U = QL'QL Mh QR'QR, divided by max(1, rms(U)/1.1);   W <- W - lr*(U + weight_decay*W)
@@ -118,11 +118,7 @@ struct Psgd {
 
 OptimizerEntry psgd() {
   return rule_entry<Psgd>({"psgd", "momentum between triangular factors fitted by random probes",
-                           "Li, 2018, arXiv 1512.04202; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-                           "A = QL Mh QR';  B = QL^-T Z QR^-1,  Z normal\n"
-                           "QL = QL - precond_lr*triu(A A' - B B')/||A A' + B B'|| QL,  QR likewise\n"
-                           "U = QL'QL Mh QR'QR;  W = W - lr*(U/max(1, rms(U)/1.1) + weight_decay*W)\n"
-                           "vectors, embeddings, heads: Adam (adam_*)"});
+                           "Li, 2018, arXiv 1512.04202; Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 
 }  // namespace gradus::rules

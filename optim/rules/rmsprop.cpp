@@ -71,15 +71,9 @@ struct RmsProp {
 }  // namespace
 
 OptimizerEntry rmsprop() {
-  return rule_entry<RmsProp>(
-      {.name = "rmsprop",
-       .summary = "gradient over the root of its running mean square",
-       .paper = "Tieleman, Hinton, lecture 6.5, 2012; form of torch.optim.RMSprop",
-       .equations = "g = g + weight_decay*w\n"
-                    "v = beta2*v + (1-beta2)*g^2\n"
-                    "centered: a = beta2*a + (1-beta2)*g, v - a^2 in place of v below\n"
-                    "u = momentum*u + g/(sqrt(v) + eps)       eps_inside_root: g/sqrt(v + eps)\n"
-                    "w = w - lr*u"});
+  return rule_entry<RmsProp>({.name = "rmsprop",
+                              .summary = "gradient over the root of its running mean square",
+                              .paper = "Tieleman, Hinton, lecture 6.5, 2012; form of torch.optim.RMSprop"});
 }
 
 }  // namespace gradus::rules

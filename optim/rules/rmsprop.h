@@ -2,7 +2,7 @@
 #pragma once
 
 #include "optim/rule.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 

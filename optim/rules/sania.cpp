@@ -13,7 +13,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/probes.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -142,11 +142,7 @@ struct Sania {
 
 OptimizerEntry sania() {
   return rule_entry<Sania>({"sania", "Polyak steps in the metric of a preconditioner",
-                            "Abdukhakimov, Xiang, Kamzolov, Gower, Takac, 2023, arXiv 2312.17369",
-                            "s = D^-1 g;  q = <g, s>        D = max(v/(1-beta2^t), eps), v the mean of g^2\n"
-                            "lam = 1 - sqrt(1 - 2*(f - f_star)/q), 1 where that is not real\n"
-                            "w = w - lr*lam*s",
-                            5});
+                            "Abdukhakimov, Xiang, Kamzolov, Gower, Takac, 2023, arXiv 2312.17369", 5});
 }
 
 }  // namespace gradus::rules

@@ -7,7 +7,7 @@
 #include "optim/rules/sgd.h"
 
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -45,10 +45,7 @@ void sgd_update(Param& p, State& s, const SgdOptions& o, const StepInfo& k) {
 OptimizerEntry sgd() {
   return rule_entry<Sgd>({.name = "sgd",
                           .summary = "gradient descent with momentum, dampening and Nesterov's form",
-                          .paper = "Polyak 1964; Sutskever et al., ICML 2013; form of torch.optim.SGD",
-                          .equations = "g = g + weight_decay*w\n"
-                                       "v = g at step 1, else momentum*v + (1-dampening)*g\n"
-                                       "w = w - lr*v            nesterov: w = w - lr*(g + momentum*v)"});
+                          .paper = "Polyak 1964; Sutskever et al., ICML 2013; form of torch.optim.SGD"});
 }
 
 }  // namespace gradus::rules

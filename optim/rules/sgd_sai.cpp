@@ -10,7 +10,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/layer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -57,10 +57,7 @@ struct SgdSai {
 
 OptimizerEntry sgd_sai() {
   return rule_entry<SgdSai>({"sgd-sai", "momentum with a rate per tensor set by its first gradient",
-                             "Xu, Xiang, Cai, Wen, 2024, arXiv 2412.11768",
-                             "gsnr = ||g||/(std(g) + eps)         of the first gradient\n"
-                             "buf = g at step 1, else momentum*buf + (1-momentum)*g\n"
-                             "w = w*(1 - lr*weight_decay) - lr*gsnr*buf"});
+                             "Xu, Xiang, Cai, Wen, 2024, arXiv 2412.11768"});
 }
 
 }  // namespace gradus::rules

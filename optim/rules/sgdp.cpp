@@ -2,12 +2,12 @@
 // Paper: Heo, Chun, Oh, Han, Yun, Kim, Uh, Ha, "AdamP: Slowing Down the Slowdown for Momentum Optimizers on
 //        Scale-invariant Weights", ICLR 2021, arXiv 2006.08217, Algorithm 1.
 //   v = momentum*v + (1-dampening)*g;   d = v, nesterov: g + momentum*v
-//   (d, ratio) = projection of d, see optim/projection.h
+//   (d, ratio) = projection of d, see vocabulary/projection.h
 //   w <- w - lr*weight_decay*ratio/(1-momentum)*w - lr*d
 // The published code projects v itself unless nesterov (project_buffer); the paper keeps v unprojected.
-#include "optim/projection.h"
 #include "optim/rules/rules.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/projection.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -57,12 +57,7 @@ struct SgdP {
 
 OptimizerEntry sgdp() {
   return rule_entry<SgdP>({"sgdp", "momentum SGD without growth of scale-invariant weights",
-                           "Heo et al., ICLR 2021, arXiv 2006.08217",
-                           "v = momentum*v + (1-dampening)*g;  d = v      (nesterov: g + momentum*v)\n"
-                           "if |cos(g_r, w_r)| < delta/sqrt(row length) for all rows: d_r = d_r - n_r<n_r, "
-                           "d_r>, ratio = wd_ratio; else 1\n"
-                           "w = w - lr*weight_decay*ratio/(1-momentum)*w - lr*d",
-                           3});
+                           "Heo et al., ICLR 2021, arXiv 2006.08217", 3});
 }
 
 }  // namespace gradus::rules

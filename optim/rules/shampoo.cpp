@@ -1,7 +1,7 @@
 // Shampoo: the momentum between inverse fourth roots of the gradient's two covariances.
 // Papers: Gupta, Koren, Singer, "Shampoo", ICML 2018, arXiv 1802.09568; in the form of Frans, Abbeel, Levine, "What
-//         Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000.           G is (m,n)
-//   M = beta1*M + (1-beta1)*G;   Mh = M/(1-beta1^t)
+//         Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000.
+//   M = beta1*M + (1-beta1)*G;   Mh = M/(1-beta1^t)                 G is (m,n)
 //   U = PL Mh PR * mean(sqrt(diag L))                    L before this step: U = 0 at t = 1
 //   W <- W - lr*(U + weight_decay*W)
 //   L = beta2*L + (1-beta2)*G G'/n;   R = beta2*R + (1-beta2)*G' G/m
@@ -72,11 +72,7 @@ struct Shampoo {
 OptimizerEntry shampoo() {
   return rule_entry<Shampoo>(
       {"shampoo", "momentum between inverse fourth roots of the gradient's covariances",
-       "Gupta, Koren, Singer, ICML 2018; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-       "L = beta2*L + (1-beta2)*G G'/n;  R = beta2*R + (1-beta2)*G' G/m\n"
-       "U = L^(-1/4) M/(1-beta1^t) R^(-1/4) * mean(sqrt(diag L))\n"
-       "W = W - lr*(U + weight_decay*W)\n"
-       "vectors, embeddings, heads: Adam (adam_*)"});
+       "Gupta, Koren, Singer, ICML 2018; Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 
 }  // namespace gradus::rules

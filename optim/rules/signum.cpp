@@ -38,10 +38,7 @@ struct Signum {
 
 OptimizerEntry signum() {
   return rule_entry<Signum>({"signum", "the sign of the momentum, on matrices",
-                             "Bernstein et al., ICML 2018; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-                             "M = beta1*M + (1-beta1)*G\n"
-                             "W = W - lr*(sign((1-lookahead)*M + lookahead*G) + weight_decay*W)\n"
-                             "vectors, embeddings, heads: Adam (adam_*)"});
+                             "Bernstein et al., ICML 2018; Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 
 }  // namespace gradus::rules

@@ -116,11 +116,7 @@ struct Smb {
 OptimizerEntry smb() {
   return rule_entry<Smb>({"smb",
                           "replaces a failed step by the minimiser of a quadratic model of each tensor",
-                          "Birbil, Martin, Onay, Oztoprak, TOP 2024, arXiv 2111.07058",
-                          "accept w - lr*g if f falls by c*lr*||g||^2 on the same batch, else\n"
-                          "w = w + cs*s_t + cg*g + cy*y,  s_t = -lr*g,  y = grad f(w + s_t) - g\n"
-                          "the minimiser of the model with ||s|| <= eta*||s_t||, per tensor",
-                          6});
+                          "Birbil, Martin, Onay, Oztoprak, TOP 2024, arXiv 2111.07058", 6});
 }
 
 }  // namespace gradus::rules

@@ -1,15 +1,15 @@
-// SOAP: Adam in the eigenbasis of Shampoo's covariances.
-// Papers: Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, arXiv 2409.11321 (form original);
-//         Frans, Abbeel, Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000 (paper).
-//   form paper:  L = beta2*L + (1-beta2)*G G';   R = beta2*R + (1-beta2)*G' G;   M = beta1*M + (1-beta1)*G
-//     V = beta2*V + (1-beta2)*(QL' G QR)^2;   U = QL [QL' Mh QR/(sqrt(Vh) + eps)] QR',  Mh = M/(1-beta1^t), Vh likewise
-//     W <- W - lr*(U + weight_decay*W);   at t = 1 and t % update_every == 0 then QL, QR = eigenvectors of L, R
-//     t = 1: U = 0, and M and V stay zero
-//   form original: step 1 sets L, R and Q (eigenvalues descending) only; k counts from step 2; M is kept rotated
-//     W <- W - lr*sqrt(1-beta2^k)/(1-beta1^k) * Q-rotated-back M/(sqrt(V) + eps);  W <- W*(1 - lr*weight_decay)
-//     then L, R; at k % update_every == 0 columns (and V) by descending diag(Q'LQ), Q = qr(L Q), M rotated along
-//     vectors: the same without Q, same options, same skipped step (no companion)
-// A side longer than max_dim keeps the identity.
+// SOAP: Adam in the slowly turning eigenbasis of Shampoo's covariances.
+// Paper: Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade, "SOAP: Improving and Stabilizing Shampoo
+//        using Adam", ICLR 2025, arXiv 2409.11321, Algorithm 3. Details as nikhilvyas/SOAP.
+//   step 1: L = (1-beta2)*G G',  R = (1-beta2)*G' G;  QL, QR = their eigenvectors, eigenvalues descending;  W stays
+//   then, k = 1, 2, ...:  G~ = QL' G QR
+//     M = beta1*M + (1-beta1)*G~                  V = beta2*V + (1-beta2)*G~^2            both in the rotated basis
+//     W <- W - lr * sqrt(1-beta2^k)/(1-beta1^k) * QL [ M/(sqrt(V) + eps) ] QR';   W <- W*(1 - lr*weight_decay)
+//     L = beta2*L + (1-beta2)*G G';   R = beta2*R + (1-beta2)*G' G
+//     k % update_every == 0:  columns of QL by descending diag(QL' L QL), V along with them;  QL = qr(L QL), QR likewise;
+//                             M turned into the new basis
+// Vectors (one row, no side of which is turned) take the same steps with Q = 1, the skipped first one too. A side longer
+// than max_dim keeps the identity. The exact eigenvectors of the whitening study are whitening-soap's.
 #include <algorithm>
 #include <numeric>
 
@@ -20,43 +20,20 @@ namespace gradus::rules {
 namespace {
 
 struct Soap {
-  struct Options : CompanionOptions {
-    double lr = 1e-3, beta1 = 0.9, beta2 = 0.99, eps = 1e-8, weight_decay = 0;
+  struct Options {
+    double lr = 3e-3, beta1 = 0.95, beta2 = 0.95, eps = 1e-8, weight_decay = 0.01;
     int64 update_every = 10, max_dim = 2048;
-    std::string form = "paper";
     void visit(auto&& f) {
-      f("lr", lr, "step size of matrices", positive());
+      f("lr", lr, "step size", positive());
       f("beta1", beta1, "decay of the momentum", decay_rate());
       f("beta2", beta2, "decay of the covariances and of squares in their basis", decay_rate());
       f("eps", eps, "added to the root", at_least(0));
       f("weight_decay", weight_decay, "decoupled decay", at_least(0));
       f("update_every", update_every, "steps between new bases", at_least(1));
-      f("form", form, "of the whitening study or of SOAP's authors", choices({"paper", "original"}));
       f("max_dim", max_dim, "longest side that is rotated", at_least(1));
-      visit_companion(f);
     }
   };
   static constexpr bool kDecoupled = true;
-
-  static void paper_form(Param& p, State& s, const Options& o, const StepInfo& k) {
-    TwoSided sides(s, p.rows(), p.cols(), o.max_dim);
-    const Tensor g = as_matrix(p.grad);
-    Tensor u = Tensor::zeros(g.shape());
-    if (k.t > 1) {
-      const Tensor turned = sides.rotate(g);
-      u = sides.rotate(momentum_matrix(p, s, o.beta1));
-      const real c1 = real(1 / bias_correction(o.beta1, k.t)), eps = real(o.eps);
-      const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t)));
-      for_each_element(u, turned, s("v"), [=, mean = Ema(o.beta2)](real& x, real y, real& v) {
-        v = mean(v, y * y);
-        x = x == 0 ? real(0) : c1 * x / (root * std::sqrt(v) + eps);
-      });
-      u = sides.rotate_back(u);
-    }
-    descend(p, u, o.lr * k.lr_scale, o.weight_decay);
-    sides.accumulate(g, o.beta2);
-    if (k.t == 1 || k.t % o.update_every == 0) sides.diagonalise();
-  }
 
   // One power iteration and QR on Q, its columns put in the order of the eigenvalues they estimate. The order.
   static std::vector<int64> refresh(Tensor& q, const Tensor& a) {
@@ -92,7 +69,8 @@ struct Soap {
       }
   }
 
-  static void original_form(Param& p, State& s, const Options& o, const StepInfo& k, bool matrix) {
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
+    const bool matrix = takes_matrix(p);
     TwoSided sides(s, matrix ? p.rows() : 1, matrix ? p.cols() : p.data.numel(), matrix ? o.max_dim : 0);
     const Tensor g = matrix ? as_matrix(p.grad) : p.grad.view({1, p.grad.numel()});
     if (k.t > 1) {
@@ -122,26 +100,14 @@ struct Soap {
     if (sides.right) reorder(s("v"), sides.rows, sides.cols, refresh(sides.qr(), sides.r()), false);
     m.copy_from(sides.rotate(straight).view(m.shape()));
   }
-
-  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const bool matrix = takes_matrix(p);
-    if (o.form == "original") return original_form(p, s, o, k, matrix);
-    if (!matrix) return companion_step(p, s, o, k);
-    paper_form(p, s, o, k);
-  }
   static void step(Pass<Options>& pass) { update_side_by_side<Soap>(pass); }
 };
 
 }  // namespace
 
 OptimizerEntry soap() {
-  return rule_entry<Soap>(
-      {"soap", "Adam in the eigenbasis of the gradient's covariances",
-       "Vyas et al., 2024, arXiv 2409.11321; Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-       "L = beta2*L + (1-beta2)*G G';  R = beta2*R + (1-beta2)*G' G;  QL, QR their eigenvectors\n"
-       "V = beta2*V + (1-beta2)*(QL' G QR)^2\n"
-       "U = QL [QL' M QR/(1-beta1^t) / (sqrt(V/(1-beta2^t)) + eps)] QR'\n"
-       "W = W - lr*(U + weight_decay*W);  vectors, embeddings, heads: Adam (adam_*)"});
+  return rule_entry<Soap>({"soap", "Adam in the slowly turning eigenbasis of the gradient's covariances",
+                           "Vyas et al., ICLR 2025, arXiv 2409.11321"});
 }
 
 }  // namespace gradus::rules

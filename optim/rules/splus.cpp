@@ -1,7 +1,9 @@
 // SPlus and SPA: the sign of the momentum in the eigenbasis of Shampoo's covariances.
 // Papers: Frans, Levine, Abbeel, "A Stable Whitening Optimizer for Efficient Neural Network Training", 2025, arXiv
 //         2506.07254 (SPlus); Frans, Abbeel, Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv
-//         2510.25000 (SPA).     L, R, QL, QR as in soap; I at first, refreshed at t = 1 and t % update_every == 0
+//         2510.25000 (SPA).
+//   L = beta2*L + (1-beta2)*G G';   R = beta2*R + (1-beta2)*G' G;   M = beta1*M + (1-beta1)*G                G is (m,n)
+//   QL, QR = eigenvectors of L, R at t = 1 and t % update_every == 0, after the step; I before
 //   S = QL sign(QL' M QR) QR'
 //   splus: U = 2/(m+n) * S
 //   spa:   V = beta2*V + (1-beta2)*S^2;   U = S/(sqrt(V/(1-beta2^t)) + eps);   t = 1: U = 0, and M and V stay zero
@@ -117,19 +119,12 @@ struct Spa {
 }  // namespace
 
 OptimizerEntry splus() {
-  return rule_entry<SPlus>(
-      {"splus", "sign of the momentum in the eigenbasis of the gradient's covariances",
-       "Frans, Levine, Abbeel, 2025, arXiv 2506.07254; arXiv 2510.25000",
-       "U = 2/(m+n) * QL sign(QL' M QR) QR'      QL, QR eigenvectors of the means of G G', G' G\n"
-       "W = W - lr*(U + weight_decay*W)\n"
-       "vectors, embeddings, heads: Adam (adam_*)"});
+  return rule_entry<SPlus>({"splus", "sign of the momentum in the eigenbasis of the gradient's covariances",
+                            "Frans, Levine, Abbeel, 2025, arXiv 2506.07254; arXiv 2510.25000"});
 }
 OptimizerEntry spa() {
   return rule_entry<Spa>({"spa", "SPlus with Adam's division by the root mean square of its directions",
-                          "Frans, Abbeel, Levine, 2025, arXiv 2510.25000",
-                          "S = QL sign(QL' M QR) QR';  V = beta2*V + (1-beta2)*S^2\n"
-                          "W = W - lr*(S/(sqrt(V/(1-beta2^t)) + eps) + weight_decay*W)\n"
-                          "vectors, embeddings, heads: Adam (adam_*)"});
+                          "Frans, Abbeel, Levine, 2025, arXiv 2510.25000"});
 }
 
 }  // namespace gradus::rules

@@ -14,7 +14,7 @@
 #include "optim/rules/families.h"
 #include "optim/rules/layer.h"
 #include "optim/rules/subspace.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -125,14 +125,9 @@ struct SubsetNorm {
 }  // namespace
 
 OptimizerEntry subset_norm() {
-  return rule_entry<SubsetNorm>(
-      {"subset-norm", "Adam with one second moment a subset, momentum in a subspace",
-       "Nguyen, Nguyen, ICML 2025, arXiv 2411.07120",
-       "V = beta2*V + (1-beta2)*(sum of g^2 over each subset)\n"
-       "N = beta1*N + (1-beta1)*g          sm: momentum of the projected gradient only\n"
-       "w = w - lr*sqrt(1-beta2^t)/(1-beta1^t) * N/(sqrt(V) + eps)\n"
-       "w = w - lr*weight_decay*w",
-       2});
+  return rule_entry<SubsetNorm>({"subset-norm",
+                                 "Adam with one second moment a subset, momentum in a subspace",
+                                 "Nguyen, Nguyen, ICML 2025, arXiv 2411.07120", 2});
 }
 
 }  // namespace gradus::rules

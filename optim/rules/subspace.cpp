@@ -8,7 +8,7 @@
 #include "core/linalg.h"
 #include "core/rng.h"
 #include "optim/rules/layer.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {

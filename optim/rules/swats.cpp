@@ -13,8 +13,8 @@
 // Dot products run over all parameters, one lam and one switch (scope = global), or over each tensor (per_tensor). The
 // guard lamhat > 0 and the relative tolerance are not in the paper; its tolerance is switch_tol_abs = 1e-9.
 #include "optim/rules/rules.h"
-#include "optim/sums.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/sums.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 namespace {
@@ -107,13 +107,8 @@ struct Swats {
 }  // namespace
 
 OptimizerEntry swats() {
-  return rule_entry<Swats>(
-      {"swats", "Adam that switches to SGD when it has found SGD's step size",
-       "Keskar, Socher, 2017, arXiv 1712.07628",
-       "Adam: p = -lr*sqrt(1-beta2^k)/(1-beta1^k)*m/(sqrt(a) + eps);  w = w + p\n"
-       "gamma = p.p/(-p.g);  lam = beta2*lam + (1-beta2)*gamma;  lamhat = lam/(1-beta2^k)\n"
-       "switch when |lamhat - gamma| < switch_tol_abs + switch_tol_rel*|lamhat|, Lam = lamhat\n"
-       "SGD: v = beta1*v + g;  w = w - (1-beta1)*Lam*v"});
+  return rule_entry<Swats>({"swats", "Adam that switches to SGD when it has found SGD's step size",
+                            "Keskar, Socher, 2017, arXiv 1712.07628"});
 }
 
 }  // namespace gradus::rules

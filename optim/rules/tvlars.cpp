@@ -77,12 +77,7 @@ struct Tvlars {
 
 OptimizerEntry tvlars() {
   return rule_entry<Tvlars>({"tvlars", "LARS with a ratio that decays in time instead of a warm-up",
-                             "Do et al., 2023, arXiv 2309.14053",
-                             "phi(t) = 1/(alpha + exp(lmbda*(t - delay))) + gamma_min\n"
-                             "d = g + weight_decay*w\n"
-                             "mu = momentum*mu + eta*phi(t)*||w||/||d|| * d\n"
-                             "w = w - lr*mu",
-                             2});
+                             "Do et al., 2023, arXiv 2309.14053", 2});
 }
 
 }  // namespace gradus::rules

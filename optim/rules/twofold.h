@@ -1,9 +1,13 @@
-// What AdaBelief and AdaMomentum share: a second moment of something made from the new gradient mean, eps
-// stored in it at every step, decay in three forms, RAdam's rectification as an option.
+// What AdaBelief and AdaMomentum share besides their moments: decay in three forms, and the options AMSGrad (Reddi, Kale,
+// Kumar, ICLR 2018) and RAdam's rectification (radam.cpp).
+//   w <- w - lr*weight_decay*w  (fixed_decay: without lr), or not decoupled: g <- g + weight_decay*w
+//   amsgrad: vmax = max(vmax, v), in place of v in the step
+//   rectify, r_t as in RAdam: w <- w - lr*r_t*sqrt(1-beta2^t)/(1-beta1^t) * m/(sqrt(v) + eps);
+//            too early for r_t: w <- w - lr/(1-beta1^t) * m, or no step
 #pragma once
 
 #include "optim/rule.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
 
@@ -25,43 +29,40 @@ struct TwofoldOptions {
   }
 };
 
-/// One step. The second moment of `deviation(g, m)`, squared; `eps_outside` is added to the corrected root.
-template <class Deviation>
-void twofold_update(Param& p, State& s, const TwofoldOptions& o, const StepInfo& k, double eps_outside,
-                    const Deviation& deviation) {
-  const double lr = o.lr * k.lr_scale, c1 = bias_correction(o.beta1, k.t), c2 = bias_correction(o.beta2, k.t);
+/// One step: decay, moments(g, m, v), then move(w, m, v); with amsgrad the largest v so far in place of v, with rectify
+/// RAdam's step in place of move.
+template <class Moments, class Move>
+void twofold_update(Param& p, State& s, const TwofoldOptions& o, const StepInfo& k, const Moments& moments,
+                    const Move& move) {
+  const double lr = o.lr * k.lr_scale;
   const Decay decay = Decay::of(o.weight_decay, o.fixed_decay ? 1 : lr, o.decoupled);
-  const Ema first(o.beta1), second(o.beta2);
-  const real eps = real(o.eps);
-  const auto moments = [=](real& w, real g, real& m, real& v) {
+  const auto begin = [=](real& w, real g, real& m, real& v) {
     g += decay.l2 * w;
     w *= decay.keep;
-    m = first(m, g);
-    v = second(v, square(deviation(g, m))) + eps;
+    moments(g, m, v);
   };
   if (o.rectify) {
+    const double c1 = bias_correction(o.beta1, k.t), c2 = bias_correction(o.beta2, k.t);
     const auto r = rectification(o.beta2, k.t);
-    const real adaptive = real(r ? lr * *r * std::sqrt(c2) / c1 : 0);
+    const real adaptive = real(r ? lr * *r * std::sqrt(c2) / c1 : 0), eps = real(o.eps);
     const real plain = real(!r && o.degenerated_to_sgd ? lr / c1 : 0);
     for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
-      moments(w, g, m, v);
+      begin(w, g, m, v);
       w -= adaptive * m / (std::sqrt(v) + eps) + plain * m;
     });
-    return;
-  }
-  const real step = real(lr / c1), root = real(1 / std::sqrt(c2)), outside = real(eps_outside);
-  if (o.amsgrad)
+  } else if (o.amsgrad) {
     for_each_element(p.data, p.grad, s("m"), s("v"), s("vmax"),
                      [=](real& w, real g, real& m, real& v, real& top) {
-                       moments(w, g, m, v);
+                       begin(w, g, m, v);
                        top = std::max(top, v);
-                       w -= step * m / (std::sqrt(top) * root + outside);
+                       move(w, m, top);
                      });
-  else
+  } else {
     for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
-      moments(w, g, m, v);
-      w -= step * m / (std::sqrt(v) * root + outside);
+      begin(w, g, m, v);
+      move(w, m, v);
     });
+  }
 }
 
 }  // namespace gradus::rules

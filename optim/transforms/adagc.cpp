@@ -64,11 +64,7 @@ struct AdaGc {
 OptimizerEntry adagc() {
   return transform_entry<AdaGc>({"adagc",
                                  "clips each tensor relative to the running mean of its gradient norm",
-                                 "Wang et al., 2025, arXiv 2502.11034",
-                                 "g = g * min(lambda_rel*gamma/||g||, 1)\n"
-                                 "gamma = beta*gamma + (1-beta)*||g||        of the clipped gradient\n"
-                                 "first warmup_steps: global clip at lambda_abs, gamma = min(gamma, ||g||)",
-                                 2});
+                                 "Wang et al., 2025, arXiv 2502.11034", 2});
 }
 
 }  // namespace gradus::rules

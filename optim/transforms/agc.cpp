@@ -54,10 +54,7 @@ struct Agc {
 
 OptimizerEntry nfnet_agc() {
   return transform_entry<Agc>({"nfnet-agc", "limits each unit's gradient norm relative to its weight norm",
-                               "Brock, De, Smith, Simonyan, ICML 2021, arXiv 2102.06171",
-                               "largest = clipping * max(||w_unit||, eps)\n"
-                               "g_unit = g_unit * min(1, largest/max(||g_unit||, 1e-6))",
-                               2});
+                               "Brock, De, Smith, Simonyan, ICML 2021, arXiv 2102.06171", 2});
 }
 
 }  // namespace gradus::rules

@@ -42,15 +42,11 @@ struct ClipValue {
 
 OptimizerEntry clip_norm() {
   return transform_entry<ClipNorm>({"clip-norm", "scales all gradients down to a largest global norm",
-                                    "Pascanu, Mikolov, Bengio, ICML 2013, arXiv 1211.5063",
-                                    "n = sqrt(sum of ||g||^2 over all parameters)\n"
-                                    "g = g * min(1, max_norm/(n + 1e-6))",
-                                    1});
+                                    "Pascanu, Mikolov, Bengio, ICML 2013, arXiv 1211.5063", 1});
 }
 OptimizerEntry clip_value() {
   return transform_entry<ClipValue>({"clip-value", "clips every coordinate of the gradient",
-                                     "Pascanu, Mikolov, Bengio, ICML 2013, arXiv 1211.5063",
-                                     "g = min(max(g, -max_value), max_value)"});
+                                     "Pascanu, Mikolov, Bengio, ICML 2013, arXiv 1211.5063"});
 }
 
 }  // namespace gradus::rules

@@ -26,10 +26,9 @@ struct ComponentClipping {
 }  // namespace
 
 OptimizerEntry component_clipping() {
-  return transform_entry<ComponentClipping>(
-      {"component-clipping", "limits the gradient norm of every tensor by itself",
-       "Yang, Ma, EMNLP 2022, arXiv 2210.10325",
-       "g = g * min(1, max_clip_value/(||g|| + 1e-6))       per tensor", 2});
+  return transform_entry<ComponentClipping>({"component-clipping",
+                                             "limits the gradient norm of every tensor by itself",
+                                             "Yang, Ma, EMNLP 2022, arXiv 2210.10325", 2});
 }
 
 std::vector<OptimizerEntry> clipping_transforms() { return {nfnet_agc(), adagc(), component_clipping()}; }

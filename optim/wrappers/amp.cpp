@@ -56,12 +56,8 @@ struct Amp {
 }  // namespace
 
 OptimizerEntry amp() {
-  return refine_entry<Amp>(
-      {"amp", "steps with the gradient at the worst point of a ball around the weights",
-       "Zheng, Zhang, Mao, CVPR 2021, arXiv 2010.04925",
-       "delta = delta + inner_lr*grad L(w + delta), cut to ||delta|| <= epsilon (per tensor)\n"
-       "the rule inside gets grad L(w + delta) at w",
-       4});
+  return refine_entry<Amp>({"amp", "steps with the gradient at the worst point of a ball around the weights",
+                            "Zheng, Zhang, Mao, CVPR 2021, arXiv 2010.04925", 4});
 }
 
 }  // namespace gradus::rules

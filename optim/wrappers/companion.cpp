@@ -7,6 +7,7 @@
 // Both see one batch and one schedule. The companion may ask for the gradient and the loss alone: the first has moved
 // its weights by then.
 #include "core/error.h"
+#include "optim/heads.h"
 #include "optim/rules/families.h"
 #include "optim/table.h"
 
@@ -115,6 +116,8 @@ class Companion final : public Optimizer {
     first_->use_evaluation_weights(on);
     second_->use_evaluation_weights(on);
   }
+  bool pending() const override { return first_->pending() || second_->pending(); }
+  bool leaves_path() const override { return first_->leaves_path() || second_->leaves_path(); }
   SavedState save_state() const override {
     SavedState out;
     save_below("first/", first_->save_state(), out);
@@ -167,15 +170,9 @@ class Companion final : public Optimizer {
 }  // namespace
 
 OptimizerEntry companion() {
-  OptimizerEntry entry{
-      {"companion", "one rule for weight matrices, another for everything else",
-       "common practice with matrix rules (Jordan et al., \"Muon\", 2024)",
-       "companion(muon:lr=0.02|adamw:lr=1e-3), or --optim muon:lr=0.02 --companion adamw:lr=1e-3\n"
-       "weight matrices and kernels: the first rule\n"
-       "vectors, embeddings, heads: the second (AdamW where none is named)"},
-      true,
-      describe_options<CompanionSplit>(),
-      nullptr};
+  OptimizerEntry entry{with_head({"companion", "one rule for weight matrices, another for everything else",
+                                  "common practice with matrix rules (Jordan et al., \"Muon\", 2024)"}),
+                       true, describe_options<CompanionSplit>(), nullptr};
   entry.make = [](const Spec& spec, const Parameters& parameters,
                   const std::vector<GroupSpec>& groups) -> OptimizerPtr {
     if (spec.inner.empty())

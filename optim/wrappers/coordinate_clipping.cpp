@@ -63,12 +63,9 @@ class CoordinateClipping final : public Wrapper<ClippingOptions> {
 }  // namespace
 
 OptimizerEntry coordinate_clipping() {
-  return wrapper_entry<CoordinateClipping>(
-      {"coordinate-clipping", "clips the largest coordinates of a direction",
-       "Pan, Li, 2023, arXiv 2306.00204",
-       "tau = (floor(p*n)+1)-th largest |d_i|, d the direction of the rule inside\n"
-       "w = (1 - lr*weight_decay)*w - lr*sign(d)*min(|d|, tau)",
-       5});
+  return wrapper_entry<CoordinateClipping>({"coordinate-clipping",
+                                            "clips the largest coordinates of a direction",
+                                            "Pan, Li, 2023, arXiv 2306.00204", 5});
 }
 
 }  // namespace gradus::rules

@@ -12,19 +12,19 @@ void Direction::apply() {
 
 std::vector<Tensor> weights_of(std::deque<ParamRow>& rows) {
   std::vector<Tensor> out;
-  for (ParamRow& row : rows)
-    if (row.active()) out.push_back(row.parameter->value.clone());
+  for (ParamRow& row : rows) out.push_back(row.parameter->frozen ? Tensor() : row.parameter->value.clone());
   return out;
 }
 
 std::vector<Direction> directions(std::deque<ParamRow>& rows, const std::vector<Tensor>& before,
                                   const Optimizer& inner, double lr_scale) {
   std::vector<Direction> out;
-  for (ParamRow& row : rows) {
+  for (size_t i = 0; i < rows.size(); ++i) {
+    ParamRow& row = rows[i];
     if (!row.active()) continue;
     const Parameter& p = *row.parameter;
     const double lr = inner.option(p, "lr").value_or(1) * lr_scale;
-    const Tensor& from = before[out.size()];
+    const Tensor& from = before[i];
     Direction d{&row, from, from.clone(), static_cast<real>(inner.kept_by_decay(p, lr_scale)), lr};
     for_each_element(d.step, p.value, [k = d.keep](real& s, real w) { s = k * s - w; });
     out.push_back(std::move(d));

@@ -64,11 +64,7 @@ struct GradientRegularization {
 OptimizerEntry gradient_regularization() {
   return refine_entry<GradientRegularization>({"gradient-regularization",
                                                "penalises the norm of the gradient",
-                                               "Karakida, Takase, Hayase, Osawa, ICML 2023",
-                                               "g = grad L(w);  g' = grad L(w + eps*g)\n"
-                                               "G = g + gamma*(g' - g)/eps\n"
-                                               "the rule inside gets G at w",
-                                               3});
+                                               "Karakida, Takase, Hayase, Osawa, ICML 2023", 3});
 }
 
 }  // namespace gradus::rules

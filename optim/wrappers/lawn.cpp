@@ -41,20 +41,22 @@ class Lawn final : public Wrapper<LawnOptions> {
   }
 
   void apply(Objective& objective, const StepInfo& info) override {
-    const int64 t = ++table().steps, bound = t - options().free_steps;
+    const int64 t = info.finish ? table().steps : ++table().steps, bound = t - options().free_steps;
     if (bound <= 0) {
       inner().apply(objective, info);
       return;
     }
-    if (bound == 1 && t > 1 && options().reset_moments) inner().load_state({});
+    if (bound == 1 && t > 1 && options().reset_moments && !info.finish) inner().load_state({});
     std::vector<std::pair<ParamRow*, Tensor>> before;
     for (ParamRow& row : table().rows()) {
-      if (!row.active() || row.parameter->value.rank() < 2 || row.parameter->kind == ParamKind::kNorm)
-        continue;
+      const bool moves = info.finish ? !row.parameter->frozen : row.active();
+      if (!moves || row.parameter->value.rank() < 2 || row.parameter->kind == ParamKind::kNorm) continue;
       Tensor weights = row.parameter->value.clone();
       if (row.state.scalar("radius", norm(weights)) == 0) continue;
-      Tensor g = own_gradient(*row.parameter);
-      project(g, weights);
+      if (row.active()) {
+        Tensor g = own_gradient(*row.parameter);
+        project(g, weights);
+      }
       before.emplace_back(&row, std::move(weights));
     }
     StepInfo inside = info;
@@ -88,11 +90,7 @@ class Lawn final : public Wrapper<LawnOptions> {
 
 OptimizerEntry lawn() {
   return wrapper_entry<Lawn>({"lawn", "keeps the norm of every weight matrix after a free phase",
-                              "Gupta et al., 2021, arXiv 2108.05839",
-                              "P(x) = x - <x,w>/<w,w>*w\n"
-                              "d = step of the rule inside from P(g)\n"
-                              "w = w - P(d);  w = c*w/||w||,  c = ||w|| after free_steps",
-                              5});
+                              "Gupta et al., 2021, arXiv 2108.05839", 5});
 }
 
 }  // namespace gradus::rules

@@ -61,8 +61,10 @@ class RefineWrapper final : public Wrapper<typename R::Options> {
   Needs needs() const override { return this->inner().needs() | R::needs(this->options()); }
 
   void apply(Objective& objective, const StepInfo& info) override {
-    ++this->table().steps;
-    refine(objective);
+    if (!info.finish) {
+      ++this->table().steps;
+      refine(objective);
+    }
     Seen seen(*this, objective);
     this->inner().apply(seen, info);
   }
@@ -101,8 +103,9 @@ class RefineWrapper final : public Wrapper<typename R::Options> {
 };
 
 template <class R>
-OptimizerEntry refine_entry(OptimizerText text) {
-  return wrapper_entry<RefineWrapper<R>>(std::move(text));
+OptimizerEntry refine_entry(OptimizerText text,
+                            const std::source_location& where = std::source_location::current()) {
+  return wrapper_entry<RefineWrapper<R>>(std::move(text), where);
 }
 
 }  // namespace gradus

@@ -46,11 +46,7 @@ struct Sam {
 OptimizerEntry sam() {
   return refine_entry<Sam>(
       {"sam", "steps with the gradient at the worst point nearby",
-       "Foret et al., ICLR 2021, arXiv 2010.01412; Agarwala, Dauphin, ICML 2023, arXiv 2302.08692",
-       "g = grad L(w)\n"
-       "G = grad L(w + rho*g/||g||)         unnormalised: grad L(w + rho*g)\n"
-       "the rule inside gets G at w",
-       2});
+       "Foret et al., ICLR 2021, arXiv 2010.01412; Agarwala, Dauphin, ICML 2023, arXiv 2302.08692", 2});
 }
 
 }  // namespace gradus::rules

@@ -164,12 +164,7 @@ class Sgg final : public Wrapper<SggOptions> {
 
 OptimizerEntry sgg() {
   return wrapper_entry<Sgg>({"sgg", "scales the steps of clusters of like gradient size",
-                             "Li et al., ACL 2025, arXiv 2506.01049",
-                             "labels = 1-D k-means of |m| in every layer, every recluster_interval steps\n"
-                             "D_c = median of |m_i - mean(m)| over c;  D = median of all D_c\n"
-                             "S_c = beta3*S_c + (1-beta3)*clip(D/(D_c + eps), clamp_min, clamp_max)\n"
-                             "entry i moves by S[label_i] times the step of the rule inside",
-                             5});
+                             "Li et al., ACL 2025, arXiv 2506.01049", 5});
 }
 
 std::vector<OptimizerEntry> model_wrappers() {

@@ -1,10 +1,19 @@
 // Wrappers of the training loop: gradient accumulation, delayed gradients, averages of the weights, braking.
+// Papers: Zhang, Lucas, Hinton, Ba, "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019, arXiv 1907.08610;
+//         Polyak, Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992, and Kingma, Ba, ICLR 2015,
+//         section 7.2 (ema); Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397 (delayed, braking).
+//   accumulate: sum = sum + g/steps;  every `steps` calls: inner step with g = sum, sum = 0
+//               batches left at the end of the training: a step with the mean of their own
+//   delayed:    inner step t with the gradient of call t - delay
+//   braking:    g <- (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row, m the momentum inside;  inner step
+//   lookahead:  inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow
+//   ema:        inner step;  avg = decay*avg + (1-decay)*w;  evaluated: avg/(1-decay^t)
 #include "core/error.h"
-#include "optim/braking.h"
-#include "optim/ring.h"
 #include "optim/rules/rules.h"
 #include "optim/transform.h"
-#include "optim/vocabulary.h"
+#include "optim/vocabulary/braking.h"
+#include "optim/vocabulary/ring.h"
+#include "optim/vocabulary/words.h"
 #include "optim/wrapper.h"
 
 namespace gradus::rules {
@@ -31,26 +40,39 @@ class Accumulate final : public Wrapper<AccumulateOptions> {
       : Wrapper(spec, parameters, groups) {
     check_gradients_suffice(inner(), name());
   }
+  bool pending() const override { return table().steps % options().steps != 0 || inner().pending(); }
   void apply(Objective& objective, const StepInfo& info) override {
     const int64 steps = options().steps;
-    const bool last = ++table().steps % steps == 0;
-    double& loss = table().shared().scalar("loss");
-    loss += info.loss / static_cast<double>(steps);
-    for (ParamRow& row : table().rows()) {
-      if (row.parameter->frozen) continue;
-      if (row.parameter->grad.defined()) {
-        ++row.steps;
-        for_each_element(row.state("sum"), std::as_const(row.parameter->grad),
-                         [c = real(1.0 / static_cast<double>(steps))](real& sum, real g) { sum += c * g; });
+    if (info.finish) {
+      if (const int64 left = table().steps % steps) {
+        table().steps += steps - left;  // the next batch begins anew
+        step_inside(objective, info, static_cast<double>(steps) / static_cast<double>(left));
       }
-      if (last && row.state.has("sum")) {
-        row.parameter->grad = row.state("sum").clone();
-        row.state("sum").fill(0);
-      }
+      if (inner().pending()) inner().apply(objective, info);
+      return;
     }
-    if (!last) return;
+    table().shared().scalar("loss") += info.loss / static_cast<double>(steps);
+    for (ParamRow& row : table().rows()) {
+      if (!row.active()) continue;
+      ++row.steps;
+      for_each_element(row.state("sum"), std::as_const(row.parameter->grad),
+                       [c = real(1.0 / static_cast<double>(steps))](real& sum, real g) { sum += c * g; });
+    }
+    if (++table().steps % steps == 0) step_inside(objective, info, 1);
+  }
+
+ private:
+  // With `factor` times the sums, which begin anew.
+  void step_inside(Objective& objective, const StepInfo& info, double factor) {
+    for (ParamRow& row : table().rows()) {
+      if (row.parameter->frozen || !row.state.has("sum")) continue;
+      Tensor& g = row.parameter->grad = row.state("sum").clone();
+      if (factor != 1) for_each_element(g, [c = real(factor)](real& x) { x *= c; });
+      row.state("sum").fill(0);
+    }
     StepInfo mean = info;
-    mean.loss = std::exchange(loss, 0.0);
+    mean.finish = false;
+    mean.loss = factor * std::exchange(table().shared().scalar("loss"), 0.0);
     inner().apply(objective, mean);
   }
 };
@@ -68,6 +90,7 @@ class Delayed final : public Wrapper<DelayedOptions> {
     check_gradients_suffice(inner(), name());
   }
   void apply(Objective& objective, const StepInfo& info) override {
+    if (info.finish) return inner().apply(objective, info);  // later gradients would be due, but none come
     const int64 delay = options().delay;
     ++table().steps;
     bool due = false;
@@ -98,6 +121,7 @@ struct LookaheadOptions {
 class Lookahead final : public Wrapper<LookaheadOptions> {
  public:
   using Wrapper::Wrapper;
+  bool leaves_path() const override { return true; }
   void apply(Objective& objective, const StepInfo& info) override {
     for (ParamRow& row : table().rows())
       if (row.active()) row.state.starting_at("slow", row.parameter->value);
@@ -217,30 +241,24 @@ class Braking final : public Wrapper<BrakingOptions> {
 
 OptimizerEntry accumulate() {
   return wrapper_entry<Accumulate>(
-      {"accumulate", "steps every few batches, with their mean gradient", "common practice",
-       "sum = sum + g/steps;  every `steps` calls: inner step with g = sum, sum = 0"});
+      {"accumulate", "steps every few batches, with their mean gradient", "common practice"});
 }
 OptimizerEntry delayed() {
   return wrapper_entry<Delayed>({"delayed",
                                  "applies gradients some steps late, as asynchronous training does",
-                                 "delay model of Venigalla et al., 2020, arXiv 2007.01397",
-                                 "inner step t with the gradient of call t - delay"});
+                                 "delay model of Venigalla et al., 2020, arXiv 2007.01397"});
 }
 OptimizerEntry braking() {
   return wrapper_entry<Braking>({"braking", "scales gradients down along the momentum, up against it",
-                                 "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397",
-                                 "g = (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row;  inner step"});
+                                 "Venigalla, Kosson, Chiley, Koster, 2020, arXiv 2007.01397"});
 }
 OptimizerEntry lookahead() {
   return wrapper_entry<Lookahead>({"lookahead", "k fast steps, then part of the way",
-                                   "Zhang, Lucas, Hinton, Ba, NeurIPS 2019, arXiv 1907.08610",
-                                   "inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow"});
+                                   "Zhang, Lucas, Hinton, Ba, NeurIPS 2019, arXiv 1907.08610"});
 }
 OptimizerEntry ema() {
-  return wrapper_entry<EmaOfWeights>(
-      {"ema", "evaluates with a running mean of the weights",
-       "Polyak, Juditsky 1992; Kingma, Ba, ICLR 2015, section 7.2",
-       "inner step;  avg = decay*avg + (1-decay)*w;  evaluated: avg/(1-decay^t)"});
+  return wrapper_entry<EmaOfWeights>({"ema", "evaluates with a running mean of the weights",
+                                      "Polyak, Juditsky 1992; Kingma, Ba, ICLR 2015, section 7.2"});
 }
 
 std::vector<OptimizerEntry> training_wrappers() {

@@ -242,7 +242,7 @@ def compare(gradus, real=None):
         net = make()
         net.load_state_dict(start, strict=False)
         with tempfile.TemporaryDirectory() as root:
-            spec, weights, out = data.write(root), os.path.join(root, "start.safetensors"), os.path.join(root, "out")
+            spec, weights, out = data.write(root), os.path.join(root, "start.safetensors"), os.path.join(root, "out.safetensors")
             write_safetensors(weights, start)
 
             def run(command, *more):

@@ -42,6 +42,7 @@ struct Excuse {
 const Excuse kExcuses[] = {
     {"add_number", "broadcasting", "one input"},
     {"mul_number", "broadcasting", "one input"},
+    {"div_number", "broadcasting", "one input"},
     {"irfft", "single", "the smallest spectrum is one complex number, two elements; that sample is there"},
     {"self_attention", "single", "one position of one head is three numbers: q, k, v; that sample is there"},
 };

@@ -83,6 +83,9 @@ Samples unary_samples() {
   add_unary(
       s, "mul_number", normal, [](const Tensor& x) { return x * real(-1.5); },
       [](double x) { return x * -1.5; });
+  add_unary(
+      s, "div_number", normal, [](const Tensor& x) { return x / real(-1.5); },
+      [](double x) { return x / -1.5; });
   return s;
 }
 
@@ -124,6 +127,7 @@ Samples binary_samples() {
   add_binary(s, "add", normal, g::add, [](double a, double b) { return a + b; });
   add_binary(s, "sub", normal, g::sub, [](double a, double b) { return a - b; });
   add_binary(s, "mul", normal, g::mul, [](double a, double b) { return a * b; });
+  add_binary(s, "mul_or_zero", normal, g::mul_or_zero, [](double a, double b) { return a * b; });
   add_binary(s, "div", away, g::div, [](double a, double b) { return a / b; });
   add_binary(s, "pow", positive, g::pow, [](double a, double b) { return std::pow(a, b); });
   add_binary(s, "minimum", coarse, g::minimum, [](double a, double b) { return std::min(a, b); });
@@ -153,17 +157,22 @@ Samples binary_samples() {
   return s;
 }
 
+// One input, but of the family of those with two.
+bool with_a_number(const Sample& s) {
+  return s.name == "add_number" || s.name == "mul_number" || s.name == "div_number";
+}
+
 }  // namespace
 
 TEST_CASE("contract: elementwise primitives of one input") {
   Samples s = unary_samples();
-  std::erase_if(s, [](const Sample& x) { return x.name == "add_number" || x.name == "mul_number"; });
+  std::erase_if(s, with_a_number);
   check_family("elementwise, one input", s);
 }
 
 TEST_CASE("contract: elementwise primitives with broadcasting") {
   Samples s = binary_samples();
   for (const Sample& x : unary_samples())
-    if (x.name == "add_number" || x.name == "mul_number") s.push_back(x);
+    if (with_a_number(x)) s.push_back(x);
   check_family("elementwise, broadcasting", s);
 }

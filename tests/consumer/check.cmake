@@ -1,5 +1,6 @@
-# Installs the build into a folder of its own, builds the consumer against it and runs it; then configures the consumer
-# with gradus inside. Needs BUILD, SOURCE, SCRATCH, GENERATOR, CXX.
+# Installs the build into a folder of its own, builds the consumer against it and runs it; does the same with a build of
+# which only the float program was made, as the quickstart makes it; then configures the consumer with gradus inside, as
+# the README says, and looks at how that would be compiled. Needs BUILD, SOURCE, SCRATCH, GENERATOR, CXX.
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
   if(code)
@@ -8,16 +9,69 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 
+# Configures, builds and runs the consumer against what is installed in PREFIX.
+function(consume prefix)
+  run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${SCRATCH}/consumer -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
+      -DCMAKE_PREFIX_PATH=${prefix})
+  run(${CMAKE_COMMAND} --build ${SCRATCH}/consumer)
+  run(${SCRATCH}/consumer/consumer)
+  if(NOT out MATCHES "\\[6, 8\\]")
+    message(FATAL_ERROR "the consumer printed ${out}")
+  endif()
+  run(${prefix}/bin/gradus --version)
+  file(REMOVE_RECURSE ${SCRATCH}/consumer)
+endfunction()
+
 file(REMOVE_RECURSE ${SCRATCH})
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/prefix)
-run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${SCRATCH}/installed -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
-    -DCMAKE_PREFIX_PATH=${SCRATCH}/prefix)
-run(${CMAKE_COMMAND} --build ${SCRATCH}/installed)
-run(${SCRATCH}/installed/consumer)
-if(NOT out MATCHES "\\[6, 8\\]")
-  message(FATAL_ERROR "the consumer printed ${out}")
+consume(${SCRATCH}/prefix)
+file(REMOVE_RECURSE ${SCRATCH}/prefix)
+
+# The same build without what the quickstart leaves out: its install scripts, pointed at a folder with the rest.
+set(partial ${SCRATCH}/partial)
+file(COPY ${BUILD}/libgradus.a ${BUILD}/gradus-config-version.cmake DESTINATION ${partial})
+file(COPY ${BUILD}/bin/gradus DESTINATION ${partial}/bin)
+file(COPY ${BUILD}/CMakeFiles/Export DESTINATION ${partial}/CMakeFiles)
+foreach(script cmake_install.cmake apps/cmake_install.cmake tests/cmake_install.cmake)
+  file(READ ${BUILD}/${script} text)
+  string(REPLACE ${BUILD} ${partial} text "${text}")
+  file(WRITE ${partial}/${script} "${text}")
+endforeach()
+run(${CMAKE_COMMAND} --install ${partial} --prefix ${SCRATCH}/prefix)
+if(EXISTS ${SCRATCH}/prefix/bin/gradus64)
+  message(FATAL_ERROR "a program that was not built was installed")
 endif()
-run(${SCRATCH}/prefix/bin/gradus --version)
+consume(${SCRATCH}/prefix)
+
+# Inside another project, without a build type: gradus is optimised, the project is left as it is.
 run(${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${SCRATCH}/inside -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX}
-    -DGRADUS_SOURCE=${SOURCE})
+    -DGRADUS_SOURCE=${SOURCE} -DCMAKE_BUILD_TYPE= -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+file(READ ${SCRATCH}/inside/compile_commands.json commands)
+string(JSON last LENGTH "${commands}")
+math(EXPR last "${last} - 1")
+set(kernels 0)
+foreach(i RANGE ${last})
+  string(JSON file GET "${commands}" ${i} file)
+  string(JSON command GET "${commands}" ${i} command)
+  string(REGEX MATCHALL " -O[0-9s]" levels "${command}")
+  set(level "none")
+  if(levels)
+    list(GET levels -1 level)  # the last one counts
+  endif()
+  if(file MATCHES "consumer/main.cpp$")
+    if(levels)
+      message(FATAL_ERROR "the consumer's own file is compiled by ${command}")
+    endif()
+  elseif(file MATCHES "core/kernels/")
+    math(EXPR kernels "${kernels} + 1")
+    if(NOT level STREQUAL " -O3")
+      message(FATAL_ERROR "a kernel is compiled by ${command}")
+    endif()
+  elseif(NOT level MATCHES " -O[13]")
+    message(FATAL_ERROR "without optimisation: ${command}")
+  endif()
+endforeach()
+if(kernels LESS 20)
+  message(FATAL_ERROR "only ${kernels} kernels were seen")
+endif()
 file(REMOVE_RECURSE ${SCRATCH})

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/gzip.h"
+#include "tests/paths.h"
 #include "tests/temp_dir.h"
 
 using namespace gradus;
@@ -70,4 +71,35 @@ TEST_CASE("gzip: truncated and damaged data are refused") {
   damaged.at(damaged.size() - 6) ^= 1;  // the checksum
   CHECK_THROWS_WITH_AS(memory_source(damaged, "x.gz")->read_all(1 << 20),
                        doctest::Contains("x.gz: at offset"), DataError);
+}
+
+TEST_CASE("gzip: zero bytes behind the data are padding, others are not") {
+  const auto bytes = pattern(3000);
+  for (const std::size_t zeros : {std::size_t{1}, std::size_t{512}, std::size_t{200000}}) {
+    auto packed = gzip(bytes);
+    packed.resize(packed.size() + zeros, 0);
+    const ByteBuffer all = memory_source(packed, "x.gz")->read_all(1 << 20);
+    CHECK(all.size() == bytes.size());
+    const auto source = memory_source(packed, "x.gz");
+    source->read(bytes.size(), "the data");
+    source->expect_end("the data");
+    if (zeros == 1) continue;
+    packed.back() = 7;
+    CHECK_THROWS_WITH_AS(memory_source(packed, "x.gz")->read_all(1 << 20),
+                         doctest::Contains("nothing but zero bytes"), DataError);
+  }
+  // A second member goes on, also where padding follows it.
+  auto two = gzip(bytes);
+  const auto second = gzip(pattern(10));
+  two.insert(two.end(), second.begin(), second.end());
+  two.resize(two.size() + 9, 0);
+  CHECK(memory_source(two, "x.gz")->read_all(1 << 20).size() == 3010);
+  const std::vector<std::uint8_t> labels = [] {
+    const ByteBuffer all =
+        open_file((tests::tests_dir() / "fixtures/data/labels-zero-padded-idx1-ubyte.gz").string())
+            ->read_all(1 << 20);
+    return std::vector<std::uint8_t>(all.data(), all.data() + all.size());
+  }();
+  CHECK(std::vector<std::uint8_t>(labels.begin(), labels.begin() + 4) ==
+        std::vector<std::uint8_t>{0, 0, 8, 1});
 }

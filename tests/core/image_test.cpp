@@ -1,8 +1,14 @@
 #include "core/image.h"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <fstream>
 
 #include "core/error.h"
+#include "core/exif.h"
+#include "tests/paths.h"
 #include "tests/temp_dir.h"
 
 using namespace gradus;
@@ -111,4 +117,74 @@ TEST_CASE("image: a JPEG scan needs the Huffman tables that it reads, and no oth
   refused(jpeg(0xc2, {1}, 0), "tables that are defined before");
   refused(jpeg(0xc2, {0}, 1), "tables that are defined before");
   refused(jpeg(0xc0, {0, 1}, 0, 9), "expected a JPEG scan of 9 components");
+}
+
+TEST_CASE("image: a transparent colour of a PNG is laid over white") {
+  const std::string folder = (tests::tests_dir() / "fixtures/data").string();
+  // Left half 200, right half 0, which is transparent; in colour (200, 10, 10) and transparent white.
+  const Image grey = read_image(folder + "/grey-trns.png"), colour = read_image(folder + "/rgb-trns.png");
+  CHECK(grey.channels == 1);
+  CHECK(colour.channels == 3);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const bool left = i % 8 < 4;
+    CHECK(grey.pixels[i] == (left ? 200 : 255));
+    CHECK(colour.pixels[i] == (left ? 200 : 255));
+    CHECK(colour.pixels[64 + i] == (left ? 10 : 255));
+  }
+  CHECK(read_image(folder + "/grey-trns.png", 3).channels == 3);
+}
+
+TEST_CASE("image: the eight orientations of EXIF, by hand") {
+  const Image image{1, 2, 3, {1, 2, 3, 4, 5, 6}};  // 1 2 3 above 4 5 6
+  const std::vector<std::vector<std::uint8_t>> expected = {
+      {1, 2, 3, 4, 5, 6}, {3, 2, 1, 6, 5, 4}, {6, 5, 4, 3, 2, 1}, {4, 5, 6, 1, 2, 3},
+      {1, 4, 2, 5, 3, 6}, {4, 1, 5, 2, 6, 3}, {6, 3, 5, 2, 4, 1}, {3, 6, 2, 5, 1, 4}};
+  for (int o = 1; o <= 8; ++o) {
+    CAPTURE(o);
+    const Image turned = upright(image, o);
+    CHECK(turned.pixels == expected[static_cast<std::size_t>(o - 1)]);
+    CHECK(turned.height == (o < 5 ? 2 : 3));
+    CHECK(turned.width == (o < 5 ? 3 : 2));
+  }
+  CHECK(upright(image, 9).pixels == image.pixels);
+}
+
+TEST_CASE("image: the orientation of a file is read, and what is damaged is passed over") {
+  const std::string folder = (tests::tests_dir() / "fixtures/data").string();
+  const Image stored = read_image(folder + "/exif/o1.jpg");
+  for (int o = 1; o <= 8; ++o) {
+    CAPTURE(o);
+    CHECK(read_image(fmt::format("{}/exif/o{}.jpg", folder, o)).pixels == upright(stored, o).pixels);
+  }
+  std::ifstream in(folder + "/j-exif6.jpg", std::ios::binary);
+  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
+  CHECK(exif_orientation(bytes) == 6);
+  const Image turned = decode_image(bytes, "j");
+  // Its EXIF segment cut short or scrambled: the image as it is stored, no error.
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t exif = text.find("Exif");
+  REQUIRE(exif != std::string_view::npos);
+  for (std::size_t i = exif; i < exif + 20; ++i) {
+    auto damaged = bytes;
+    damaged[i] ^= 0xff;
+    CHECK_NOTHROW(exif_orientation(damaged));
+  }
+  bytes[exif] = 'X';
+  CHECK(exif_orientation(bytes) == 1);
+  const Image raw = decode_image(bytes, "j");
+  CHECK(raw.height == turned.width);
+  CHECK(upright(raw, 6).pixels == turned.pixels);
+
+  // A PNG says it in a chunk of its own.
+  const TempDir dir;
+  write_png(dir / "x.png", gradient(1, 2, 3));
+  std::string png = dir.read("x.png");
+  std::string chunk = "eXIf" + std::string("MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0", 22);
+  const auto crc = static_cast<std::uint32_t>(
+      ::crc32(0, reinterpret_cast<const unsigned char*>(chunk.data()), static_cast<unsigned>(chunk.size())));
+  std::string framed = {0, 0, 0, 22};
+  framed += chunk;
+  for (int shift = 24; shift >= 0; shift -= 8) framed += static_cast<char>(crc >> shift & 255);
+  png.insert(8 + 12 + 13, framed);
+  CHECK(read_image(dir.write("y.png", std::string_view(png))).pixels == upright(gradient(1, 2, 3), 3).pixels);
 }

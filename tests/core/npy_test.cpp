@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include "core/error.h"
+#include "tests/paths.h"
 #include "tests/temp_dir.h"
 
 using namespace gradus;
+using namespace std::string_literals;
 
 namespace {
 
@@ -79,4 +81,16 @@ TEST_CASE("npy: bad files are refused with the place and what was expected") {
           "npy header");
   refused(file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", "1234"),
           "non-negative integer");
+}
+
+TEST_CASE("npy: Python 2 wrote extents with an L") {
+  const std::string folder = (tests::tests_dir() / "fixtures/data").string();
+  const NpyArray old = read_npy(folder + "/x-python2-L.npy"), same = read_npy(folder + "/x.npy");
+  CHECK(old.shape == Shape{40, 3});
+  CHECK(old.reals().data()[119] == same.reals().data()[119]);
+  CHECK(parse(file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1L,), }\n", "\0\0\0\0"s)).shape ==
+        Shape{1});
+  CHECK_THROWS_AS(
+      parse(file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1LL,), }\n", "\0\0\0\0"s)),
+      DataError);
 }

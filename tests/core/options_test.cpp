@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/error.h"
+
 using namespace gradus;
 
 namespace {
@@ -70,4 +72,37 @@ TEST_CASE("options: mistakes are refused with the valid choices") {
   CHECK(message("act=relo") == "model m: act: unknown value 'relo'; did you mean 'relu'? valid: relu, tanh");
   CHECK(message("beta=1") == "model m: beta = 1 is out of range: needs 0 <= x < 1");
   CHECK(message("hidden=8-x") == "model m: hidden needs integers joined by '-', not 'x'");
+}
+
+TEST_CASE("options: quotes protect commas, parentheses and quotes in a value") {
+  const Spec s = parse_spec(R"(csv:path="a, (b\".csv",target=y)");
+  CHECK(s.options == OptionList{{"path", "a, (b\".csv"}, {"target", "y"}});
+  CHECK(parse_spec(s.str()).options == s.options);  // written back, it says the same
+  CHECK(s.str() == R"(csv:path="a, (b\".csv",target=y)");
+  for (const char* value : {"plain", "a,b", "a)b", "(a,b)", "\"a", "a\\b,", "a\\", "x=\"y", ""}) {
+    const Spec spec{"csv", "", {{"path", value}, {"seed", "1"}}};
+    CAPTURE(spec.str());
+    CHECK(parse_spec(spec.str()).options == spec.options);
+  }
+  // Without a comma nothing needs quotes, and a quote or backslash inside a value is itself.
+  CHECK(parse_spec("csv:path=5\"disk\\x.csv").options == OptionList{{"path", "5\"disk\\x.csv"}});
+  CHECK(parse_spec("sam(f:path=\"a),b\"):rho=1").inner == "f:path=\"a),b\"");
+  CHECK_THROWS_WITH_AS(parse_spec("csv:path=a,b.csv"), doctest::Contains("path=\"a,b.csv\""), UsageError);
+  CHECK_THROWS_WITH_AS(parse_spec("csv:path=a(b.csv"), doctest::Contains("path=\"a(b.csv\""), UsageError);
+  CHECK_THROWS_WITH_AS(parse_spec("csv:path=\"a,b.csv"), doctest::Contains("closing quote"), UsageError);
+  CHECK_THROWS_WITH_AS(parse_spec("csv:path=\"a\"b"), doctest::Contains("behind the closing quote"),
+                       UsageError);
+}
+
+TEST_CASE("options: a number too small for its type is 0, one too large is refused") {
+  Sample o;
+  set_options(o, {{"beta", "1e-400"}}, "m");
+  CHECK(o.beta == 0);
+  CHECK_THROWS_AS(set_options(o, {{"lr", "1e400"}}, "m"), UsageError);
+}
+
+TEST_CASE("names: case and underscores are no difference for the nearest") {
+  CHECK(nearest("MNIST", {"digits", "mnist", "fashion-mnist"}) == "mnist");
+  CHECK(nearest("Weight-Decay", {"lr", "weight_decay"}) == "weight_decay");
+  CHECK(nearest("xyz", {"lr", "weight_decay"}).empty());
 }

@@ -124,3 +124,10 @@ TEST_CASE("safetensors: what the format forbids is refused") {
   refused(tensors_file("{\"x\":3}", ""), "expected an object with dtype");
   refused(tensors_file(R"({"__metadata__":{"a":1}})", ""), "expected __metadata__ 'a' to be a text");
 }
+
+TEST_CASE("safetensors: what torch.save and numpy write is called by its name") {
+  CHECK_THROWS_WITH_AS(parse_tensors("PK\x03\x04 and the rest of an archive"),
+                       doctest::Contains("a zip archive (a PyTorch .pt file, or .npz)"), DataError);
+  CHECK_THROWS_WITH_AS(parse_tensors(std::string("\x80\x02\x8a\x0a", 4) + "l\xfc\x9c\x46\xf9 and so on"),
+                       doctest::Contains("safetensors.torch.save_file"), DataError);
+}

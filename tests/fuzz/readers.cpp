@@ -101,7 +101,13 @@ std::vector<Bytes> jpeg_seeds() {
   Bytes progressive = jpeg;
   progressive[72] = 0xc2;
   progressive[progressive.size() - 5] = 0;  // the scan of the DC coefficients
-  return {jpeg, progressive};
+  Bytes turned = jpeg;                      // with EXIF data of one entry: the orientation
+  const std::string exif(
+      "\xff\xe1\0\x22"
+      "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0",
+      36);
+  turned.insert(turned.begin() + 2, exif.begin(), exif.end());
+  return {jpeg, progressive, turned};
 }
 
 std::vector<Bytes> cifar_seeds() {
@@ -129,6 +135,13 @@ std::vector<Bytes> tar_seeds() {
   }
   const Bytes plain = bytes_of(archive + std::string(1024, '\0'));
   return {plain, gzip(plain)};
+}
+
+// As text, and as the data set that a file of it is.
+void read_csv_with(std::span<const std::uint8_t> bytes) {
+  parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kName);
+  const TempDir folder;
+  open_csv({.path = folder.write("t.csv", bytes)});
 }
 
 // A folder of two classes, one image of which is the bytes.
@@ -174,7 +187,7 @@ const std::vector<Reader>& readers() {
            return [](const std::uint8_t*, std::size_t) {};
          });
        }},
-      {"csv", csv_seeds, [](std::span<const std::uint8_t> b) { parse_csv(view(b), kName); }},
+      {"csv", csv_seeds, read_csv_with},
       {"text", text_seeds, [](std::span<const std::uint8_t> b) { decode_utf8(view(b), kName); }},
   };
   return table;

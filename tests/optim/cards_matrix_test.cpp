@@ -109,10 +109,12 @@ TEST_CASE("adamuon: signs at first; a rank-one second moment is exact") {
 }
 
 TEST_CASE(
-    "soap, shampoo: turn with the gradient; the first step moves nothing; identity bases give Adam's shape") {
+    "whitening-soap, shampoo: turn with the gradient; the first step moves nothing; identity bases give "
+    "Adam's shape") {
   const Values g = gaussian(9, 3), h = gaussian(9, 4);
   const Tensor p = orthogonal(3, 5), q = orthogonal(3, 6);
-  for (const std::string spec : {"soap:lr=1,update_every=1", "shampoo:lr=1,update_every=1,eig_floor=1e-12"}) {
+  for (const std::string spec :
+       {"whitening-soap:lr=1,update_every=1", "shampoo:lr=1,update_every=1,eig_floor=1e-12"}) {
     CAPTURE(spec);
     const std::vector<Values> gs{g, h, g};
     std::vector<Values> turned;
@@ -124,18 +126,19 @@ TEST_CASE(
     // Shampoo's scale, the mean root of L's diagonal, depends on the basis: directions are compared.
     const Values a = product(p, w[1], {3, 3}, q);
     CHECK(near(scaled({a}, 1 / length(a))[0], scaled({v[1]}, 1 / length(v[1]))[0], 1e-6, 5e-2));
-    if (spec.starts_with("soap")) CHECK(near(product(p, w[2], {3, 3}, q), v[2], 1e-6, 5e-2));
+    if (spec.starts_with("whitening-soap")) CHECK(near(product(p, w[2], {3, 3}, q), v[2], 1e-6, 5e-2));
   }
   // No side is rotated: M and V start at t = 2 with the correction of t = 2.
   const double m = 0.1 / (1 - 0.81), v = 0.01 / (1 - 0.99 * 0.99);
-  CHECK(near(moves("soap:lr=1,max_dim=1,eps=1e-30", {2, -3, 0.5, 1}, {2, 2}, 2)[1],
+  CHECK(near(moves("whitening-soap:lr=1,max_dim=1,eps=1e-30", {2, -3, 0.5, 1}, {2, 2}, 2)[1],
              Values{m / std::sqrt(v), -m / std::sqrt(v), m / std::sqrt(v), m / std::sqrt(v)}, 1e-9, 1e-5));
 }
 
 TEST_CASE("matrix rules: vectors, embeddings and heads go to Adam; a model of vectors is Adam's alone") {
   const std::string adam = "adam_lr=0.1,adam_weight_decay=0.1,adam_beta1=0.8,adam_beta2=0.95,adam_eps=1e-6";
   const auto expected = run("adamw:lr=0.1,weight_decay=0.1,beta1=0.8,beta2=0.95,eps=1e-6");
-  for (const std::string name : {"signum", "shampoo", "soap", "splus", "spa", "muon", "adamuon", "psgd"}) {
+  for (const std::string name :
+       {"signum", "shampoo", "whitening-soap", "splus", "spa", "muon", "adamuon", "psgd"}) {
     CAPTURE(name);
     CHECK(near(run(name + ":" + adam)[2], expected[2], 1e-9, 1e-6));
     for (const ParamKind kind : {ParamKind::kEmbedding, ParamKind::kHead}) {

@@ -28,6 +28,7 @@ inline Function1 diagonal_quadratic(const Values& a) {
           times, [=](const Values&, const Values& v) { return times(v); }};
 }
 inline const Function1 kBowl = diagonal_quadratic({1, 4});
+inline const Function1 kLong = diagonal_quadratic({1, 10});
 /// sum |x_i|.
 inline Function1 absolute() {
   return {[](const Values& x) {

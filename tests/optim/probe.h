@@ -100,6 +100,12 @@ inline bool near(const Values& a, const Values& b, double in_double = 1e-9, doub
 inline bool near(double a, double b, double in_double = 1e-9, double in_float = 2e-6) {
   return std::abs(a - b) <= tolerance(in_double, in_float);
 }
+/// The same weights at every step.
+inline void check_same(const std::vector<Values>& a, const std::vector<Values>& b, double in_double = 1e-12,
+                       double in_float = 1e-6) {
+  REQUIRE(a.size() == b.size());
+  for (size_t i = 0; i < a.size(); ++i) CHECK(near(a[i], b[i], in_double, in_float));
+}
 /// n times the same gradient.
 inline std::vector<Values> constant(const Values& g, int n) {
   return std::vector<Values>(static_cast<size_t>(n), g);

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/blas_kernels.h"
 #include "core/image.h"
 #include "tests/process/process.h"
 
@@ -214,11 +216,105 @@ TEST_CASE("lists and pages come from the registries") {
   CHECK(optim.out.find("sgd ") == std::string::npos);
   for (const char* part : {"lr", "beta1", "0.001", "Kingma", "1412.6980"})
     CHECK(run_gradus({"optim", "show", "adam"}).out.find(part) != std::string::npos);
+  CHECK(run_gradus({"optim", "show", "adam"}).out.find("source   optim/rules/adam.cpp\n") !=
+        std::string::npos);
   CHECK(run_gradus({"model", "show", "lenet"}).out.find("fc1.weight") != std::string::npos);
+  CHECK(run_gradus({"model", "show", "resnet20"}).out.find("source   nn/models/resnet.h\n") !=
+        std::string::npos);
   const TempDir dir;
   CHECK(run_gradus({"data", "show", "digits", "--out", dir / "digits.png"}).code == 0);
   CHECK(bytes_of(dir / "digits.png").starts_with("\x89PNG"));
   const Outcome version = run_gradus({"--version"});
   CHECK(version.code == 0);
   for (const char* part : {"gradus", "BLAS", "threads"}) CHECK(version.out.find(part) != std::string::npos);
+}
+
+TEST_CASE("the program runs the best BLAS kernels the processor has, unless OPENBLAS_CORETYPE names others") {
+  using gradus::Simd;
+  const auto says = [](const Outcome& o, const std::string& part) {
+    return o.out.find(part) != std::string::npos;
+  };
+  const Outcome told = run_gradus({"--version"}, {.environment = {{"OPENBLAS_CORETYPE", "Prescott"}}});
+  CHECK(told.code == 0);
+  CHECK(!says(told, "chosen by gradus"));
+  const bool selectable = says(told, "Prescott kernels\n");  // an OpenBLAS of one kernel set runs that
+  if (selectable && gradus::processor_simd() != Simd::kOther)
+    CHECK(says(told, "warning   OPENBLAS_CORETYPE=Prescott holds BLAS to its Prescott kernels"));
+  // Started anew once, and not again, whatever came of it.
+  const Outcome again =
+      run_gradus({"--version"},
+                 {.environment = {{"OPENBLAS_CORETYPE", "Prescott"}, {"GRADUS_BLAS_CORE_REPLACED", "Atom"}}});
+  CHECK(again.code == 0);
+  if (selectable)
+    CHECK(says(again,
+               "Prescott kernels, chosen by gradus: OpenBLAS does not know this processor and takes Atom"));
+  if (std::getenv("OPENBLAS_CORETYPE")) return;
+  const Outcome own = run_gradus({"--version"});
+  CHECK(own.code == 0);
+  if (selectable) CHECK(!says(own, "warning"));
+  CHECK(run_gradus({"--no-such-flag"}).code == 2);  // arguments and exit codes come through
+}
+
+TEST_CASE("names that are not UTF-8 are refused at once, with file and byte, and leave nothing") {
+  const TempDir dir;
+  const Surroundings here{.folder = dir.path()};
+  std::string table = "a,b,label\n";
+  for (int i = 0; i < 20; ++i)
+    table +=
+        "1,2,m\xfc"
+        "de\n2,3,wach\n";
+  dir.write("latin1.csv", table);
+  check_says(run_gradus({"train", "--data", "csv:path=latin1.csv", "--out", "run"}, here), 3,
+             {"latin1.csv: line 2, at offset 15", "\\xfc"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  for (const char* name : {"wach",
+                           "m\xfc"
+                           "de"})
+    for (const char* file : {"/0.png", "/1.png"}) {
+      const std::string path = std::string("images/") + name + file;
+      dir.write(path, "");
+      gradus::write_png(dir / path,
+                {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
+    }
+  check_says(run_gradus({"train", "--data", "folder:path=images", "--out", "run"}, here), 3,
+             {"images/m\\xfcde: byte 1"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+  // A file's name goes into config.json.
+  dir.write(
+      "m\xfc"
+      "de.csv",
+      "1,0\n2,1\n3,0\n4,1\n");
+  check_says(run_gradus({"train", "--data",
+                         "csv:path=m\xfc"
+                         "de.csv",
+                         "--out", "run"},
+                        here),
+             2, {"--data csv:path=m\\xfcde.csv: byte 10 is not UTF-8"});
+  CHECK_FALSE(std::filesystem::exists(dir / "run"));
+}
+
+TEST_CASE("train: says on stderr which task was taken for a table, and why; a comma in a path is quoted") {
+  const TempDir dir;
+  std::string table = "age,years\n";
+  for (int i = 0; i < 40; ++i) table += std::to_string(i) + "," + std::to_string(18 + i) + "\n";
+  dir.write("a, b.csv", table);
+  const Outcome run = run_gradus({"train", "--data", "csv:path=\"a, b.csv\"", "--steps", "2", "--out", "run"},
+                                 {.folder = dir.path()});
+  REQUIRE_MESSAGE(run.code == 0, run.err);
+  CHECK(run.err.find("'years' is taken for classification: it holds 40 different integers, 18 to 57") !=
+        std::string::npos);
+  const Outcome eval = run_gradus({"eval", "run"}, {.folder = dir.path()});
+  CHECK_MESSAGE(eval.code == 0, eval.err);
+  check_says(run_gradus({"train", "--data", "csv:path=a, b.csv"}, {.folder = dir.path()}), 2, {"is quoted"});
+}
+
+TEST_CASE("predict: the images that can be read are shown, whatever comes between; exit 3") {
+  const TempDir dir;
+  REQUIRE(run_gradus(short_run({"--out", dir / "run"})).code == 0);
+  gradus::write_png(dir / "good.png",
+            {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
+  const Outcome shown = run_gradus({"predict", dir / "missing.png", dir / "good.png", "--init", dir / "run"});
+  CHECK(shown.code == 3);
+  CHECK(shown.out.find("good.png") != std::string::npos);
+  CHECK(shown.err.find("missing.png: cannot open") != std::string::npos);
 }

@@ -35,6 +35,21 @@ void drain(int out, int err, Outcome& outcome) {
   }
 }
 
+void send_errors(const std::string& to) {
+  if (to.empty()) return;
+  if (to == "closed") {
+    ::close(2);
+    return;
+  }
+  std::array<int, 2> ends{};
+  int file = -1;
+  if (to == "unread" && ::pipe2(ends.data(), O_CLOEXEC) == 0)
+    ::close(ends[0]), file = ends[1];
+  else
+    file = ::open(to.c_str(), O_WRONLY | O_CLOEXEC);
+  ::dup2(file, 2);
+}
+
 [[noreturn]] void become(const std::vector<std::string>& args, const Surroundings& where) {
   if (!where.folder.empty() && ::chdir(where.folder.c_str()) != 0) ::_exit(126);
   ::unsetenv("GRADUS_DATA");
@@ -68,6 +83,8 @@ Outcome run_gradus(const std::vector<std::string>& args, const Surroundings& whe
     ::dup2(nothing, 0);
     ::dup2(out[1], 1);
     ::dup2(err[1], 2);
+    send_errors(where.errors);
+    std::signal(SIGHUP, where.ignores_hangup ? SIG_IGN : SIG_DFL);
     become(args, where);
   }
   ::close(out[1]);

@@ -20,6 +20,9 @@ struct Surroundings {
   std::string folder;                              ///< working directory; empty: the present one
   std::map<std::string, std::string> environment;  ///< added to, or replacing, that of the tests
   long largest_file = 0;  ///< bytes a file may grow to, like a full disk; 0: no limit
+  /// Where standard error goes: a file (/dev/full), "closed", "unread" (a pipe that nobody reads); empty: to us.
+  std::string errors = "";
+  bool ignores_hangup = false;  ///< as under nohup
 };
 
 /// Path of gradus (float) or gradus64 (double), as these tests are built.

@@ -110,6 +110,73 @@ TEST_CASE("interrupted as by Ctrl-C, a run saves, exits with 130 and resumes to 
   }
 }
 
+TEST_CASE("SIGTERM and SIGHUP save as Ctrl-C does; a SIGHUP that is ignored (nohup) ends nothing") {
+  const TempDir dir;
+  REQUIRE(moments(dir) > 30);
+  const std::string expected = bytes_of(dir / "whole/model.safetensors");
+  for (const int signal : {15, 1}) {
+    CAPTURE(signal);
+    const std::string run = dir / ("signal" + std::to_string(signal));
+    const Outcome stopped = run_gradus(with(kRun, {"--out", run}), killed("25", signal));
+    CHECK(stopped.signal == 0);
+    CHECK(stopped.code == 130);
+    CHECK(stopped.err.find("--resume") != std::string::npos);
+    check_resumes_to(expected, run);
+  }
+  Surroundings nohup = killed("25", 1);
+  nohup.ignores_hangup = true;
+  CHECK(run_gradus(with(kRun, {"--out", dir / "nohup"}), nohup).code == 0);
+  CHECK(bytes_of(dir / "nohup/model.safetensors") == expected);
+}
+
+TEST_CASE("progress that cannot be written does not end the training, and goes into no other file") {
+  const TempDir dir;
+  Args loud = kRun;
+  std::erase(loud, "--quiet");
+  REQUIRE(run_gradus(with(loud, {"--out", dir / "whole"})).err.find("test loss") != std::string::npos);
+  const std::string expected = bytes_of(dir / "whole/model.safetensors");
+  const std::string metrics = bytes_of(dir / "whole/config.json");
+  for (const std::string errors : {"/dev/full", "closed", "unread"}) {
+    CAPTURE(errors);
+    const Outcome run =
+        run_gradus(with(loud, {"--out", dir / errors.substr(errors.rfind('/') + 1)}), {.errors = errors});
+    CHECK(run.code == 0);
+    CHECK(run.out.find("test_accuracy") != std::string::npos);
+    const std::string folder = dir / errors.substr(errors.rfind('/') + 1);
+    CHECK(bytes_of(folder + "/model.safetensors") == expected);
+    CHECK(bytes_of(folder + "/config.json") == metrics);
+    for (const char* file : {"/metrics.csv", "/metrics.jsonl", "/checkpoint.safetensors"})
+      CHECK(bytes_of(folder + file).find("test loss") == std::string::npos);
+    // A terminal that closes: nobody reads the message either.
+    Surroundings hung_up = killed("25", 1);
+    hung_up.errors = errors;
+    CHECK(run_gradus(with(loud, {"--out", folder + "-hup"}), hung_up).code == 130);
+    check_resumes_to(expected, folder + "-hup");
+  }
+}
+
+TEST_CASE("a run that is resumed says where it is and what would go on") {
+  const TempDir dir;
+  const auto message = [&](const Args& line) {
+    const Outcome outcome = run_gradus(line);
+    CHECK(outcome.code == 0);
+    return outcome.err;
+  };
+  Args loud = kRun;
+  std::erase(loud, "--quiet");
+  message(with(loud, {"--out", dir / "run"}));
+  CHECK(message({"train", "--resume", dir / "run"})
+            .starts_with("the run has reached its end, step 8; more --epochs or --steps go on\n"));
+  CHECK(message({"train", "--resume", dir / "run", "--steps", "9"}).starts_with("resumed at step 8 of 9\n"));
+  message(with(
+      loud, {"--out", dir / "early", "--optim", "sgd:lr=1e-30", "--early-stop", "1", "--eval-every", "1"}));
+  CHECK(message({"train", "--resume", dir / "early"})
+            .starts_with("stopped early, at step 2 of 8: 1 evaluations without a better score than at step "
+                         "1; a larger --early-stop"));
+  CHECK(message({"train", "--resume", dir / "early", "--early-stop", "3"})
+            .starts_with("resumed at step 2 of 8\n"));
+}
+
 TEST_CASE("the same seed and threads give the same bytes; another seed does not") {
   const TempDir dir;
   const auto model = [&](const std::string& name, const Args& more) {

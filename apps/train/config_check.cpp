@@ -1,0 +1,56 @@
+// What is wrong with settings before any data are opened: unknown names, options and values, contradictions.
+#include "apps/cli/flags.h"
+#include "apps/train/config.h"
+#include "autograd/parameter.h"
+#include "core/utf8.h"
+#include "data/augment.h"
+#include "data/registry.h"
+#include "nn/registry.h"
+#include "optim/group.h"
+#include "optim/registry.h"
+#include "optim/schedule.h"
+
+namespace gradus {
+namespace {
+
+// A model of a matrix and a vector: enough to see whether an optimizer can be made at all.
+Parameters one_of_each() {
+  return {make_parameter("fc.weight", ParamKind::kWeight, Tensor::zeros({2, 2})),
+          make_parameter("fc.bias", ParamKind::kBias, Tensor::zeros({2}))};
+}
+
+}  // namespace
+
+void check(const TrainConfig& config) {
+  if (config.epochs && config.steps) fail<UsageError>("--epochs and --steps exclude each other");
+  TrainConfig copy = config;  // (fields are visited for writing)
+  for (const OptionField& field : fields_of(copy))
+    if (const std::string text = field.text(); const auto at = first_invalid_utf8(text))
+      fail<UsageError>("{} {}: byte {} is not UTF-8, which the run's config.json must be",
+                       flag_name(field.name), printable(text), *at);
+  in_flag("--data", [&] { check_data_spec(config.data); });
+  in_flag("--model", [&] {
+    const ModelEntry& model = check_model_spec(config.model);
+    if (model.task == Task::kDenoising)
+      fail<UsageError>("{} is for {}, which the train command does not train", model.name,
+                       task_name(model.task));
+  });
+  in_flag("--optim", [&] { find_optimizer(parse_spec(config.optim).name); });
+  if (!config.companion.empty())
+    in_flag("--companion", [&] { find_optimizer(parse_spec(config.companion).name); });
+  std::vector<GroupSpec> groups;
+  in_flag("--group", [&] {
+    for (const std::string& text : config.group) groups.push_back(parse_group(text));
+  });
+  in_flag("--optim", [&] { make_optimizer(effective_optim(config), one_of_each()); });
+  if (!groups.empty())
+    in_flag("--group", [&] { make_optimizer(effective_optim(config), one_of_each(), groups); });
+  // (Of a schedule that reads a file only the words: the file is opened when training begins.)
+  in_flag("--schedule", [&] {
+    const ScheduleEntry& schedule = find_schedule(parse_spec(config.schedule).name);
+    if (schedule.paths.empty()) make_schedule(config.schedule, {100, 10});
+  });
+  in_flag("--augment", [&] { parse_augmentation(config.augment); });
+}
+
+}  // namespace gradus

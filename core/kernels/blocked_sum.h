@@ -1,0 +1,42 @@
+// Sums of a computed term along a row, as long as it may be: by vector lanes in `real` within a block, the blocks in double.
+#pragma once
+
+#include <algorithm>
+
+#include "core/kernels/lanes.h"
+#include "core/tensor.h"
+
+namespace gradus::kernels {
+
+namespace detail {
+
+/// f(begin) + ... + f(end - 1) in `real`, for a block. Four stretches side by side: a quarter of the additions to each
+/// lane, and of the waiting for them.
+template <class F>
+inline real block_sum(int64 begin, int64 end, const F& f) {
+  real sum = 0;
+  const int64 quarter = end - begin < 8 * kLanes ? 0 : (end - begin) / 4;
+#pragma omp simd reduction(+ : sum)
+  for (int64 i = begin; i < begin + quarter; ++i)
+    sum += (f(i) + f(i + quarter)) + (f(i + 2 * quarter) + f(i + 3 * quarter));
+#pragma omp simd reduction(+ : sum)
+  for (int64 i = begin + 4 * quarter; i < end; ++i) sum += f(i);
+  return sum;
+}
+
+inline constexpr int64 kSumBlock = 32 * kLanes;
+
+}  // namespace detail
+
+/// f(0) + ... + f(n - 1), without errors that grow with n.
+template <class F>
+inline real blocked_sum(int64 n, const F& f) {
+  using namespace detail;
+  if (n <= kSumBlock) return block_sum(0, n, f);
+  double total = 0;
+  for (int64 i = 0; i < n; i += kSumBlock)
+    total += static_cast<double>(block_sum(i, std::min(n, i + kSumBlock), f));
+  return static_cast<real>(total);
+}
+
+}  // namespace gradus::kernels

@@ -1,0 +1,42 @@
+// Which columns of a table are what, and the numbers in them.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/csv_table.h"
+#include "data/dataset.h"
+
+namespace gradus {
+
+/// The number that a field spells, if it spells a finite one.
+std::optional<double> finite_number(std::string_view text);
+
+struct CsvColumns {
+  CsvTable table;
+  std::string path;
+  std::size_t target = 0;
+  std::vector<std::size_t> features;  ///< in the order of the example
+
+  std::string place(std::size_t row, std::size_t column) const { return table.place(path, row, column); }
+  const std::string& target_of(std::size_t row) const { return table.rows[row][target]; }
+  std::string target_name() const {
+    return table.header.empty() ? fmt::format("column {}", target) : "'" + table.header[target] + "'";
+  }
+  /// The finite number at a place. Throws DataError naming file, line and column.
+  double number(std::size_t row, std::size_t column) const;
+  /// `value`, of that place, as `real`. Throws DataError likewise where it is too large.
+  real narrowed(std::size_t row, std::size_t column, double value) const;
+};
+
+/// `target` is first, last, a column's name or its number. The others are the example: by their names where both the
+/// table and the weights (`fitted`) know them. Throws UsageError for a target there is not, DataError for columns that
+/// the weights do not know or that are missing.
+CsvColumns choose_columns(CsvTable table, const std::string& path, const std::string& target,
+                          const DatasetInfo* fitted);
+
+}  // namespace gradus

@@ -1,0 +1,69 @@
+// Trajectories recorded from reference implementations, replayed from tests/goldens.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+#include "optim/registry.h"
+#include "optim/replay/replay.h"
+#include "tests/paths.h"
+#include "tests/selected.h"
+
+using namespace gradus;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kFolder = gradus::tests::tests_dir() / "goldens";
+
+std::vector<fs::path> goldens() {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(kFolder))
+    if (entry.path().extension() == ".json" && !entry.path().filename().string().starts_with("gradients-"))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("golden: every recorded trajectory is followed within its tolerance") {
+  CHECK(!goldens().empty());
+  for (const fs::path& file : goldens()) {
+    const std::string name = file.stem().string();
+    if (!tests::selected(name.substr(0, name.find("--")))) continue;
+    const ReplayReport report = replay(file);
+    INFO(report.file << " error " << report.error() << " tolerance " << report.tolerance);
+    CHECK(!report.steps.empty());
+    CHECK(report.passed());
+    if (std::getenv("GRADUS_GOLDEN_ERRORS")) MESSAGE(report.file << " " << report.error());
+  }
+}
+
+TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are told apart") {
+  const fs::path folder = fs::temp_directory_path() / ("gradus_golden_" + std::to_string(std::rand()));
+  fs::create_directory(folder);
+  const auto write = [&](const std::string& text) {
+    std::ofstream(folder / "g.json") << text;
+    return folder / "g.json";
+  };
+  const std::string head = R"({"format": "gradus-replay-1", "optimizer": "sgd", "options": {"lr": 0.5},
+    "params": {"x": {"shape": [2], "data": [1, 2]}}, "tolerance": 1e-9, )";
+  const std::string problem = R"("problem": {"kind": "gradients", "steps": [{"x": [1, 0]}]}, )";
+  CHECK(replay(write(head + problem + R"("expect": [{"step": 1, "params": {"x": [0.5, 2]}}]})")).error() ==
+        0);
+  const ReplayReport off =
+      replay(write(head + problem + R"("expect": [{"step": 1, "params": {"x": [0.5, 4]}}]})"));
+  CHECK(off.error() == 0.5);
+  CHECK(!off.passed());
+  CHECK(off.steps.at(0).worst == "x");
+  CHECK_THROWS_AS(replay(write(head + problem + R"("expect": [{"step": 2, "params": {}}]})")), DataError);
+  CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
+  CHECK_THROWS_AS(replay(write(head)), DataError);
+  CHECK_THROWS_AS(replay(write("{}")), DataError);
+  CHECK_THROWS_AS(replay(folder / "absent.json"), DataError);
+  fs::remove_all(folder);
+}
