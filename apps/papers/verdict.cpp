@@ -73,12 +73,13 @@ struct Ruling {
   double p;
 };
 
-Ruling rule(MeanTest test, const Side& side) {
+// `scale`: of the figures that were subtracted.
+Ruling rule(MeanTest test, const Side& side, double scale) {
   test.mean *= side.sign;
   const double half = test.half_width();
-  if (test.deviation == 0) {
-    // (Thresholds are not always exact in binary.)
-    const double tie = 1e-12 * std::max(1.0, std::abs(side.threshold));
+  // What is left of equal figures after rounding is no noise; thresholds are not always exact in binary either.
+  const double tie = 1e-13 * scale;
+  if (test.deviation <= tie) {
     const bool holds = side.inclusive ? test.mean >= side.threshold - tie : test.mean > side.threshold + tie;
     return {holds ? Verdict::kShown : Verdict::kNotShown, holds ? 0.0 : 1.0};
   }
@@ -102,6 +103,7 @@ std::vector<Side> sides_of(const Claim& claim) {
 // b's value from a's, seed by seed; of a ratio the logarithms', or the distance to the ratio where one is not positive.
 struct Compared {
   std::vector<double> values;
+  double scale = 0;  // largest size of what was subtracted
   bool logarithms = false;
 };
 Compared compare(const Claim& claim, const std::vector<double>& a, const std::vector<double>& b) {
@@ -110,10 +112,12 @@ Compared compare(const Claim& claim, const std::vector<double>& a, const std::ve
   const bool ratio = claim.kind == "ratio";
   c.logarithms =
       ratio && std::all_of(a.begin(), a.end(), positive) && std::all_of(b.begin(), b.end(), positive);
-  for (size_t i = 0; i < a.size(); ++i)
-    c.values.push_back(c.logarithms ? std::log(a[i]) - std::log(b[i])
-                       : ratio      ? a[i] - claim.margin * b[i]
-                                    : a[i] - b[i]);
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double left = c.logarithms ? std::log(a[i]) : a[i];
+    const double right = c.logarithms ? std::log(b[i]) : ratio ? claim.margin * b[i] : b[i];
+    c.values.push_back(left - right);
+    c.scale = std::max({c.scale, std::abs(left), std::abs(right)});
+  }
   return c;
 }
 
@@ -132,8 +136,9 @@ ClaimRecord judge(const std::string& text, const Claim& claim, const std::vector
   if (a.seeds != b.seeds) fail<UsageError>("claim '{}': its arms have different seeds", text);
   if (a.outcomes.size() < 2) fail<UsageError>("claim '{}': a test needs two seeds or more", text);
 
-  Compared compared{values_of(a, claim, arms)};
-  if (two) compared = compare(claim, compared.values, values_of(b, claim, arms));
+  const std::vector<double> of_a = values_of(a, claim, arms);
+  const std::vector<double> of_b = two ? values_of(b, claim, arms) : std::vector<double>(of_a.size(), 0.0);
+  const Compared compared = compare(claim, of_a, of_b);
   const MeanTest test(compared.values);
   std::vector<Side> sides = sides_of(claim);
   if (claim.kind == "ratio") sides[0].threshold = compared.logarithms ? -std::log(claim.margin) : 0;
@@ -141,7 +146,7 @@ ClaimRecord judge(const std::string& text, const Claim& claim, const std::vector
   record.verdict = Verdict::kShown;
   record.p = 0;
   for (const Side& side : sides) {
-    const Ruling ruling = rule(test, side);
+    const Ruling ruling = rule(test, side, compared.scale);
     if (strength(ruling.verdict) < strength(record.verdict)) record.verdict = ruling.verdict;
     record.p = std::max(record.p, ruling.p);
   }
