@@ -6,9 +6,9 @@
 // The claim at our scale: it ranks better than ApproxNDCG and within half a point of NDCG@5 of the best of the losses it is
 // compared with.
 // Departures: slates of MNIST digits with graded labels in place of MSLR-WEB30K, and a perceptron on each item in place of a
-// transformer over the list; the query's one is a 20, for a 1 beside 784 pixels of variance 1 is not heard for many epochs. The scorer has no
-// Tanh output: the temperature is tuned instead. Of the variants the deterministic one alone: without padding NeuralNDCG-T
-// is the same number, and the stochastic form costs as many times more as it has samples.
+// transformer over the list. The query's one is a 20: a 1 beside 784 pixels of variance 1 is not heard for many epochs. The
+// scorer has no Tanh output: the temperature is tuned instead. Of the variants the deterministic one alone: without padding
+// NeuralNDCG-T is the same number, and the stochastic form costs as many times more as it has samples.
 #include "nn/ranking/neuralndcg.h"
 
 #include "apps/papers/entries.h"
