@@ -179,6 +179,12 @@ TEST_CASE("neural_sort: padded entries, lists of one item and of none") {
       if (i >= 3 && j >= 3) CHECK(P.at({0, i, j}) == real(0.5));
     }
   CHECK(P.at({1, 4, 4}) == 1);
+  // Among its real items a list is sorted as without padding.
+  const Tensor scores = Tensor::from({2, 5}, {1, 3, 2, 7, 7, 0, 0, 0, 0, 0});
+  const Tensor padded = neural_sort(scores, last_padded()),
+               alone = neural_sort(three({1, 3, 2}), whole(1, 3));
+  for (int64 i = 0; i < 3; ++i)
+    for (int64 j = 0; j < 3; ++j) CHECK(padded.at({0, i, j}) == doctest::Approx(alone.at({0, i, j})));
   const Tensor M = sinkhorn(P, last_padded()).matrix;
   CHECK(M.at({1, 4, 4}) == 0);
   CHECK(M.at({0, 3, 3}) == 0);
@@ -292,6 +298,15 @@ TEST_CASE("ranking losses: hand values of listnet, lambdarank and the squared er
   CHECK(lambdarank(apart, y, {.sigma = 1, .k = 1}).item() ==
         doctest::Approx(std::log1p(1.0 / 3)));  // second rank: 0
   CHECK(lambdarank(apart, IntTensor::from({1, 2}, {1, 1})).item() == 0);
+  // Three items, gains 0, 3, 1, all pairs written out. By score the order is 1, 0, 2.
+  const double score[] = {0.2, 1.1, -0.4}, gain[] = {0, 3, 1}, d[] = {1 / std::log2(3.0), 1, 0.5};
+  double pairs = 0;
+  for (int i = 0; i < 3; ++i)
+    for (int j = 0; j < 3; ++j)
+      if (gain[i] > gain[j])
+        pairs += (gain[i] - gain[j]) * std::abs(d[i] - d[j]) * std::log1p(std::exp(score[j] - score[i]));
+  CHECK(lambdarank(three({real(0.2), real(1.1), real(-0.4)}), three_labels()).item() ==
+        doctest::Approx(pairs / (3 + 1 / std::log2(3.0))).epsilon(1e-6));
   CHECK(pointwise_mse(Tensor::from({1, 3}, {1, 2, 9}), IntTensor::from({1, 3}, {0, 2, -1})).item() ==
         doctest::Approx(0.5));
   CHECK(pointwise_mse(Tensor::from({1, 2}, {1, 2}), IntTensor::from({1, 2}, {0, 2}),
