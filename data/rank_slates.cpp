@@ -48,7 +48,7 @@ SlateBatch RankSlates::batch(std::span<const int64> slates) const {
     const Slate s = slate(index);
     for (const int64 image : s.images) {
       images_->read_reals(image, out);
-      out[pixels + s.query] = 1;
+      out[pixels + s.query] = static_cast<real>(options_.query);
       out += features();
       *grade++ = circular_grade(images_->label(image), s.query, classes);
     }

@@ -13,16 +13,19 @@ namespace gradus {
 
 struct RankSlateOptions {
   int64 slates = 4000, items = 30, seed = 0;
+  double query = 1;
   void visit(auto&& f) {
     f("slates", slates, "number of slates", at_least(1));
     f("items", items, "images in each", at_least(1));
     f("seed", seed, "of queries and images", at_least(0));
+    f("query", query, "the number that stands for the query's class, beside pixels of variance 1",
+      positive());
   }
 };
 
 /// Slates as a ranker takes them.
 struct SlateBatch {
-  Tensor items;      ///< (B,n,D): normalised pixels, then the query as one of `classes` ones
+  Tensor items;      ///< (B,n,D): normalised pixels, then the query: 0 of each class but one
   IntTensor labels;  ///< (B,n): grades
 };
 

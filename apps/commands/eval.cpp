@@ -37,7 +37,7 @@ struct EvalOptions : WeightsOptions {
 int eval(const std::string& run, const EvalOptions& options) {
   if (!options.logits.empty()) check_outputs_path(options.logits);
   const Weights weights = find_weights(run, options);
-  const Data data = open_scored_data(weights, options);
+  const Data data = open_scored_data(weights);
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
   if (options.train && !data.train)
     fail<UsageError>("--train: all {} examples of {} are its test set", data.test->size(), weights.data);

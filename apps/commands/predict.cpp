@@ -61,7 +61,7 @@ std::vector<Guess> guesses(Model& model, const std::string& path, const Tensor& 
 
 int predict(const std::vector<std::string>& images, const PredictOptions& options) {
   const Weights weights = find_weights("", options);
-  const DatasetInfo info = info_of(weights, options);
+  const DatasetInfo info = info_of(weights);
   if (info.kind != DataKind::kImages)
     fail<UsageError>("predict is for images, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);

@@ -43,7 +43,7 @@ struct SampleFlags : WeightsOptions {
 
 int sample(const std::string& run, const SampleFlags& options) {
   const Weights weights = find_weights(run, options);
-  const DatasetInfo info = info_of(weights, options);
+  const DatasetInfo info = info_of(weights);
   if (info.kind != DataKind::kText) fail<UsageError>("sample is for text, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());

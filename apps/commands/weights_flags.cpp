@@ -53,18 +53,18 @@ void need_model(const Weights& weights) {
     fail<UsageError>("{} does not say which model it belongs to: name it with --model", weights.file);
 }
 
-Data open_scored_data(const Weights& weights, const WeightsOptions& options) {
+Data open_scored_data(const Weights& weights) {
   need_model(weights);
   if (weights.data.empty())
     fail<UsageError>("{} does not say which data it belongs to: name them with --data", weights.file);
-  return open_data(weights.data, {.data_dir = options.data_dir,
+  return open_data(weights.data, {.data_dir = weights.data_dir,
                                   .block = block_of(weights.model),
                                   .fitted = weights.info ? &*weights.info : nullptr,
                                   .whole = true});
 }
 
-DatasetInfo info_of(const Weights& weights, const WeightsOptions& options) {
-  return weights.info ? *weights.info : open_scored_data(weights, options).info();
+DatasetInfo info_of(const Weights& weights) {
+  return weights.info ? *weights.info : open_scored_data(weights).info();
 }
 
 std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {

@@ -39,9 +39,9 @@ Weights find_weights(const std::string& run, const WeightsOptions& options);
 void need_model(const Weights& weights);
 /// What the weights say of their data; else the data that are named (with fitted transforms of their own). Throws
 /// UsageError if neither is known.
-DatasetInfo info_of(const Weights& weights, const WeightsOptions& options);
+DatasetInfo info_of(const Weights& weights);
 /// The data set to score: what the weights know of their training data is applied to it (data/fitted.h).
-Data open_scored_data(const Weights& weights, const WeightsOptions& options);
+Data open_scored_data(const Weights& weights);
 
 /// Builds the model for data of this kind and loads the weights. Throws UsageError if the model is not known.
 std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info);

@@ -26,14 +26,6 @@ std::string foreign_fixture(const std::string& file) {
   return (tests_dir() / "fixtures/data" / file).string();
 }
 
-// Trains a few steps into dir/NAME.
-std::string trained(const TempDir& dir, const std::string& name, std::vector<std::string> more) {
-  std::vector<std::string> line = {"train", "--out", dir / name, "--quiet"};
-  line.insert(line.end(), more.begin(), more.end());
-  CHECK(run(line).code == kOk);
-  return dir / name;
-}
-
 nlohmann::json scored(const std::vector<std::string>& arguments) {
   std::vector<std::string> line = {"eval", "--json"};
   line.insert(line.end(), arguments.begin(), arguments.end());

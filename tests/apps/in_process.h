@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,14 @@ inline Output run(const std::vector<std::string>& arguments) {
   }
   restore();
   return {code, dir.read("stdout")};
+}
+
+/// Trains, with these further words of the line, into dir/NAME, which is returned. Throws if that fails.
+inline std::string trained(const TempDir& dir, const std::string& name, const std::vector<std::string>& more) {
+  std::vector<std::string> line = {"train", "--quiet", "--out", dir / name};
+  line.insert(line.end(), more.begin(), more.end());
+  if (run(line).code != kOk) throw std::runtime_error("training into " + (dir / name) + " failed");
+  return dir / name;
 }
 
 }  // namespace gradus::tests

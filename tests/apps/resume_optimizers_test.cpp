@@ -26,7 +26,7 @@ TrainConfig short_run(const OptimizerEntry& entry, int64 steps) {
 }
 
 // The weights after the run in `folder` has gone on to `steps`.
-std::string trained(const TempDir& dir, const std::string& folder, const TrainConfig& config) {
+std::string trained_up_to(const TempDir& dir, const std::string& folder, const TrainConfig& config) {
   const bool resumes = std::filesystem::exists(dir / folder);
   const RunDirectory run =
       resumes ? RunDirectory::open(dir / folder) : RunDirectory::create(dir / folder, "", config);
@@ -45,13 +45,13 @@ TEST_CASE("every optimizer: a run stopped at any of its steps and resumed ends i
     const TempDir dir;
     std::string whole;
     try {
-      whole = trained(dir, "whole", short_run(entry, 12));
+      whole = trained_up_to(dir, "whole", short_run(entry, 12));
     } catch (const UsageError& e) {  // a need that the trainer does not serve is refused by name
       CHECK(std::string(e.what()).find("this training regime cannot give") != std::string::npos);
       continue;
     }
     CHECK(whole.size() > 1000);
-    for (const int64 stop : {1, 4, 7}) trained(dir, "parts", short_run(entry, stop));
-    CHECK(trained(dir, "parts", short_run(entry, 12)) == whole);
+    for (const int64 stop : {1, 4, 7}) trained_up_to(dir, "parts", short_run(entry, stop));
+    CHECK(trained_up_to(dir, "parts", short_run(entry, 12)) == whole);
   }
 }

@@ -18,13 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A run in a folder of the test.
-std::string trained(const TempDir& dir, const std::string& name, std::vector<std::string> more) {
-  std::vector<std::string> line = {"train", "--quiet", "--out", dir / name};
-  line.insert(line.end(), more.begin(), more.end());
-  CHECK(run(line).code == kOk);
-  return dir / name;
-}
 std::string digits_run(const TempDir& dir, const std::string& name, const std::string& optim = "adam") {
   return trained(
       dir, name,

@@ -16,7 +16,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Words train_line(const Words& more) {
+Words digits_line(const Words& more) {
   Words line = {"train",
                 "--data",
                 "digits:train=64,test=32",
@@ -81,28 +81,28 @@ nlohmann::json json_of(const Words& line) { return nlohmann::json::parse(run(lin
 TEST_CASE("train: a start that fails leaves nothing that blocks the corrected command") {
   const TempDir dir;
   const std::string out = dir / "run";
-  CHECK(says(train_line({"--out", out, "--model", "unet"}), {"--model", "unet", "denoising"}));
-  CHECK(says(train_line({"--out", out, "--freeze", "*"}), {"--freeze *", "no parameter is left to train"}));
-  CHECK(says(train_line({"--out", out, "--freeze", "fc1.*", "--freeze", "fc2.*"}), {"no parameter is left"}));
-  CHECK(says(train_line({"--out", out, "--group", "nosuch*:lr=1"}),
+  CHECK(says(digits_line({"--out", out, "--model", "unet"}), {"--model", "unet", "denoising"}));
+  CHECK(says(digits_line({"--out", out, "--freeze", "*"}), {"--freeze *", "no parameter is left to train"}));
+  CHECK(says(digits_line({"--out", out, "--freeze", "fc1.*", "--freeze", "fc2.*"}), {"no parameter is left"}));
+  CHECK(says(digits_line({"--out", out, "--group", "nosuch*:lr=1"}),
              {"--group", "'nosuch*'", "fc1.weight (weight)"}));
-  CHECK(says(train_line({"--out", out, "--group", "kind=norm:lr=1"}),
+  CHECK(says(digits_line({"--out", out, "--group", "kind=norm:lr=1"}),
              {"--group", "no parameter is of kind norm"}));
-  CHECK(says(train_line({"--out", out, "--optim", "egn", "--accumulate", "2"}), {"egn", "Jacobians"}));
+  CHECK(says(digits_line({"--out", out, "--optim", "egn", "--accumulate", "2"}), {"egn", "Jacobians"}));
   // Samples of a batch influence each other in batch norm: seen at the first step.
-  CHECK(says(train_line({"--out", out, "--optim", "egn", "--model", "resnet8:width=2"}),
+  CHECK(says(digits_line({"--out", out, "--optim", "egn", "--model", "resnet8:width=2"}),
              {"egn", "cannot train this model"}));
   CHECK_FALSE(fs::exists(out));
-  CHECK_THROWS_AS(run(train_line({"--out", out, "--optim", "sgd:lr=1e30", "--tensorboard"})), NumericError);
+  CHECK_THROWS_AS(run(digits_line({"--out", out, "--optim", "sgd:lr=1e30", "--tensorboard"})), NumericError);
   CHECK_FALSE(fs::exists(out));
   // What was there already stays.
   dir.write("run/notes.txt", "mine");
-  CHECK_THROWS_AS(run(train_line({"--out", out, "--optim", "sgd:lr=1e30"})), NumericError);
+  CHECK_THROWS_AS(run(digits_line({"--out", out, "--optim", "sgd:lr=1e30"})), NumericError);
   CHECK(dir.read("run/notes.txt") == "mine");
   CHECK_FALSE(fs::exists(out + "/config.json"));
-  CHECK(run(train_line({"--out", out})).code == kOk);
+  CHECK(run(digits_line({"--out", out})).code == kOk);
   // With a checkpoint there is something to go on from.
-  CHECK_THROWS_AS(run(train_line({"--out", dir / "late", "--optim", "sgd:lr=1e18", "--save-every", "1",
+  CHECK_THROWS_AS(run(digits_line({"--out", dir / "late", "--optim", "sgd:lr=1e18", "--save-every", "1",
                                   "--steps", "20"})),
                   NumericError);
   CHECK(fs::exists(dir / "late/checkpoint.safetensors"));
@@ -205,7 +205,7 @@ TEST_CASE(
     "train --resume: a run can only become longer; one that stopped early goes on where that is asked for") {
   const TempDir dir;
   const std::string out = dir / "run";
-  CHECK(run(train_line({"--out", out, "--steps", "6"})).code == kOk);
+  CHECK(run(digits_line({"--out", out, "--steps", "6"})).code == kOk);
   const std::string config = dir.read("run/config.json");
   CHECK(says({"train", "--resume", out, "--steps", "4", "--quiet"}, {"at step 6, beyond the 4 asked for"}));
   CHECK(dir.read("run/config.json") == config);
@@ -214,7 +214,7 @@ TEST_CASE(
   // A step of nothing: no evaluation is better than the first.
   const std::string early = dir / "early";
   const Words stopping =
-      train_line({"--optim", "sgd:lr=1e-30", "--steps", "12", "--eval-every", "1", "--json"});
+      digits_line({"--optim", "sgd:lr=1e-30", "--steps", "12", "--eval-every", "1", "--json"});
   const auto with = [](Words line, const Words& more) {
     line.insert(line.end(), more.begin(), more.end());
     return line;

@@ -34,7 +34,8 @@ RunDirectory trained_run(const TempDir& dir, const std::string& name, const Trai
 // The largest difference between the saved statistics of the first batch norm and those of its inputs over the whole
 // training set: the naive sums.
 double statistics_error(const std::string& weights, const TrainConfig& config) {
-  const Data data = open_training_data(config);
+  std::vector<std::string> notes;
+  const Data data = open_training_data(config, notes);
   const auto model = make_model(config.model, data_shape(data.info()), Rng(9));
   load_weights(weights, *model);
   const Recording off(false);

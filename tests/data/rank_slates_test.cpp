@@ -21,7 +21,7 @@ TEST_CASE("rank slates: grades by distance on the circle of classes") {
 
 TEST_CASE("rank slates: a batch holds the drawn images, their query and their grades") {
   const Data data = open_data("digits:train=60,test=20");
-  const RankSlates slates(data.train, {.slates = 50, .items = 7, .seed = 3});
+  const RankSlates slates(data.train, {.slates = 50, .items = 7, .seed = 3, .query = 5});
   CHECK(slates.size() == 50);
   CHECK(slates.features() == 794);
   const std::vector<int64> chosen = {4, 49};
@@ -37,7 +37,7 @@ TEST_CASE("rank slates: a batch holds the drawn images, their query and their gr
       data.train->read_reals(image, pixels.data());
       const real* item = batch.items.data() + (b * 7 + i) * 794;
       CHECK(std::equal(pixels.begin(), pixels.end(), item));
-      for (int64 c = 0; c < 10; ++c) CHECK(item[784 + c] == (c == slate.query));
+      for (int64 c = 0; c < 10; ++c) CHECK(item[784 + c] == (c == slate.query ? 5 : 0));
       CHECK(batch.labels[b * 7 + i] == circular_grade(data.train->label(image), slate.query, 10));
     }
   }

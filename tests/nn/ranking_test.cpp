@@ -200,7 +200,8 @@ TEST_CASE("ranking losses: gradients by finite differences") {
     const GradCheck checked = grad_check([&] { return loss(s->value); }, {s});
     INFO(what);
     CHECK(checked.worst() < 1e-6);
-    CHECK(std::abs(checked.entries.at(0).gradient) > 1e-8);
+    const Tensor g = grad(loss(s->value), {s->value})[0];
+    CHECK(max(abs(g)).item() > 1e-3);
   };
   NeuralNdcgOptions o;
   check("neuralndcg", [&](const Tensor& s) { return neuralndcg(s, y, o); });
