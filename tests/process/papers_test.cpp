@@ -56,6 +56,34 @@ TEST_CASE("papers run: jobs give the figures of one process; a second call finds
   CHECK(with({"--out", "one", "--check", "--quiet"}).code == 4);
 }
 
+TEST_CASE("papers run: killed five times and resumed, the result is the same bytes" *
+          doctest::test_suite("papers")) {
+  const std::vector<std::string> quick = {"papers", "run",   "adabelief", "--quick",   "--quiet",
+                                          "--json", "--out", "runs",      "--threads", "1"};
+  const TempDir whole, dir;
+  REQUIRE(run_gradus(quick, {.folder = whole.path()}).code == 0);
+  // In the middle of a file, before it is synced, before it is renamed; Ctrl-C in between.
+  for (const auto& [at, signal] : std::vector<std::pair<const char*, const char*>>{
+           {"5", "9"}, {"8", "9"}, {"3", "2"}, {"4", "9"}, {"6", "9"}, {"7", "9"}}) {
+    const Outcome cut = run_gradus(quick, {.folder = dir.path(),
+                                           .environment = {{"LD_PRELOAD", kill_at_path()},
+                                                           {"ASAN_OPTIONS", "verify_asan_link_order=0"},
+                                                           {"KILL_AT", at},
+                                                           {"KILL_WITH", signal}}});
+    CAPTURE(at);
+    CAPTURE(cut.err);
+    if (*signal == '9')
+      CHECK(cut.signal == 9);
+    else
+      CHECK(cut.code == 130);
+  }
+  REQUIRE(run_gradus(quick, {.folder = dir.path()}).code == 0);
+  nlohmann::ordered_json once = nlohmann::ordered_json::parse(whole.read("runs/result.json")),
+                         cut = nlohmann::ordered_json::parse(dir.read("runs/result.json"));
+  for (auto* json : {&once, &cut}) json->erase("times");
+  CHECK(once.dump() == cut.dump());
+}
+
 TEST_CASE("papers run: data that are missing name the command that fetches them" *
           doctest::test_suite("papers")) {
   const TempDir dir;
