@@ -23,10 +23,10 @@ Outcome adabelief_toys(const Trial& trial) {
 }
 
 void adabelief_experiment(Experiment& e) {
-  e.setting({.data = "fashion-mnist:limit=12000",
+  e.setting({.data = "fashion-mnist:limit=10000",
              .model = "lenet",
-             .schedule = "multistep:milestones=330,unit=steps",
-             .epochs = 5,
+             .schedule = "multistep:milestones=221,unit=steps",
+             .epochs = 4,
              .batch_size = 128});
   e.seeds(5);
   e.arm("adabelief")
