@@ -23,9 +23,9 @@ Outcome adabelief_toys(const Trial& trial) {
 }
 
 void adabelief_experiment(Experiment& e) {
-  e.setting({.data = "fashion-mnist:limit=10000",
+  e.setting({.data = "fashion-mnist:limit=5000",
              .model = "lenet",
-             .schedule = "multistep:milestones=221,unit=steps",
+             .schedule = "multistep:milestones=112,unit=steps",
              .epochs = 4,
              .batch_size = 128});
   e.seeds(5);
