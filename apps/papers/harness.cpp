@@ -5,6 +5,7 @@
 
 #include "apps/papers/tuning.h"
 #include "apps/papers/verdict.h"
+#include "apps/train/run_summary.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -132,7 +133,12 @@ class ExperimentRun {
     ArmRecord record{.name = arm.arm->name(), .setting = arm.setting};
     const RunSpec run = plan_.final_run(i, tuning.chosen, plan_.seeds()[0]);
     record.config = config_of(run);
-    record.command = run.function ? "" : train_command(run.config);
+    if (!run.function) {
+      TrainConfig of_any_seed = run.config;
+      of_any_seed.seed = TrainConfig{}.seed;
+      of_any_seed.data_dir.clear();
+      record.command = train_line(of_any_seed);
+    }
     record.untuned = arm.arm->why_untuned();
     record.tuned_for = tuning.trials.empty() ? "" : tuning.metric;
     record.trials = tuning.trials;

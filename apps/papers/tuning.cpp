@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/cli/flags.h"
 #include "core/error.h"
 #include "core/statistics.h"
 
@@ -30,15 +29,6 @@ bool is_number(const std::string& text) {
   char* end = nullptr;
   std::strtod(text.c_str(), &end);
   return !text.empty() && *end == '\0';
-}
-
-// A word for a shell, quoted where it has to be.
-std::string quoted(const std::string& text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("-_.,:=+/@%").find(c) != std::string_view::npos;
-  });
-  return plain ? text : "'" + text + "'";
 }
 
 }  // namespace
@@ -90,28 +80,6 @@ nlohmann::ordered_json config_of(const RunSpec& run) {
         (key == "data" || key == "model" || key == "optim" || value != defaults[key]))
       json[key] = value;
   return json;
-}
-
-std::string train_command(const TrainConfig& config) {
-  TrainConfig defaults;
-  std::string line = "gradus train";
-  const OptionList values = option_list(config), usual = option_list(defaults);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const auto& [key, value] = values[i];
-    const bool named = key == "data" || key == "model" || key == "optim";
-    if (key == "seed" || key == "data_dir" || key == "group" || key == "freeze" ||
-        (!named && value == usual[i].second))
-      continue;
-    if (key == "shuffle")
-      line += " --no-shuffle";
-    else if (value == "true")
-      line += " " + flag_name(key);
-    else
-      line += " " + flag_name(key) + " " + quoted(value);
-  }
-  for (const std::string& g : config.group) line += " --group " + quoted(g);
-  for (const std::string& f : config.freeze) line += " --freeze " + quoted(f);
-  return line;
 }
 
 }  // namespace gradus

@@ -20,7 +20,5 @@ TuningResult choose(const Arm& arm, const std::vector<OptionList>& trials,
 
 /// The settings of a run that are not the defaults, without its seed and the place of the data: what a record shows.
 nlohmann::ordered_json config_of(const RunSpec& run);
-/// The same as a line of `gradus train`.
-std::string train_command(const TrainConfig& config);
 
 }  // namespace gradus
