@@ -8,6 +8,8 @@
 // momentum, and takes no more steps than Adam on small functions of two variables.
 // Departures: a small network on 28 x 28 images in place of ResNets on CIFAR and ImageNet; language models and GANs are
 // left out.
+// Tried before: 5,000 images, lenet at full width, 4 epochs, 5 seeds, step sizes up to 4e-3, which both chose: 84.97 % against
+// Adam's 85.62 % and SGD's 83.24 %, so that the first claim was within noise.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/toy.h"
@@ -23,16 +25,16 @@ Outcome adabelief_toys(const Trial& trial) {
 }
 
 void adabelief_experiment(Experiment& e) {
-  e.setting({.data = "fashion-mnist:limit=5000",
-             .model = "lenet",
-             .schedule = "multistep:milestones=112,unit=steps",
-             .epochs = 4,
+  e.setting({.data = "fashion-mnist:limit=8000",
+             .model = "lenet:conv1=16,conv2=32",
+             .schedule = "multistep:milestones=5",
+             .epochs = 7,
              .batch_size = 128});
-  e.seeds(5);
+  e.seeds(8);  // margins are small
   e.arm("adabelief")
       .optim("adabelief:eps=1e-8,decoupled=false,weight_decay=5e-4")
-      .tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
-  e.arm("adam").optim("adam:decoupled=false,weight_decay=5e-4").tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
+      .tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
+  e.arm("adam").optim("adam:decoupled=false,weight_decay=5e-4").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
   e.arm("sgd").optim("sgd:momentum=0.9,weight_decay=5e-4").tune("lr", {1e-2, 3e-2, 1e-1, 2e-1});
   const char* const fixed = "the step size of the paper's figures, 0.1 for both";
   e.arm("adabelief-toy").run(adabelief_toys, {{"optim", "adabelief:lr=0.1"}}).untuned(fixed);
