@@ -90,7 +90,7 @@ TEST_CASE("papers: list and show") {
   const std::string text = tests::run({"papers", "show", "adabelief"}).text;
   for (const char* part :
        {"2010.07468", "v = beta2*v + (1-beta2)*(g - m)^2 + eps", "optim/rules/adabelief.cpp",
-        "gradus papers run adabelief", "lr of 0.0005, 0.001, 0.002, 0.004"})
+        "gradus papers run adabelief", "lr of 0.001, 0.002, 0.004, 0.008"})
     CHECK(text.find(part) != std::string::npos);
 }
 
