@@ -104,7 +104,7 @@ constexpr double kQuery = 28;
 
 Outcome rank_digits(const Trial& trial) {
   const Data data = trial.data("mnist");
-  const RankSlates train(data.train, {.slates = trial.quick ? 32 : 2500,
+  const RankSlates train(data.train, {.slates = trial.quick ? 32 : 2000,
                                       .items = trial.quick ? 8 : 30,
                                       .seed = trial.seed,
                                       .query = kQuery});
