@@ -9,7 +9,8 @@
 // Departures: a small network on 28 x 28 images in place of ResNets on CIFAR and ImageNet; language models and GANs are
 // left out.
 // Tried before: 5,000 images, lenet at full width, 4 epochs, 5 seeds, step sizes up to 4e-3, which both chose: 84.97 % against
-// Adam's 85.62 % and SGD's 83.24 %, so that the first claim was within noise.
+// Adam's 85.62 % and SGD's 83.24 %, the first claim within noise. Here too AdaBelief lies between Adam and SGD, a quarter of a
+// point below Adam; why was not looked into. The paper trains 200 epochs.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/toy.h"
@@ -30,7 +31,7 @@ void adabelief_experiment(Experiment& e) {
              .schedule = "multistep:milestones=5",
              .epochs = 7,
              .batch_size = 128});
-  e.seeds(8);  // margins are small
+  e.seeds(6);  // margins are small
   e.arm("adabelief")
       .optim("adabelief:eps=1e-8,decoupled=false,weight_decay=5e-4")
       .tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
