@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include "core/kernels/lanes.h"
 #include "core/tensor.h"
@@ -37,6 +38,24 @@ inline real blocked_sum(int64 n, const F& f) {
   for (int64 i = 0; i < n; i += kSumBlock)
     total += static_cast<double>(block_sum(i, std::min(n, i + kSumBlock), f));
   return static_cast<real>(total);
+}
+
+/// Two sums in one pass, of f(i) and of g(i). As blocked_sum.
+template <class F, class G>
+inline std::pair<real, real> blocked_sums(int64 n, const F& f, const G& g) {
+  double all_f = 0, all_g = 0;
+  for (int64 begin = 0; begin < n; begin += detail::kSumBlock) {
+    const int64 end = std::min(n, begin + detail::kSumBlock);
+    real sum_f = 0, sum_g = 0;
+#pragma omp simd reduction(+ : sum_f, sum_g)
+    for (int64 i = begin; i < end; ++i) {
+      sum_f += f(i);
+      sum_g += g(i);
+    }
+    all_f += static_cast<double>(sum_f);
+    all_g += static_cast<double>(sum_g);
+  }
+  return {static_cast<real>(all_f), static_cast<real>(all_g)};
 }
 
 }  // namespace gradus::kernels

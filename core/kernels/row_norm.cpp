@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/error.h"
 #include "core/kernels/blocked_sum.h"
@@ -40,7 +41,25 @@ real* statistics(Tensor* wanted, Tensor& spare, int64 rows) {
   return t.mutable_data();
 }
 
-// dx of both norms, which differ in whether the mean was taken out; adds up dw and db.
+// dx of one row, d long, of both norms, which differ in whether the mean m was taken out; adds to dw and db if kSums.
+template <bool kCentred, bool kWeighted, bool kSums>
+void grad_row(int64 d, const real* g, const real* x, const real* w, real m, real r, real* dx, real* dw,
+              real* db) {
+  const auto weighted = [=](int64 i) { return kWeighted ? g[i] * w[i] : g[i]; };
+  const auto [sum_g, sum_gx] = blocked_sums(
+      d, [=](int64 i) { return kCentred ? weighted(i) : real{0}; },
+      [=](int64 i) { return weighted(i) * (x[i] - m); });
+  const real count = static_cast<real>(std::max<int64>(1, d));
+  const real shift = sum_g / count, slope = r * r / count * sum_gx;
+#pragma omp simd
+  for (int64 i = 0; i < d; ++i) {
+    const real centred = x[i] - m;
+    dx[i] = r * ((kWeighted ? g[i] * w[i] : g[i]) - shift - centred * slope);
+    if (kSums) dw[i] += g[i] * (centred * r);
+    if (kSums && kCentred) db[i] += g[i];
+  }
+}
+
 template <bool kCentred>
 NormGrads grad(const char* op, const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor* mean,
                const Tensor& rstd, bool parameters) {
@@ -50,34 +69,22 @@ NormGrads grad(const char* op, const Tensor& g, const Tensor& x, const Tensor& w
   const real *pg = g.data(), *px = x.data(), *w = weight ? weight.data() : nullptr;
   const real *pm = kCentred ? mean->data() : nullptr, *pr = rstd.data();
   real* dx = out.dx.mutable_data();
-  const real count = static_cast<real>(std::max<int64>(1, s.d));
-  const auto row = [&](int64 n, real* dw, real* db) {
-    const real *gn = pg + n * s.d, *xn = px + n * s.d, m = kCentred ? pm[n] : 0, r = pr[n];
-    real* dn = dx + n * s.d;
-    const auto weighted = [=](int64 i) { return w ? gn[i] * w[i] : gn[i]; };
-    const real shift = kCentred ? blocked_sum(s.d, weighted) / count : 0;
-    const real slope = r * r / count * blocked_sum(s.d, [=](int64 i) { return weighted(i) * (xn[i] - m); });
-    if (w) {
-      for (int64 i = 0; i < s.d; ++i) dn[i] = r * (gn[i] * w[i] - shift - (xn[i] - m) * slope);
-    } else {
-      for (int64 i = 0; i < s.d; ++i) dn[i] = r * (gn[i] - shift - (xn[i] - m) * slope);
+  const auto rows = [=](auto sums, int64 begin, int64 end, real* dw, real* db) {
+    for (int64 n = begin; n < end; ++n) {
+      const int64 at = n * s.d;
+      const auto row = w ? grad_row<kCentred, true, sums()> : grad_row<kCentred, false, sums()>;
+      row(s.d, pg + at, px + at, w, kCentred ? pm[n] : 0, pr[n], dx + at, dw, db);
     }
-    if (dw)
-      for (int64 i = 0; i < s.d; ++i) dw[i] += gn[i] * ((xn[i] - m) * r);
-    if (db)
-      for (int64 i = 0; i < s.d; ++i) db[i] += gn[i];
   };
   if (!parameters) {
-    parallel_for(s.n, s.grain(), [&](int64 begin, int64 end) {
-      for (int64 n = begin; n < end; ++n) row(n, nullptr, nullptr);
-    });
+    parallel_for(s.n, s.grain(),
+                 [&](int64 begin, int64 end) { rows(std::false_type{}, begin, end, nullptr, nullptr); });
     return out;
   }
   Tensor sums({kCentred ? 2 : 1, s.d});
-  sum_stretches_in_parts(s.n, s.grain(), sums.numel(), sums.mutable_data(),
-                         [&](int64 begin, int64 end, real* dw) {
-                           for (int64 n = begin; n < end; ++n) row(n, dw, kCentred ? dw + s.d : nullptr);
-                         });
+  sum_stretches_in_parts(
+      s.n, s.grain(), sums.numel(), sums.mutable_data(),
+      [&](int64 begin, int64 end, real* mine) { rows(std::true_type{}, begin, end, mine, mine + s.d); });
   out.dw = sums.rows(0, 1).view({s.d});
   if (kCentred) out.db = sums.rows(1, 2).view({s.d});
   return out;

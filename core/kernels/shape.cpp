@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "core/allocator.h"
 #include "core/threads.h"
 
 namespace gradus::kernels {
@@ -106,9 +108,12 @@ Tensor accumulated(const Shape& shape, bool wide, const Add& add) {
     add(y.mutable_data());
     return y;
   }
-  std::vector<double> sums(static_cast<size_t>(y.numel()), 0.0);
-  add(sums.data());
-  std::copy(sums.begin(), sums.end(), y.mutable_data());
+  const size_t bytes = static_cast<size_t>(y.numel()) * sizeof(double);
+  const auto give_back = [bytes](double* block) { deallocate(block, bytes); };
+  const std::unique_ptr<double, decltype(give_back)> sums(static_cast<double*>(allocate(bytes)), give_back);
+  std::fill_n(sums.get(), y.numel(), 0.0);
+  add(sums.get());
+  std::copy_n(sums.get(), y.numel(), y.mutable_data());
   return y;
 }
 
@@ -240,8 +245,8 @@ Tensor take(const Tensor& x, const IntTensor& index) {
 Tensor put_add(const Tensor& x, const IntTensor& index, const Shape& out) {
   const real* a = x.data();
   const int64 *id = index.data(), n = x.numel();
-  return accumulated(out, crowded(id, n, out.numel()), [=](auto* o) {
-    for (int64 i = 0; i < n; ++i) o[id[i]] += a[i];
+  return accumulated(out, n > kFewAdditions, [=](auto* sums) {
+    for (int64 i = 0; i < n; ++i) sums[id[i]] += a[i];
   });
 }
 
