@@ -6,15 +6,17 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "apps/cli/blas_kernels.h"
+#include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "core/error.h"
 
 namespace {
 
 int complain(int code, const char* what) {
-  std::fprintf(stderr, "gradus: %s\n", what);
+  gradus::note(std::string("gradus: ") + what + "\n");
   return code;
 }
 

@@ -58,7 +58,7 @@ const char* core_for(Simd processor) {
   return "";
 }
 
-void take_best_blas_kernels(char** argv) {
+void take_best_blas_kernels(char** argv, const char* self) {
   if (is_set(kReplacedVariable)) {  // started anew: whatever came of it, not again
     replaced = std::getenv(kReplacedVariable);
     if (replaced == blas_core()) replaced.clear();  // this OpenBLAS has no other kernels
@@ -71,11 +71,11 @@ void take_best_blas_kernels(char** argv) {
   if (is_set(kCoreVariable) || simd_of_core(core) >= processor) return;
   // The file itself rather than the link to it, so that the process keeps its name.
   std::array<char, 4096> path{};
-  if (::readlink("/proc/self/exe", path.data(), path.size() - 1) <= 0) return;
+  if (::readlink(self, path.data(), path.size() - 1) <= 0) return;
   ::setenv(kCoreVariable, core_for(processor), 1);
   ::setenv(kReplacedVariable, core.c_str(), 1);
   ::execv(path.data(), argv);
-  ::execv("/proc/self/exe", argv);  // the file may have been replaced meanwhile
+  ::execv(self, argv);  // the file may have been replaced meanwhile
   ::unsetenv(kReplacedVariable);
   ::unsetenv(kCoreVariable);
 }

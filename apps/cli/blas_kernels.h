@@ -18,8 +18,8 @@ const char* core_for(Simd processor);
 
 /// If OpenBLAS runs kernels below what the processor has and OPENBLAS_CORETYPE is not set: starts the program anew, once, with
 /// the right ones. Returns where there is nothing to gain, and where it cannot (no /proc), with the kernels there are. To be
-/// called first in main; what it puts into the environment for that, it takes out again.
-void take_best_blas_kernels(char** argv);
+/// called first in main; what it puts into the environment for that, it takes out again. `self` is the link to the program.
+void take_best_blas_kernels(char** argv, const char* self = "/proc/self/exe");
 /// The kernel set that OpenBLAS would have run by itself; "" if it runs what it chose.
 std::string blas_core_replaced();
 

@@ -60,9 +60,9 @@ void add_flags(CLI::App& app, const OptionFields& fields, const std::shared_ptr<
         },
         range.empty() ? f.help : fmt::format("{} ({})", f.help, range));
     option->type_name(value_name(f) + (text.empty() || text == "none" ? "" : "=" + text));
-    // Of a value given twice the last counts; a list keeps all.
-    option->expected(1)->multi_option_policy(is_list(f) ? CLI::MultiOptionPolicy::TakeAll
-                                                        : CLI::MultiOptionPolicy::TakeLast);
+    // One value a flag: what follows it is the command's own. Of a value given twice the last counts; a list keeps all.
+    option->expected(1)->allow_extra_args(false)->multi_option_policy(
+        is_list(f) ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/cli/commands.h"
+#include "apps/cli/output.h"
 #include "apps/cli/version.h"
 #include "core/error.h"
 #include "core/options.h"
@@ -152,7 +153,7 @@ int run_program(int argc, const char* const* argv) {
     return kOk;
   }
   if (action) return action();
-  std::fputs(help_of(app).c_str(), stderr);
+  note(help_of(app));
   return kUsage;
 }
 

@@ -71,9 +71,8 @@ int run_papers(const RunCall& call, const PapersRun& run) {
                                                       : run.out + "/" + paper->slug;
     const std::optional<Record> record = run_paper(*paper, run, folder);
     if (!record) {
-      fmt::print(stderr,
-                 "gradus: interrupted; the finished runs are stored in {}, the same command goes on\n",
-                 folder);
+      note(fmt::format("gradus: interrupted; the finished runs are stored in {}, the same command goes on\n",
+                       folder));
       return kInterrupted;
     }
     if (!run.json) print((records.empty() ? "" : "\n") + result_text(*record));

@@ -80,7 +80,7 @@ int run(const std::vector<std::string>& files, bool json) {
   nlohmann::ordered_json reports = nlohmann::ordered_json::array();
   const auto failed = [&](const std::string& file, const Error& error, int with) {
     if (code == kOk) code = with;
-    fmt::print(stderr, "gradus: {}\n", error.what());
+    note(fmt::format("gradus: {}\n", error.what()));
     reports.push_back({{"file", file}, {"error_message", error.what()}, {"passed", false}});
     all_passed = false;
   };

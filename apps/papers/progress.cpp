@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <utility>
+
+#include "apps/cli/output.h"
 
 namespace gradus {
 namespace {
@@ -23,7 +24,7 @@ PaperProgress::PaperProgress(bool quiet, std::string paper)
 PaperProgress::~PaperProgress() { clear(); }
 
 void PaperProgress::clear() {
-  if (std::exchange(shown_, false)) std::fputs("\r\x1b[K", stderr);
+  if (std::exchange(shown_, false)) note("\r\x1b[K");
 }
 
 void PaperProgress::begin(int64 total, int slots) {
@@ -53,7 +54,7 @@ void PaperProgress::running(const std::vector<std::string>& labels, const std::v
   const double done = static_cast<double>(done_) + std::accumulate(shares.begin(), shares.end(), 0.0);
   const std::string tail = " " + line(labels, done);
   if (!terminal_.interactive) {
-    fmt::print(stderr, "{}{}\n", paper_, tail);
+    note(fmt::format("{}{}\n", paper_, tail));
     next_ = now + kPaperLineInterval;
   } else {
     const int columns_now = stderr_terminal().columns - 1;
@@ -64,19 +65,17 @@ void PaperProgress::running(const std::vector<std::string>& labels, const std::v
     for (int i = 0; i < width; ++i)
       bar += i < full ? (terminal_.unicode ? "━" : "#") : (terminal_.unicode ? "┄" : "-");
     const int room = columns_now - static_cast<int>(paper_.size()) - 1 - width;
-    fmt::print(stderr, "\r{} {}{}\x1b[K", paper_, coloured(bar, "32", terminal_.colour),
-               tail.substr(0, static_cast<size_t>(std::max(room, 0))));
+    note(fmt::format("\r{} {}{}\x1b[K", paper_, coloured(bar, "32", terminal_.colour),
+                     tail.substr(0, static_cast<size_t>(std::max(room, 0)))));
     shown_ = true;
     next_ = now + kPaperBarInterval;
   }
-  std::fflush(stderr);
 }
 
 void PaperProgress::message(const std::string& text) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
-  std::fflush(stderr);
+  note(text + "\n");
 }
 
 }  // namespace gradus

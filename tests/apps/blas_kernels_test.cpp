@@ -2,8 +2,13 @@
 #include "apps/cli/blas_kernels.h"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
-#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "tests/temp_dir.h"
 
 using namespace gradus;
 
@@ -24,4 +29,24 @@ TEST_CASE("blas kernels: the set for a processor uses what the processor has") {
 
 TEST_CASE("blas kernels: a library's user keeps what the environment says; only the program starts anew") {
   CHECK(blas_core_replaced().empty());
+}
+
+TEST_CASE("blas kernels: a program that cannot find itself goes on with the kernels there are") {
+  const TempDir dir;
+  const char* named = std::getenv("OPENBLAS_CORETYPE");
+  const std::string before = named ? named : "";
+  char name[] = "gradus";
+  char* argv[] = {name, nullptr};
+  const std::string nowhere = dir / "nowhere", folder = dir.path();
+  const std::string to_folder = dir / "to_folder";
+  std::filesystem::create_symlink(folder, to_folder);  // what it leads to cannot be executed
+  unsetenv("OPENBLAS_CORETYPE");
+  for (const std::string& self : {nowhere, folder, to_folder}) {
+    CAPTURE(self);
+    take_best_blas_kernels(argv, self.c_str());
+    CHECK(!std::getenv("OPENBLAS_CORETYPE"));
+    CHECK(!std::getenv("GRADUS_BLAS_CORE_REPLACED"));
+    CHECK(blas_core_replaced().empty());
+  }
+  if (named) setenv("OPENBLAS_CORETYPE", before.c_str(), 1);
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -132,6 +133,8 @@ TEST_CASE(
   CHECK(sample({"--prompt", "to be", "--no-cache"}) == text);
   CHECK(sample({"--prompt", "to be", "--seed", "1"}) != text);
   CHECK(sample({}).size() == 61);
+  // A flag takes one value; what follows it is the command's own.
+  CHECK(run({"sample", "--length", "60", "--prompt", "to be", "--quiet", run_dir.path}).text == text);
   // The most likely character each time: the draw does not matter.
   CHECK(sample({"--top-k", "1"}) == sample({"--temperature", "0", "--seed", "9"}));
 
@@ -155,6 +158,20 @@ TEST_CASE("sample: what cannot be sampled is refused") {
              "--quiet", "--out", digits})
             .code == kOk);
   CHECK_THROWS_WITH_AS(run({"sample", digits}), doctest::Contains("sample is for text"), UsageError);
+}
+
+TEST_CASE("sample: weights whose output is NaN or infinite are refused") {
+  const TextRun run_dir;
+  const TensorFile trained = read_safetensors(run_dir.exported("last"));
+  for (const real value : {std::numeric_limits<real>::quiet_NaN(), std::numeric_limits<real>::infinity(),
+                           std::numeric_limits<real>::max()}) {
+    TensorFile file = trained;
+    for (auto& [name, tensor] : file.tensors)
+      if (name.find("ln_f") != std::string::npos) tensor = Tensor::full(tensor.shape(), value);
+    write_safetensors(run_dir.dir / "bad.safetensors", file);
+    CHECK_THROWS_WITH_AS(run({"sample", run_dir.dir / "bad.safetensors", "--length", "5", "--quiet"}),
+                         doctest::Contains("NaN or infinite"), NumericError);
+  }
 }
 
 TEST_CASE("train --tensorboard: a row an evaluation in the run directory; a resumed run adds a file") {

@@ -155,6 +155,32 @@ TEST_CASE("progress that cannot be written does not end the training, and goes i
   }
 }
 
+TEST_CASE("sample, bench and fetch do their work where nobody reads what they say about it") {
+  const TempDir dir;
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "to be, or not to be\n";
+  REQUIRE(run_gradus({"train", "--data", "text:path=" + dir.write("play.txt", text), "--model",
+                      "gpt:block=8,dim=16,layers=1,heads=2", "--steps", "1", "--quiet", "--out", dir / "run"})
+              .code == 0);
+  const Args sample = {"sample", dir / "run", "--length", "20"};
+  const Args bench = {"bench", "mlp", "--time", "0.01", "--json"};
+  const Args fetch = {"data",       "fetch",     "mnist", "--mirror", "file://" + dir.path(),
+                      "--data-dir", dir / "sets"};
+  const Outcome heard = run_gradus(sample);
+  REQUIRE(heard.err.find("20 characters in") != std::string::npos);
+  for (const std::string errors : {"/dev/full", "closed", "unread"}) {
+    CAPTURE(errors);
+    const Outcome sampled = run_gradus(sample, {.errors = errors});
+    CHECK(sampled.code == 0);
+    CHECK(sampled.out == heard.out);
+    const Outcome measured = run_gradus(bench, {.errors = errors});
+    CHECK(measured.code == 0);
+    CHECK(measured.out.starts_with("{\"workload\":\"mlp\""));
+    CHECK(run_gradus(fetch, {.errors = errors}).code == 3);
+    CHECK_FALSE(std::filesystem::exists(dir / "sets"));
+  }
+}
+
 TEST_CASE("a run that is resumed says where it is and what would go on") {
   const TempDir dir;
   const auto message = [&](const Args& line) {
