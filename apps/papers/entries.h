@@ -12,5 +12,9 @@ Paper fedopt();
 
 // problems
 Paper neuralndcg();
+Paper scaledgd();
+Paper incremental_matrix_sensing();
+Paper noregret_games();
+Paper sketched_newton_al();
 
 }  // namespace gradus::paper_entries

@@ -14,6 +14,10 @@ const std::vector<Paper>& papers() {
       fedopt(),
       // problems: losses and solvers for tasks of their own
       neuralndcg(),
+      scaledgd(),
+      incremental_matrix_sensing(),
+      noregret_games(),
+      sketched_newton_al(),
   };
   return table;
 }
