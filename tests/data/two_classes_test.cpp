@@ -11,7 +11,7 @@
 using namespace gradus;
 
 TEST_CASE("two classes: centred, orthogonal, the first component of variance 1, the largest first") {
-  const Data digits = open_dataset("digits:train=400,test=20");
+  const Data digits = open_data("digits:train=400,test=20");
   const TwoClasses two = two_classes(*digits.train, {.first = 3, .second = 8, .components = 4, .most = 60});
   const int64 n = two.signs.numel();
   CHECK(n == 60);
