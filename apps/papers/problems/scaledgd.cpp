@@ -151,9 +151,8 @@ Outcome sense(const Trial& trial) {
   const double two = at(2), five = at(5);
   outcome.metrics["kappa5_steps"] = five;
   outcome.metrics["exponent_2_to_5"] = std::log(five / two) / std::log(2.5);
-  if (trial.tuning) return outcome;
+  if (trial.tuning || !scaled) return outcome;
   at(10);
-  if (!scaled) return outcome;
   outcome.metrics["growth_2_to_50"] = at(50) / two;
   outcome.metrics["growth_3_to_15_columns"] =
       iterations(trial, 10, trial.quick ? 6 : 15, most) / iterations(trial, 10, 3, most);
