@@ -81,7 +81,7 @@ std::string processor_name() {
 
 // The command without what changes no figure.
 std::string command_text(const Paper& paper, const PapersRun& run) {
-  std::string text = "gradus papers run " + paper.slug;
+  std::string text = (sizeof(real) == 8 ? "gradus64 papers run " : "gradus papers run ") + paper.slug;
   if (run.seeds) text += fmt::format(" --seeds {}", *run.seeds);
   if (run.first_seed) text += fmt::format(" --first-seed {}", run.first_seed);
   if (run.quick) text += " --quick";
