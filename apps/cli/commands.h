@@ -16,6 +16,7 @@ void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
+void add_runs(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
@@ -25,5 +26,7 @@ void add_papers(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_grad_check(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_help(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
 
 }  // namespace gradus

@@ -23,7 +23,8 @@ constexpr const char* kDescription =
     "  gradus train --data mnist --model lenet --optim adam:lr=2e-3 --epochs 3\n"
     "  gradus data fetch mnist            gets the files of a public data set\n"
     "  gradus optim list                  what there is; likewise 'model list', 'data list'\n"
-    "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows";
+    "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows\n"
+    "  gradus help train                  explains a command";
 constexpr const char* kFooter =
     "Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 internal error, 2 wrong usage,\n"
     "3 bad or missing data, 4 diverged, mismatch or claim not shown, 130 interrupted (after saving).";
@@ -127,6 +128,7 @@ int run_program(int argc, const char* const* argv) {
   add_predict(app, action);
   add_sample(app, action);
   add_export(app, action);
+  add_runs(app, action);
   add_report(app, action);
   add_compare(app, action);
   add_optim(app, action);
@@ -136,6 +138,8 @@ int run_program(int argc, const char* const* argv) {
   add_replay(app, action);
   add_grad_check(app, action);
   add_bench(app, action);
+  add_help(app, action);
+  add_completion(app, action);
   keep_extras(app);
   try {
     app.parse(argc, argv);

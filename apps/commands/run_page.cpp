@@ -6,6 +6,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/report/plot.h"
+#include "apps/train/scores.h"
 #include "core/options.h"
 
 namespace gradus {
@@ -56,9 +57,12 @@ std::vector<std::string> short_names(const std::vector<RunSummary>& runs) {
 
 std::string best_text(const RunSummary& run) {
   if (!run.best) return "-";
-  const std::string score =
-      run.by_accuracy ? percent(run.best->test_accuracy) : "loss " + brief(run.best->test_loss);
-  return fmt::format("{}, at step {}", score, run.best->step);
+  const MetricsRow& best = *run.best;
+  std::string score = run.by_accuracy ? percent(best.test_accuracy) : "loss " + brief(best.test_loss);
+  if (run.metric != (run.by_accuracy ? "accuracy" : "loss"))
+    for (const Metric& m : metrics())
+      if (m.name == run.metric) score += fmt::format(" ({} {})", m.name, m.text(best.score));
+  return fmt::format("{}, at step {}{}", score, best.step, run.validated ? " (best by validation)" : "");
 }
 
 std::string length_text(const RunSummary& run) {
