@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace gradus {
 
@@ -28,5 +31,8 @@ void add_grad_check(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_help(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
+
+/// Lets a command have words that are names of commands themselves; `words` gets them.
+void add_spoken_of(CLI::App& command, const std::shared_ptr<std::vector<std::string>>& words);
 
 }  // namespace gradus

@@ -142,7 +142,8 @@ Words complete(const CLI::App& program, const Words& words) {
   }
   if (part.starts_with("-")) {
     for (const CLI::Option* o : app->get_options())
-      for (const std::string& name : o->get_lnames()) found.push_back("--" + name);
+      if (!o->get_group().empty())
+        for (const std::string& name : o->get_lnames()) found.push_back("--" + name);
     return starting_with(found, part);
   }
   for (const CLI::App* s : const_cast<CLI::App*>(app)->get_subcommands([](CLI::App*) { return true; }))
@@ -225,7 +226,7 @@ void add_completion(CLI::App& app, Action& action) {
   sub->add_option("SHELL", *shell, "bash, zsh or fish")->required()->type_name("");
   sub->add_flag("--for", *answer,
                 "what the script asks: print what the last of the words behind -- may become");
-  sub->add_option("WORDS", *words, "the words so far, behind --")->type_name("");
+  add_spoken_of(*sub, words);
   sub->footer(
       "source <(gradus completion bash)      in ~/.bashrc; likewise zsh\n"
       "gradus completion fish | source       in ~/.config/fish/config.fish");

@@ -70,6 +70,7 @@ std::string man_page(const Found& f, const std::string& version) {
   const std::string first = description.substr(0, description.find('\n'));
   std::string synopsis, positionals, flags, commands;
   for (const CLI::Option* o : f.app->get_options()) {
+    if (o->get_group().empty()) continue;
     const std::string type = o->get_type_name();
     if (o->get_positional()) {
       synopsis += " " + (o->get_required() ? o->get_name(true) : "[" + o->get_name(true) + "]");
@@ -122,8 +123,10 @@ void add_help(CLI::App& app, Action& action) {
   auto words = std::make_shared<std::vector<std::string>>();
   auto man = std::make_shared<bool>(false);
   auto folder = std::make_shared<std::string>();
-  sub->add_option("COMMAND", *words, "the command, e.g. 'train' or 'optim show'; none: all of gradus")
+  auto shown = std::make_shared<std::vector<std::string>>();  // for the help: the words come the other way
+  sub->add_option("COMMAND", *shown, "the command, e.g. 'train' or 'optim show'; none: all of gradus")
       ->type_name("");
+  add_spoken_of(*sub, words);
   sub->add_flag("--man", *man, "print the page for man: gradus help train --man | man -l -");
   sub->add_option("--man-dir", *folder, "write the pages of all commands into this folder")->type_name("DIR");
   sub->callback([=, &action, &app] {
@@ -136,7 +139,10 @@ void add_help(CLI::App& app, Action& action) {
         write_pages(found, *folder, GRADUS_VERSION, count);
         print(fmt::format("{}: {} pages\n", *folder, count));
       } else {
-        print(*man ? man_page(found, GRADUS_VERSION) : found.app->help(found.above));
+        // (App::help would be that of the command which was parsed.)
+        print(
+            *man ? man_page(found, GRADUS_VERSION)
+                 : found.app->get_formatter()->make_help(found.app, found.above, CLI::AppFormatMode::Normal));
       }
       return kOk;
     };

@@ -74,20 +74,17 @@ std::string length_text(const RunSummary& run) {
 
 std::vector<std::string> run_plots(const RunSummary& run, const std::vector<GradNormRow>& norms) {
   std::vector<std::string> plots;
+  std::vector<Series> losses = {column(run, "training", &MetricsRow::train_loss, false),
+                                column(run, "test", &MetricsRow::test_loss, false)},
+                      accuracies = {column(run, "training", &MetricsRow::train_accuracy, false, 100),
+                                    column(run, "test", &MetricsRow::test_accuracy, false, 100)};
+  if (run.validated) {
+    losses.push_back(column(run, "validation", &MetricsRow::validation_loss, false));
+    accuracies.push_back(column(run, "validation", &MetricsRow::validation_accuracy, false, 100));
+  }
   const AxisSpec step{.label = "step", .whole = true};
-  add_plot(plots, "loss",
-           {.title = "Loss",
-            .x = step,
-            .y = {.label = "loss"},
-            .series = {column(run, "training", &MetricsRow::train_loss, false),
-                       column(run, "test", &MetricsRow::test_loss, false)}},
-           true);
-  add_plot(plots, "accuracy",
-           {.title = "Accuracy",
-            .x = step,
-            .y = {.label = "%"},
-            .series = {column(run, "training", &MetricsRow::train_accuracy, false, 100),
-                       column(run, "test", &MetricsRow::test_accuracy, false, 100)}});
+  add_plot(plots, "loss", {.title = "Loss", .x = step, .y = {.label = "loss"}, .series = losses}, true);
+  add_plot(plots, "accuracy", {.title = "Accuracy", .x = step, .y = {.label = "%"}, .series = accuracies});
   add_plot(plots, "lr",
            {.title = "Step size",
             .x = step,

@@ -165,6 +165,23 @@ Html scores_section(Model& model, const Data& data, const Weights& weights, cons
   return out;
 }
 
+// The confusions of many classes as a picture, a row a true class; brightness is the root of a place's share of its row, so that
+// few are to be seen. At least 300 pixels wide.
+Image confusion_picture(const Predictions& predictions) {
+  constexpr int64 kLeastWidth = 300;
+  const int64 n = predictions.classes(), scale = std::max<int64>(1, (kLeastWidth + n - 1) / n),
+              side = n * scale;
+  Image image{1, side, side, std::vector<std::uint8_t>(static_cast<size_t>(side * side))};
+  for (int64 y = 0; y < side; ++y)
+    for (int64 x = 0; x < side; ++x) {
+      const auto whole = static_cast<double>(std::max<int64>(predictions.of_class(y / scale), 1));
+      const double share = static_cast<double>(predictions.count(y / scale, x / scale)) / whole;
+      image.pixels[static_cast<size_t>(y * side + x)] =
+          static_cast<std::uint8_t>(std::lround(255 * std::sqrt(share)));
+    }
+  return image;
+}
+
 }  // namespace
 
 Html confusion_tables(const Predictions& predictions, const DatasetInfo& info) {
@@ -198,7 +215,13 @@ Html confusion_tables(const Predictions& predictions, const DatasetInfo& info) {
       t.rows.push_back({html::row_head(html::text(class_text(info, p.label))),
                         html::cell(class_text(info, p.predicted)), html::number(count_text(p.count)),
                         html::number(share_text(p.count, predictions.of_class(p.label)))});
-    out += html::heading(3, "Confusions", "confusion") + html::table(t);
+    out += html::heading(3, "Confusions", "confusion");
+    constexpr int64 kPicture = 1000;
+    if (n <= kPicture)
+      out += html::tiles(
+          {{confusion_picture(predictions), fmt::format("confusion matrix of {} classes", n),
+            html::soft("rows: the true class; columns: what the model says; the brighter the more")}});
+    out += html::table(t);
   }
   html::Table each{.head = {html::cell("class"), html::number("examples"), html::number("recall"),
                             html::number("precision"), html::number("F1")}};

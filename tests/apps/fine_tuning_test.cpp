@@ -75,7 +75,7 @@ TEST_CASE("layers: blocks from the input on; norms and biases with the layer bef
   // Every model of the registry has layers without holes, and a head that is among its parameters.
   for (const ModelEntry& entry : models()) {
     CAPTURE(entry.name);
-    const auto tiny = make_model(entry.tiny, entry.tiny_data, Rng(0));
+    const auto tiny = make_model(fmt::format("{}:{}", entry.name, entry.tiny), entry.tiny_data, Rng(0));
     const Parameters all = tiny->parameters();
     const std::vector<int64> layers = layers_of(all);
     const std::set<int64> different(layers.begin(), layers.end());

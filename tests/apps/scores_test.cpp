@@ -143,7 +143,7 @@ TEST_CASE("scores: each task has its measures, of which one decides") {
   CHECK(json.at("classes").at(2).at("recall") == 0.5);
   CHECK(json.at("confusion").dump() == "[[1,0,0],[0,1,0],[0,1,1]]");
   const std::string tables = s.tables();
-  CHECK(tables.find("cat          2   100.00 %   50.00 %  66.67 %\n") != std::string::npos);
+  CHECK(tables.find("cat          2   100.00 %   50.00 %   66.67 %\n") != std::string::npos);
   CHECK(tables.find("cat            .    1    1\n") != std::string::npos);
 
   Scores t(Task::kLanguageModel, text), b(Task::kLanguageModel, bytes);
