@@ -140,9 +140,10 @@ void add_help(CLI::App& app, Action& action) {
         print(fmt::format("{}: {} pages\n", *folder, count));
       } else {
         // (App::help would be that of the command which was parsed.)
-        print(
-            *man ? man_page(found, GRADUS_VERSION)
-                 : found.app->get_formatter()->make_help(found.app, found.above, CLI::AppFormatMode::Normal));
+        print(*man ? man_page(found, GRADUS_VERSION)
+                   : found.app->get_formatter()->make_help(
+                         found.app, (found.above.empty() ? "" : found.above + " ") + found.app->get_name(),
+                         CLI::AppFormatMode::Normal));
       }
       return kOk;
     };

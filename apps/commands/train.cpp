@@ -101,7 +101,7 @@ int train(const Call& call, const OptionList& given) {
       signals;  // from before the run directory is made, so that what is there can be resumed
   config = with_absolute_paths(config);
   Trainer trainer(call.resume.empty() ? config : without_start(config, call.resume));
-  if (!call.quiet)
+  if (!call.quiet && call.resume.empty())  // of a run that goes on all has been said
     for (const std::string& line : trainer.notes()) note(line + "\n");
   const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
                                                : RunDirectory::open(call.resume);

@@ -254,9 +254,13 @@ std::vector<Batch> Trainer::next_batches() {
   return batches;
 }
 
-void Trainer::step() {
+void Trainer::begin() {
+  restore(RunDirectory::none());
+  if (config_.init.empty()) fit_to_data(*model_, data_.train);
+}
+
+double Trainer::step_at(double scale) {
   const auto start = Clock::now();
-  const double scale = schedule_->scale(state_.step);
   ModelObjective::SecondBatch second;
   if (second_)
     second = [&] {
@@ -282,6 +286,7 @@ void Trainer::step() {
   for (const auto& p : parameters_) p->grad = Tensor();
   state_.examples += objective.examples();
   state_.seconds += seconds_since(start);
+  return loss;
 }
 
 void Trainer::save(const RunDirectory& run) {
@@ -367,7 +372,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     bool save_now = state_.evaluation_due;
     try {
       if (!state_.evaluation_due) {
-        step();
+        step_at(schedule_->scale(state_.step));
         if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
         const bool end = state_.step >= total_steps_;
         const bool epoch_end = state_.position.batch == 0;

@@ -54,6 +54,14 @@ class Trainer {
   std::unique_ptr<EvaluationWeights> evaluation_weights(bool means = true,
                                                         const std::function<bool()>& stop = nullptr);
 
+  /// What train() begins with where nothing was trained before: the state of a start, and what the model fits to its data.
+  void begin();
+  /// One step on the next batches with this factor on the step size, and nothing else: no evaluation, nothing is written. Returns
+  /// its loss. Throws NumericError where that is not finite.
+  double step_at(double factor);
+  /// The step size of the first parameter that is trained, at this factor.
+  double lr(double factor) const;
+
   /// The result as --json prints it.
   nlohmann::ordered_json result(const std::string& out);
   /// All scores on the test set of the weights that a run saves at its end.
@@ -80,8 +88,6 @@ class Trainer {
   void make_trained_parts();
   /// What a resumed run says of itself.
   std::string resumed_at() const;
-  /// One step on the next batches. Returns its objective's score.
-  void step();
   std::vector<Batch> next_batches();
   /// Scores the test set into the state and writes a row. False if `stop` ended it.
   bool evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop);
@@ -89,9 +95,7 @@ class Trainer {
                   const std::optional<Scores>& held);
   void save(const RunDirectory& run);
   void diverged(const RunDirectory& run, const std::string& what) const;
-  /// The step size of the first parameter that is trained, at this factor of the schedule.
-  double lr(double scale) const;
-  /// The one of the last step.
+  /// The step size of the last step.
   double lr() const { return lr(state_.step ? state_.last_scale : schedule_->scale(0)); }
   double epoch() const { return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_); }
 
