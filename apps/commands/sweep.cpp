@@ -175,6 +175,7 @@ int sweep(const SweepCall& call, const OptionList& given) {
   if (!call.budget.empty()) options.budget = parse_duration(call.budget, "--budget");
   const InterruptScope signals;
   const auto [folder, plan] = prepare_sweep(call, given);
+  if (const int asked = plan.config(0, 0).threads; asked > 0) set_threads(asked);
   Progress progress(call.quiet);
   options.say = [&](const std::string& line) { progress.message(line); };
   options.progress = [&](int64 done, int64 all) {

@@ -126,6 +126,12 @@ TEST_CASE(
   CHECK(dir.read("one/model.safetensors") == dir.read("s/trial-2-s0/model.safetensors"));
   CHECK(result.at("best").get<std::string>().find("--optim adam:lr=0.02 --epochs 2") != std::string::npos);
   CHECK(markup_problem(dir.read("s/sweep.html")) == "");
+  // A budget that is spent at once leaves everything to a later call.
+  const auto none = swept({"--model", "mlp:hidden=8", "--optim", "adam:lr={0.01|0.02}", "--budget",
+                           "0.000001s", "--out", dir / "b"});
+  CHECK(none.at("finished") == false);
+  CHECK(none.at("trials").at(0).at("state") == "not run");
+  CHECK(none.at("best").is_null());
   // Again: nothing is left to do, and a run that is missing is made anew, the same.
   const std::string model = dir.read("s/trial-1-s1/model.safetensors");
   const auto before = fs::last_write_time(dir / "s/trial-2-s0/model.safetensors");
