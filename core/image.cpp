@@ -3,8 +3,10 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "core/atomic_file.h"
@@ -134,6 +136,12 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
 
 Image read_image(const std::string& path, int channels) {
   return decode_image(open_file(path)->read_all(kMaxFile).span(), path, channels);
+}
+
+bool is_image_name(const std::string& path) {
+  std::string end = std::filesystem::path(path).extension().string();
+  for (char& c : end) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
 std::string encode_png(const Image& image, const std::string& name) {

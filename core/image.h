@@ -21,6 +21,8 @@ struct Image {
 Image read_image(const std::string& path, int channels = 0);
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, int channels = 0);
 
+/// Whether a file's name ends as those of PNG and JPEG do, in any case.
+bool is_image_name(const std::string& path);
 /// The bytes of a PNG. Throws DataError, opened by `name`, for what is no image.
 std::string encode_png(const Image& image, const std::string& name);
 /// Throws DataError.

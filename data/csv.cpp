@@ -134,9 +134,9 @@ Tensor read_examples(const CsvColumns& c, const CsvOptions& o, const std::vector
 
 }  // namespace
 
-Data open_csv(const CsvOptions& o, const DataPlaces& places) {
-  constexpr double kUsualTest = 0.2;
-  if (o.path.empty()) fail<UsageError>("data set csv: needs path=FILE");
+namespace {
+
+CsvTable parse_table(const std::string& text, const std::string& name, const CsvOptions& o) {
   const char separator = o.separator == "comma"       ? ','
                          : o.separator == "semicolon" ? ';'
                          : o.separator == "tab"       ? '\t'
@@ -144,9 +144,62 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
   const CsvHeader header = o.header == "auto"  ? CsvHeader::kAuto
                            : o.header == "yes" ? CsvHeader::kYes
                                                : CsvHeader::kNo;
+  return parse_csv(text, name, separator, header);
+}
+
+}  // namespace
+
+Tensor read_csv_examples(const std::string& text, const std::string& name, const CsvOptions& o,
+                         const DatasetInfo& fitted) {
+  CsvColumns c;
+  c.path = name;
+  c.table = parse_table(text, name, o);
+  const std::size_t columns = c.table.rows.empty() ? 0 : c.table.rows[0].size();
+  if (columns == 0) fail<DataError>("{}: expected rows, found none", name);
+  const auto d = static_cast<std::size_t>(fitted.example.numel());
+  const std::vector<std::string>& header = c.table.header;
+  if (!header.empty() && !fitted.columns.empty()) {
+    std::vector<std::string> missing;
+    for (const std::string& column : fitted.columns) {
+      const auto found = std::find(header.begin(), header.end(), column);
+      if (found == header.end()) missing.push_back(column);
+      c.features.push_back(static_cast<std::size_t>(found - header.begin()));
+    }
+    if (!missing.empty())
+      fail<DataError>("{}: the weights were trained on the columns {}; missing here: {}", name,
+                      fmt::join(fitted.columns, ", "), fmt::join(missing, ", "));
+  } else {
+    if (columns != d && columns != d + 1)
+      fail<DataError>(
+          "{}: expected {} columns as the weights were trained on, or one more (the target), found {}", name,
+          d, columns);
+    std::size_t target = columns;  // none
+    if (columns == d + 1) {
+      const auto number = number_in(o.target);
+      target = o.target == "first" ? 0
+               : number && *number >= 0 && *number < static_cast<double>(columns)
+                   ? static_cast<std::size_t>(*number)
+                   : columns - 1;
+    }
+    for (std::size_t i = 0; i < columns; ++i)
+      if (i != target) c.features.push_back(i);
+  }
+  const std::size_t n = c.table.rows.size();
+  Tensor x({static_cast<int64>(n), static_cast<int64>(d)});
+  for (std::size_t r = 0; r < n; ++r)
+    for (std::size_t k = 0; k < d; ++k) {
+      const double value = c.number(r, c.features[k]);
+      x.mutable_data()[r * d + k] = c.narrowed(
+          r, c.features[k], fitted.mean.size() == d ? (value - fitted.mean[k]) / fitted.std[k] : value);
+    }
+  return x;
+}
+
+Data open_csv(const CsvOptions& o, const DataPlaces& places) {
+  constexpr double kUsualTest = 0.2;
+  if (o.path.empty()) fail<UsageError>("data set csv: needs path=FILE");
   const std::string text = read_text_file(o.path);
-  const CsvColumns c =
-      choose_columns(parse_csv(text, o.path, separator, header), o.path, o.target, places.fitted);
+  const CsvColumns c = choose_columns(parse_table(text, o.path, o), o.path, o.target, places.fitted);
 
   DatasetInfo info;
   info.name = "csv";

@@ -1,6 +1,7 @@
 // CSV tables: a row an example, numbers in all columns but the target.
 #pragma once
 
+#include "core/tensor.h"
 #include "data/csv_table.h"
 #include "data/registry.h"
 
@@ -37,5 +38,11 @@ struct CsvOptions {
 /// with file, line and column, for whatever is no finite number where there must be one, for a target that is missing,
 /// for numbers among words, and for one number spelt in two ways as a class.
 Data open_csv(const CsvOptions& options, const DataPlaces& places = {});
+
+/// The rows of a table as weights see them (N,D), whether or not it has their target: their columns by name, or, where the table or
+/// the weights have no names, in order, without the column of `options.target` if there is one more. Columns that the weights do
+/// not know are left out. `name` opens the messages. Throws DataError for columns that are missing and for what is no finite number.
+Tensor read_csv_examples(const std::string& text, const std::string& name, const CsvOptions& options,
+                         const DatasetInfo& fitted);
 
 }  // namespace gradus

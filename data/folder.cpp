@@ -1,7 +1,6 @@
 #include "data/folder.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "core/error.h"
@@ -34,13 +33,6 @@ std::vector<fs::path> entries(const fs::path& folder, bool directories) {
   if (error) fail<DataError>("{}: cannot list: {}", folder.string(), error.message());
   std::sort(found.begin(), found.end());
   return found;
-}
-
-bool is_image(const fs::path& path) {
-  std::string end = path.extension().string();
-  std::transform(end.begin(), end.end(), end.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return end == ".png" || end == ".jpg" || end == ".jpeg";
 }
 
 std::vector<std::string> directories(const fs::path& folder) {
@@ -76,7 +68,7 @@ std::vector<File> list_files(const fs::path& folder, const std::vector<std::stri
     if (std::find(own.begin(), own.end(), classes[c]) == own.end()) continue;
     const std::size_t before = files.size();
     for (const fs::path& p : entries(folder / classes[c], false))
-      if (is_image(p)) files.push_back({p.string(), static_cast<int64>(c)});
+      if (is_image_name(p.string())) files.push_back({p.string(), static_cast<int64>(c)});
     if (files.size() == before)
       fail<DataError>("{}: expected PNG or JPEG files, found none", (folder / classes[c]).string());
   }

@@ -18,6 +18,13 @@ Loader::Loader(DatasetPtr data, LoaderOptions options, DataPosition start_at)
   if (!options_.augment.empty() && data_->info().kind != DataKind::kImages)
     fail<UsageError>("data set {}: augmentation is for images, not for {}", data_->info().name,
                      kind_name(data_->info().kind));
+  if (options_.balanced) {
+    if (data_->info().targets || data_->info().kind == DataKind::kText || !options_.shuffle)
+      fail<UsageError>("data set {}: only classes that are shuffled can be balanced", data_->info().name);
+    by_class_.resize(static_cast<std::size_t>(data_->info().classes));
+    for (int64 i = 0; i < n; ++i) by_class_[static_cast<std::size_t>(data_->label(i))].push_back(i);
+    std::erase_if(by_class_, [](const auto& examples) { return examples.empty(); });
+  }
   const auto processors = static_cast<int>(std::thread::hardware_concurrency());
   prefetch_ = options_.prefetch.value_or(processors > threads() ? 2 : 0);
   seek(start_at);
@@ -106,6 +113,7 @@ void Loader::work(DataPosition p) {
 std::vector<int64> Loader::order(int64 epoch) const {
   Rng rng = Rng(options_.seed).fork("shuffle").fork(static_cast<std::uint64_t>(epoch));
   const bool text = data_->info().kind == DataKind::kText;
+  if (options_.balanced) return balanced_order(rng);
   if (options_.shuffle && !text) return rng.permutation(data_->size());
   std::vector<int64> order(static_cast<std::size_t>(data_->size()));
   if (options_.shuffle) {
@@ -114,6 +122,26 @@ std::vector<int64> Loader::order(int64 epoch) const {
     std::iota(order.begin(), order.end(), int64{0});
     if (text)
       for (int64& start : order) start *= data_->info().example[0];
+  }
+  return order;
+}
+
+// The places of an epoch are dealt to the classes in turn, in random order; a class fills its own with its examples in random
+// order, over and over.
+std::vector<int64> Loader::balanced_order(Rng rng) const {
+  const int64 n = data_->size(), classes = static_cast<int64>(by_class_.size());
+  std::vector<int64> order(static_cast<std::size_t>(n));
+  const std::vector<int64> places = rng.permutation(n), turn = rng.permutation(classes);
+  for (int64 k = 0; k < classes; ++k) {
+    const auto c = static_cast<std::size_t>(turn[static_cast<std::size_t>(k)]);
+    Rng own = rng.fork("class").fork(c);
+    std::vector<int64> deck;
+    for (int64 place = k; place < n; place += classes) {
+      if (deck.empty()) deck = own.permutation(static_cast<int64>(by_class_[c].size()));
+      order[static_cast<std::size_t>(places[static_cast<std::size_t>(place)])] =
+          by_class_[c][static_cast<std::size_t>(deck.back())];
+      deck.pop_back();
+    }
   }
   return order;
 }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/rng.h"
 #include "data/augment.h"
 #include "data/batch.h"
 #include "data/dataset.h"
@@ -24,7 +25,10 @@ namespace gradus {
 
 struct LoaderOptions {
   int64 batch_size = 64;
-  bool shuffle = false;    ///< text: windows from random positions; else examples (windows) in order
+  bool shuffle = false;  ///< text: windows from random positions; else examples (windows) in order
+  /// With shuffle, of labelled sets: every class has the same share of an epoch's places, rare ones by being taken again. An
+  /// epoch is as long as ever, so of frequent classes some examples wait for another epoch.
+  bool balanced = false;
   bool drop_last = false;  ///< leave out the last batch of an epoch where it is smaller
   std::uint64_t seed = 0;  ///< of the order and of the augmentation
   /// Batches prepared ahead on a thread of its own; 0: none, no thread. By default two if the process has more
@@ -36,7 +40,8 @@ struct LoaderOptions {
 
 class Loader {
  public:
-  /// Throws UsageError for batch_size < 1, or an empty epoch (drop_last with more than the set holds).
+  /// Throws UsageError for batch_size < 1, an empty epoch (drop_last with more than the set holds), and for balanced
+  /// classes without labels or without shuffling.
   Loader(DatasetPtr data, LoaderOptions options, DataPosition start = {});
   ~Loader();
   Loader(const Loader&) = delete;
@@ -60,6 +65,7 @@ class Loader {
 
  private:
   std::vector<int64> order(int64 epoch) const;
+  std::vector<int64> balanced_order(Rng rng) const;
   /// `share`: by all threads.
   Batch collate(const std::vector<int64>& order, DataPosition position, bool share) const;
   /// Where the examples of a batch go; what it has none of is null.
@@ -86,6 +92,7 @@ class Loader {
 
   std::vector<int64> order_;  // without a thread: the order of epoch order_epoch_
   int64 order_epoch_ = -1;
+  std::vector<std::vector<int64>> by_class_;  // examples of each class that occurs, where balanced
 
   std::thread worker_;
   std::mutex mutex_;

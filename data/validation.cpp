@@ -1,6 +1,8 @@
 #include "data/validation.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -27,14 +29,39 @@ class TextPart : public Dataset {
   int64 first_, count_;
 };
 
+int64 tokens_of(const Dataset& text) { return text.starts() + text.info().example[0]; }
+
+// The last `held` tokens apart from the others: the rest, and these.
+std::pair<DatasetPtr, DatasetPtr> cut_text(const DatasetPtr& text, int64 held) {
+  const int64 rest = tokens_of(*text) - held;
+  return {std::make_shared<TextPart>(text, 0, rest), std::make_shared<TextPart>(text, rest, held)};
+}
+
 Data split_text(const DatasetPtr& train) {
-  const int64 window = train->info().example[0], tokens = train->starts() + window;
+  const int64 window = train->info().example[0], tokens = tokens_of(*train);
   const int64 held = std::max(tokens / 10, window + 1);
   if (tokens - held <= window)
     fail<UsageError>("data set {}: {} tokens are too few for a validation split with windows of {}",
                      train->info().name, tokens, window);
-  return {std::make_shared<TextPart>(train, 0, tokens - held),
-          std::make_shared<TextPart>(train, tokens - held, held)};
+  const auto [rest, end] = cut_text(train, held);
+  return {rest, end};
+}
+
+// All examples in random order, but one class after the other: every k-th of them is a k-th of each class. A class's only
+// example is left out.
+std::vector<int64> class_by_class(const Dataset& data) {
+  const DatasetInfo& info = data.info();
+  std::vector<std::vector<int64>> classes(static_cast<std::size_t>(info.targets ? 1 : info.classes));
+  for (int64 i = 0; i < data.size(); ++i)
+    classes[info.targets ? 0 : static_cast<std::size_t>(data.label(i))].push_back(i);
+  std::vector<int64> all;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const auto n = static_cast<int64>(classes[c].size());
+    if (n < 2) continue;
+    for (const int64 k : Rng(0).fork("hold-out").fork(c).permutation(n))
+      all.push_back(classes[c][static_cast<std::size_t>(k)]);
+  }
+  return all;
 }
 
 }  // namespace
@@ -50,6 +77,29 @@ Data validation_split(const Data& data) {
   std::sort(order.begin() + held, order.end());
   return {subset(train, {order.begin() + held, order.end()}),
           subset(train, {order.begin(), order.begin() + held})};
+}
+
+HeldOut hold_out(const DatasetPtr& train, double part) {
+  constexpr int64 kLeast = 30;
+  const auto share = [&](int64 n) { return static_cast<int64>(part * static_cast<double>(n) + 1e-9); };
+  if (train->info().kind == DataKind::kText) {
+    const int64 window = train->info().example[0], tokens = tokens_of(*train);
+    const int64 held = std::min(share(tokens), kMostExamples * window + 1);
+    if ((held - 1) / window < kLeast || tokens - held <= window) return {train, nullptr};
+    const auto [rest, end] = cut_text(train, held);
+    return {rest, end};
+  }
+  const int64 held = std::min(share(train->size()), kMostExamples);
+  if (held < kLeast) return {train, nullptr};
+  const std::vector<int64> all = class_by_class(*train);
+  const auto n = static_cast<int64>(all.size());
+  if (held >= n) return {train, nullptr};
+  std::vector<bool> taken(static_cast<std::size_t>(train->size()));
+  for (int64 i = 0; i < n; ++i)
+    taken[static_cast<std::size_t>(all[static_cast<std::size_t>(i)])] = (i + 1) * held / n > i * held / n;
+  std::vector<int64> rest, chosen;
+  for (int64 i = 0; i < train->size(); ++i) (taken[static_cast<std::size_t>(i)] ? chosen : rest).push_back(i);
+  return {subset(train, std::move(rest)), subset(train, std::move(chosen))};
 }
 
 }  // namespace gradus

@@ -24,7 +24,9 @@ constexpr const char* kDescription =
     "  gradus train --data mnist --model lenet --optim adam:lr=2e-3 --epochs 3\n"
     "  gradus data fetch mnist            gets the files of a public data set\n"
     "  gradus optim list                  what there is; likewise 'model list', 'data list'\n"
-    "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows";
+    "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows\n"
+    "  gradus help train                  explains a command";
+constexpr const char* kSpokenOf = "--of";
 constexpr const char* kFooter =
     "Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 internal error, 2 wrong usage,\n"
     "3 bad or missing data, 4 diverged, mismatch or claim not shown, 130 interrupted (after saving).";
@@ -34,7 +36,8 @@ std::vector<std::string> valid_words(const CLI::App& app, bool flags) {
   std::vector<std::string> names;
   if (flags) {
     for (const CLI::Option* o : app.get_options())
-      for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
+      if (!o->get_group().empty())
+        for (const std::string& name : o->get_lnames()) names.push_back("--" + name);
   } else {
     for (const CLI::App* s : app.get_subcommands([](const CLI::App*) { return true; }))
       names.push_back(s->get_name());
@@ -113,7 +116,36 @@ std::string help_of(const CLI::App& app, const std::string& above = "") {
   return help_of(*taken.back(), above.empty() ? app.get_name() : above + " " + app.get_name());
 }
 
+// The words of the line. CLI11 takes the name of a command wherever it stands; those of which another command speaks (what
+// `help` is to explain, what `completion` is to complete) go to it as values.
+std::vector<std::string> words_of_line(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto as_value = [](std::string& word) { word = kSpokenOf + std::string("=:") + word; };
+  if (words.empty()) return words;
+  if (words[0] == "help")
+    for (size_t i = 1; i < words.size(); ++i)
+      if (!words[i].starts_with('-') && words[i - 1] != "--man-dir") as_value(words[i]);
+  if (words[0] == "completion")
+    if (const auto end = std::find(words.begin(), words.end(), "--"); end != words.end()) {
+      std::for_each(end + 1, words.end(), as_value);
+      words.erase(end);
+    }
+  return words;
+}
+
 }  // namespace
+
+void add_spoken_of(CLI::App& command, const std::shared_ptr<std::vector<std::string>>& words) {
+  command
+      .add_option_function<std::vector<std::string>>(kSpokenOf,
+                                                     [words](const std::vector<std::string>& values) {
+                                                       for (const std::string& value : values)
+                                                         words->push_back(value.substr(1));
+                                                     })
+      ->group("")  // not in any help
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
 
 int run_program(int argc, const char* const* argv) {
   CLI::App app(kDescription, sizeof(real) == 8 ? "gradus64" : "gradus");
@@ -124,10 +156,13 @@ int run_program(int argc, const char* const* argv) {
   Action action;
   add_train(app, action);
   add_federated(app, action);
+  add_lr_find(app, action);
+  add_sweep(app, action);
   add_eval(app, action);
   add_predict(app, action);
   add_sample(app, action);
   add_export(app, action);
+  add_runs(app, action);
   add_report(app, action);
   add_compare(app, action);
   add_optim(app, action);
@@ -137,9 +172,13 @@ int run_program(int argc, const char* const* argv) {
   add_replay(app, action);
   add_grad_check(app, action);
   add_bench(app, action);
+  add_help(app, action);
+  add_completion(app, action);
   keep_extras(app);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = words_of_line(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app.parse(words);
   } catch (const CLI::CallForHelp&) {
     std::fputs(help_of(app).c_str(), stdout);
     return kOk;

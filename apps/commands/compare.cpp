@@ -95,7 +95,9 @@ nlohmann::ordered_json row_json(const std::optional<MetricsRow>& row) {
           {"epoch", row->epoch},
           {"train_loss", row->train_loss},
           {"test_loss", row->test_loss},
-          {"test_accuracy", row->test_accuracy}};
+          {"test_accuracy", row->test_accuracy},
+          {"validation_loss", row->validation_loss},
+          {"validation_accuracy", row->validation_accuracy}};
 }
 
 nlohmann::ordered_json compared_json(const Compared& c) {
@@ -114,7 +116,7 @@ nlohmann::ordered_json compared_json(const Compared& c) {
          {"settings", settings},
          {"final", row_json(r.last)},
          {"best", row_json(r.best)},
-         {"best_by", r.by_accuracy ? "test_accuracy" : "test_loss"},
+         {"best_by", (r.validated ? "validation_" : "test_") + r.metric},
          {"seconds", r.last ? nlohmann::ordered_json(r.last->seconds) : nlohmann::ordered_json()},
          {"finished", r.finished}});
   }

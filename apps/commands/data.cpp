@@ -9,6 +9,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
 #include "core/error.h"
+#include "data/class_counts.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
 #include "data/fetch.h"
@@ -43,16 +44,13 @@ std::string class_table(const Data& data) {
   constexpr int64 kShown = 100;
   const DatasetInfo& info = data.info();
   const auto counts = [&](const DatasetPtr& part) {
-    std::vector<int64> n(static_cast<size_t>(info.classes), 0);
-    for (int64 i = 0; part && i < part->size(); ++i) ++n[static_cast<size_t>(part->label(i))];
-    return n;
+    return part ? class_counts(*part) : std::vector<int64>(static_cast<size_t>(info.classes), 0);
   };
   const std::vector<int64> train = counts(data.train), test = counts(data.test);
   std::vector<std::vector<std::string>> rows = {{"class", "train", "test"}};
   for (int64 c = 0; c < std::min(info.classes, kShown); ++c) {
     const auto i = static_cast<size_t>(c);
-    rows.push_back({info.class_names.empty() ? fmt::format("{}", c) : info.class_names[i],
-                    fmt::format("{}", train[i]), fmt::format("{}", test[i])});
+    rows.push_back({class_name(info, c), fmt::format("{}", train[i]), fmt::format("{}", test[i])});
   }
   if (info.classes > kShown) rows.push_back({fmt::format("and {} more", info.classes - kShown)});
   return columns(rows);
@@ -87,7 +85,11 @@ void describe(const Data& data) {
   }
   print(columns(rows));
   for (const std::string& note : info.notes) print(note + "\n");
-  if (info.classes && info.kind != DataKind::kText) print("\n" + class_table(data));
+  if (info.classes && info.kind != DataKind::kText) {
+    print("\n" + class_table(data));
+    const std::string unbalanced = imbalance_note(data.train ? *data.train : *data.test);
+    if (!unbalanced.empty()) print("\n" + wrapped(unbalanced, 0, kPageWidth) + "\n");
+  }
 }
 
 // What it is first; the options, which are many, last. A set that cannot be opened still shows its options.
@@ -171,7 +173,7 @@ void add_data(CLI::App& app, Action& action) {
   CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
-    for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary});
+    for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary, entry.options});
     return all;
   });
   add_fetch(*data, action);
@@ -180,7 +182,8 @@ void add_data(CLI::App& app, Action& action) {
       "partition",
       [] {
         std::vector<Listed> all;
-        for (const PartitionEntry& entry : partitions()) all.push_back({entry.name, entry.summary});
+        for (const PartitionEntry& entry : partitions())
+          all.push_back({entry.name, entry.summary, entry.options});
         return all;
       },
       [](size_t i) {

@@ -9,7 +9,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/output_table.h"
 #include "apps/commands/weights_flags.h"
-#include "apps/train/evaluate.h"
+#include "apps/train/scores.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -18,11 +18,12 @@ namespace {
 struct EvalOptions : WeightsOptions {
   std::optional<int64> limit;
   int64 batch_size = 256;
-  std::string logits;
+  std::string logits, weights = "last";
   bool train = false, train_mode = false, json = false;
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
+    f("weights", weights, kWeightsHelp, weights_choices());
     f("limit", limit, "only the first N examples", at_least(1));
     f("batch_size", batch_size, "examples a batch", at_least(1));
     f("logits", logits,
@@ -36,7 +37,7 @@ struct EvalOptions : WeightsOptions {
 
 int eval(const std::string& run, const EvalOptions& options) {
   if (!options.logits.empty()) check_outputs_path(options.logits);
-  const Weights weights = find_weights(run, options);
+  const Weights weights = find_weights(run, options, options.weights);
   const Data data = open_scored_data(weights);
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
   if (options.train && !data.train)
@@ -49,7 +50,8 @@ int eval(const std::string& run, const EvalOptions& options) {
     check_outputs(batch, output);
     if (!options.logits.empty()) outputs.add(batch, output);
   };
-  const Score score = *evaluate(*model, options.train ? data.train : data.test, how);
+  const Scores scores = *scores_on(*model, options.train ? data.train : data.test, how);
+  const Score& score = scores.sums();
   if (!std::isfinite(score.loss()))
     fail<NumericError>("the loss is {}: it is beyond the range of numbers", score.loss());
   if (!options.logits.empty()) outputs.write(options.logits);
@@ -61,11 +63,13 @@ int eval(const std::string& run, const EvalOptions& options) {
         {"data", weights.data}, {"model", model->spec()}, {"weights", weights.file}};
     json[fmt::format("{}_loss", set)] = score.loss();
     json[fmt::format("{}_accuracy", set)] = score.accuracy();
+    json.update(scores.json(set));
     if (text) {
       json["perplexity"] = std::exp(score.loss());
       json["bits_per_token"] = score.loss() / std::log(2.0);
     }
     json[text ? "tokens" : "examples"] = score.count;
+    scores.add_classes(json);
     print_json(json);
     return kOk;
   }
@@ -73,11 +77,10 @@ int eval(const std::string& run, const EvalOptions& options) {
   std::vector<std::vector<std::string>> rows = {
       {"data", fmt::format("{} ({}, {} {})", weights.data, which, score.count, text ? "tokens" : "examples")},
       {"model", model->spec()},
-      {"weights", weights.file},
-      {"loss", brief(score.loss())}};
-  if (score.labelled) rows.push_back({"accuracy", percent(score.accuracy())});
-  if (text) rows.push_back({"perplexity", brief(std::exp(score.loss()))});
+      {"weights", weights.file}};
+  for (auto& row : scores.rows("")) rows.push_back(std::move(row));
   print(columns(rows));
+  if (const std::string tables = scores.tables(); !tables.empty()) print("\n" + tables);
   return kOk;
 }
 

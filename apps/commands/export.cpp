@@ -6,10 +6,10 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
-#include "apps/train/trainer.h"
+#include "apps/commands/weights_flags.h"
+#include "apps/train/run_dir.h"
 #include "core/safetensors.h"
 #include "core/tensor_formats.h"
-#include "nn/state_dict.h"
 
 namespace gradus {
 namespace {
@@ -21,11 +21,7 @@ struct ExportOptions {
   bool json = false;
 
   void visit(auto&& f) {
-    f("weights", weights,
-      "which of a run: 'last' and 'best' are the files it wrote; from its checkpoint, also before it ends: "
-      "'ema' (the "
-      "mean of --ema) and 'trained' (without any mean)",
-      choices({"last", "best", "ema", "trained"}));
+    f("weights", weights, kWeightsHelp, weights_choices());
     f("data_dir", data_dir,
       "for 'ema' and 'trained': where data sets lie; else $GRADUS_DATA, then ./datasets");
     f("json", json, "print the result as one JSON object");
@@ -37,28 +33,10 @@ struct Exported {
   TensorFile file;
 };
 
-// From the checkpoint of a run: the weights the optimizer steps on, or those it evaluates.
-Exported from_checkpoint(const std::string& path, const ExportOptions& options) {
-  const RunDirectory run = RunDirectory::open(path);
-  if (!fs::exists(run.checkpoint()))
-    fail<DataError>("{}: there is no checkpoint yet, so --weights {} has nothing to export", path,
-                    options.weights);
-  TrainConfig config = run.config();
-  if (!options.data_dir.empty()) config.data_dir = options.data_dir;
-  if (options.weights == "ema" && !effective_optim(config).starts_with("ema("))
-    fail<UsageError>("{}: the run was trained without --ema: there is no mean of its weights", path);
-  config.init.clear();  // the checkpoint has all
-  Trainer trainer(config);
-  trainer.restore(run);
-  const auto in_place = trainer.evaluation_weights(options.weights == "ema");
-  Exported out{run.checkpoint(), weights_file(trainer.model(), trainer.info())};
-  // The file shares the model's storage, which gets its training weights back here.
-  for (auto& [name, tensor] : out.file.tensors) tensor = tensor.clone();
-  return out;
-}
-
 Exported weights_to_export(const std::string& path, const ExportOptions& options) {
-  if (options.weights == "ema" || options.weights == "trained") return from_checkpoint(path, options);
+  if (options.weights == "ema" || options.weights == "trained")
+    return {RunDirectory::open(path).checkpoint(),
+            checkpoint_weights(path, options.weights == "ema", options.data_dir)};
   std::string file = path;
   if (fs::is_directory(path)) {
     file =

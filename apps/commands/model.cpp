@@ -5,6 +5,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
+#include "apps/train/fine_tuning.h"
 #include "apps/train/task.h"
 #include "data/registry.h"
 #include "nn/layer_table.h"
@@ -52,10 +53,14 @@ DataShape shape_for(const ModelEntry& entry, const ModelOptions& options) {
 }
 
 std::string parameter_table(const Model& model) {
-  std::vector<std::vector<std::string>> rows = {{"parameter", "kind", "shape", "elements"}};
-  for (const auto& p : model.parameters())
-    rows.push_back(
-        {p->name, kind_name(p->kind), p->value.shape().str(), fmt::format("{}", p->value.numel())});
+  std::vector<std::vector<std::string>> rows = {{"parameter", "layer", "kind", "shape", "elements"}};
+  const Parameters parameters = model.parameters();
+  const std::vector<int64> layers = layers_of(parameters);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& p = *parameters[i];
+    rows.push_back({p.name, fmt::format("{}", layers[i] + 1), kind_name(p.kind), p.value.shape().str(),
+                    fmt::format("{}", p.value.numel())});
+  }
   return columns(rows);
 }
 
@@ -93,7 +98,7 @@ void add_model(CLI::App& app, Action& action) {
   CLI::App* model = app.add_subcommand("model", "models: list, show NAME");
   add_list(*model, action, "model", [] {
     std::vector<Listed> all;
-    for (const auto& entry : models()) all.push_back({entry.name, entry.summary});
+    for (const auto& entry : models()) all.push_back({entry.name, entry.summary, entry.options()});
     return all;
   });
   CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");

@@ -70,18 +70,27 @@ std::string show_schedule(size_t i) {
   return fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options));
 }
 
-int state_memory(const std::string& pattern) {
+int state_memory(const std::string& pattern, bool json) {
   std::vector<std::vector<std::string>> rows = {
       {"optimizer", "bytes/parameter", "bytes moved/step", "state"}};
   std::vector<std::string> names;
+  auto entries = nlohmann::ordered_json::array();
   for (const OptimizerEntry& entry : optimizers()) {
     names.push_back(entry.text.name);
     if (!glob_match(pattern, entry.text.name)) continue;
     const StateCost cost = state_cost(entry, kCostShape);
     rows.push_back({entry.text.name, fmt::format("{:.4g}", cost.bytes_per_parameter),
                     fmt::format("{:.4g}", cost.bytes_moved), fmt::format("{}", fmt::join(cost.slots, " "))});
+    entries.push_back({{"name", entry.text.name},
+                       {"bytes_per_parameter", cost.bytes_per_parameter},
+                       {"bytes_moved", cost.bytes_moved},
+                       {"state", cost.slots}});
   }
   if (rows.size() == 1) throw UsageError(unknown_name("optimizer", pattern, names));
+  if (json) {
+    print_json({{"real", kRealName}, {"shape", kCostShape.str()}, {"optimizers", entries}});
+    return kOk;
+  }
   print(columns(rows));
   print(fmt::format("\nmeasured on a parameter of shape {} in {}; wrappers around plain SGD\n",
                     kCostShape.str(), kRealName));
@@ -95,7 +104,8 @@ void add_optim(CLI::App& app, Action& action) {
       app.add_subcommand("optim", "optimizers: list, show NAME, schedules, servers, state-memory");
   add_list(*optim, action, "optimizer", [] {
     std::vector<Listed> all;
-    for (const auto& entry : optimizers()) all.push_back({entry.text.name, entry.text.summary});
+    for (const auto& entry : optimizers())
+      all.push_back({entry.text.name, entry.text.summary, entry.options});
     return all;
   });
   CLI::App* one = optim->add_subcommand("show", "paper, equations, options, cost of one");
@@ -107,7 +117,8 @@ void add_optim(CLI::App& app, Action& action) {
       *optim, action, "schedules", "schedules of the step size: all, or the options of one", "schedule",
       [] {
         std::vector<Listed> all;
-        for (const ScheduleEntry& entry : schedules()) all.push_back({entry.name, entry.summary});
+        for (const ScheduleEntry& entry : schedules())
+          all.push_back({entry.name, entry.summary, entry.options});
         return all;
       },
       show_schedule);
@@ -116,7 +127,8 @@ void add_optim(CLI::App& app, Action& action) {
       "server rule",
       [] {
         std::vector<Listed> all;
-        for (const ServerRuleEntry& entry : server_rules()) all.push_back({entry.name, entry.summary});
+        for (const ServerRuleEntry& entry : server_rules())
+          all.push_back({entry.name, entry.summary, entry.options});
         return all;
       },
       show_server);
@@ -124,7 +136,9 @@ void add_optim(CLI::App& app, Action& action) {
   CLI::App* memory = optim->add_subcommand("state-memory", "bytes of state a parameter, for every rule");
   auto pattern = std::make_shared<std::string>("*");
   memory->add_option("GLOB", *pattern, "only names that match")->type_name("");
-  memory->callback([=, &action] { action = [=] { return state_memory(*pattern); }; });
+  auto json = std::make_shared<bool>(false);
+  memory->add_flag("--json", *json, "print one JSON object");
+  memory->callback([=, &action] { action = [=] { return state_memory(*pattern, *json); }; });
 }
 
 }  // namespace gradus

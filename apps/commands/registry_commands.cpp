@@ -11,21 +11,44 @@
 
 namespace gradus {
 
+nlohmann::ordered_json list_json(const std::string& kind, const std::vector<Listed>& entries) {
+  nlohmann::ordered_json json = {{"kind", kind}, {"entries", nlohmann::ordered_json::array()}};
+  for (const Listed& entry : entries) {
+    auto options = nlohmann::ordered_json::array();
+    for (const OptionInfo& o : entry.options)
+      options.push_back({{"name", o.name},
+                         {"type", o.type},
+                         {"default", o.default_value},
+                         {"range", o.limits},
+                         {"help", o.help}});
+    json["entries"].push_back({{"name", entry.name}, {"summary", entry.summary}, {"options", options}});
+  }
+  return json;
+}
+
 void add_list(CLI::App& app, Action& action, const std::string& kind,
               std::function<std::vector<Listed>()> all) {
   CLI::App* sub = app.add_subcommand("list", "names and one line each");
   auto pattern = std::make_shared<std::string>("*");
   sub->add_option("GLOB", *pattern, "only names that match, e.g. 'ada*'")->type_name("");
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "print one JSON object, with the options of each");
   sub->callback([=, &action] {
     action = [=] {
       std::vector<std::vector<std::string>> rows;
       std::vector<std::string> names;
+      std::vector<Listed> entries;
       for (const Listed& entry : all()) {
         names.push_back(entry.name);
-        if (glob_match(*pattern, entry.name)) rows.push_back({entry.name, entry.summary});
+        if (!glob_match(*pattern, entry.name)) continue;
+        rows.push_back({entry.name, entry.summary});
+        entries.push_back(entry);
       }
       if (rows.empty()) throw UsageError(unknown_name(kind, *pattern, names));
-      print(columns(rows));
+      if (*json)
+        print_json(list_json(kind, entries));
+      else
+        print(columns(rows));
       return kOk;
     };
   });
@@ -37,21 +60,24 @@ void add_table(CLI::App& app, Action& action, const std::string& word, const std
   CLI::App* sub = app.add_subcommand(word, help);
   auto name = std::make_shared<std::string>();
   sub->add_option("NAME", *name, "its name")->type_name("");
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "print one JSON object, with the options of each");
   sub->callback([=, &action] {
     action = [=]() -> int {
       std::vector<std::vector<std::string>> rows;
       std::vector<std::string> names;
-      for (const Listed& entry : all()) {
+      const std::vector<Listed> entries = all();
+      for (const Listed& entry : entries) {
         rows.push_back({entry.name, entry.summary});
         names.push_back(entry.name);
       }
       if (name->empty()) {
-        print(columns(rows));
+        *json ? print_json(list_json(kind, entries)) : print(columns(rows));
         return kOk;
       }
       for (size_t i = 0; i < names.size(); ++i)
         if (names[i] == *name) {
-          print(show(i));
+          *json ? print_json(list_json(kind, {entries[i]})) : print(show(i));
           return kOk;
         }
       throw UsageError(unknown_name(kind, *name, names));

@@ -6,6 +6,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/report/plot.h"
+#include "apps/train/scores.h"
 #include "core/options.h"
 
 namespace gradus {
@@ -56,9 +57,12 @@ std::vector<std::string> short_names(const std::vector<RunSummary>& runs) {
 
 std::string best_text(const RunSummary& run) {
   if (!run.best) return "-";
-  const std::string score =
-      run.by_accuracy ? percent(run.best->test_accuracy) : "loss " + brief(run.best->test_loss);
-  return fmt::format("{}, at step {}", score, run.best->step);
+  const MetricsRow& best = *run.best;
+  std::string score = run.by_accuracy ? percent(best.test_accuracy) : "loss " + brief(best.test_loss);
+  if (run.metric != (run.by_accuracy ? "accuracy" : "loss"))
+    for (const Metric& m : metrics())
+      if (m.name == run.metric) score += fmt::format(" ({} {})", m.name, m.text(best.score));
+  return fmt::format("{}, at step {}{}", score, best.step, run.validated ? " (best by validation)" : "");
 }
 
 std::string length_text(const RunSummary& run) {
@@ -70,20 +74,17 @@ std::string length_text(const RunSummary& run) {
 
 std::vector<std::string> run_plots(const RunSummary& run, const std::vector<GradNormRow>& norms) {
   std::vector<std::string> plots;
+  std::vector<Series> losses = {column(run, "training", &MetricsRow::train_loss, false),
+                                column(run, "test", &MetricsRow::test_loss, false)},
+                      accuracies = {column(run, "training", &MetricsRow::train_accuracy, false, 100),
+                                    column(run, "test", &MetricsRow::test_accuracy, false, 100)};
+  if (run.validated) {
+    losses.push_back(column(run, "validation", &MetricsRow::validation_loss, false));
+    accuracies.push_back(column(run, "validation", &MetricsRow::validation_accuracy, false, 100));
+  }
   const AxisSpec step{.label = "step", .whole = true};
-  add_plot(plots, "loss",
-           {.title = "Loss",
-            .x = step,
-            .y = {.label = "loss"},
-            .series = {column(run, "training", &MetricsRow::train_loss, false),
-                       column(run, "test", &MetricsRow::test_loss, false)}},
-           true);
-  add_plot(plots, "accuracy",
-           {.title = "Accuracy",
-            .x = step,
-            .y = {.label = "%"},
-            .series = {column(run, "training", &MetricsRow::train_accuracy, false, 100),
-                       column(run, "test", &MetricsRow::test_accuracy, false, 100)}});
+  add_plot(plots, "loss", {.title = "Loss", .x = step, .y = {.label = "loss"}, .series = losses}, true);
+  add_plot(plots, "accuracy", {.title = "Accuracy", .x = step, .y = {.label = "%"}, .series = accuracies});
   add_plot(plots, "lr",
            {.title = "Step size",
             .x = step,

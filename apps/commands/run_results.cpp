@@ -6,8 +6,7 @@
 
 #include "apps/cli/terminal.h"
 #include "apps/report/plot.h"
-#include "apps/train/evaluate.h"
-#include "apps/train/predictions.h"
+#include "apps/train/scores.h"
 #include "apps/train/trainer.h"
 #include "data/registry.h"
 #include "nn/generate.h"
@@ -84,17 +83,19 @@ struct TargetPairs {
 
 Html regression_section(const TargetPairs& pairs) {
   constexpr size_t kMostPlots = 4;
-  html::Table t{.head = {html::cell("output"), html::number("root mean squared error"), html::number("R²")}};
+  html::Table t{.head = {html::cell("output"), html::number("root mean squared error"),
+                         html::number("mean absolute error"), html::number("R²")}};
   std::vector<std::string> plots;
   for (size_t k = 0; k < pairs.predicted.size(); ++k) {
     const auto &p = pairs.predicted[k], &y = pairs.wanted[k];
     const auto n = static_cast<double>(y.size());
-    double mean = 0, errors = 0, total = 0;
+    double mean = 0, errors = 0, absolute = 0, total = 0;
     for (const double v : y) mean += v / n;
     for (size_t i = 0; i < y.size(); ++i)
-      errors += (p[i] - y[i]) * (p[i] - y[i]), total += (y[i] - mean) * (y[i] - mean);
+      errors += (p[i] - y[i]) * (p[i] - y[i]), absolute += std::abs(p[i] - y[i]),
+          total += (y[i] - mean) * (y[i] - mean);
     t.rows.push_back({html::cell(count_text(static_cast<int64>(k))),
-                      html::number(brief(std::sqrt(errors / n))),
+                      html::number(brief(std::sqrt(errors / n))), html::number(brief(absolute / n)),
                       html::number(total > 0 ? fmt::format("{:.4f}", 1 - errors / total) : "-")});
     if (plots.size() == kMostPlots || y.empty()) continue;
     const auto [low, high] = std::minmax_element(y.begin(), y.end());
@@ -142,33 +143,43 @@ std::optional<Weights> weights_of(const RunSummary& run, const WeightsOptions& o
 Html scores_section(Model& model, const Data& data, const Weights& weights, const ResultsOptions& options) {
   const DatasetInfo& info = data.info();
   const bool text = model.task() == Task::kLanguageModel, classes = model.task() == Task::kClassification;
-  std::optional<Predictions> predictions;
-  if (classes) predictions.emplace(info.classes, options.mistakes);
   TargetPairs pairs;
   EvaluateOptions how{.batch_size = options.batch_size, .limit = options.limit};
   how.each = [&](const Batch& batch, const Tensor& output) {
-    if (classes) predictions->add(batch, output);
     if (model.task() == Task::kRegression) pairs.add(batch, output);
   };
-  const Score score = *evaluate(model, data.test, how);
+  const Scores scores = *scores_on(model, data.test, how, options.mistakes);
+  const Score& score = scores.sums();
   std::vector<std::pair<std::string, std::string>> rows = {
       {"test set", fmt::format("{} {}{}", score.count, text ? "tokens" : "examples",
                                options.limit && options.limit < data.test->size()
                                    ? fmt::format(" (of the first {} examples)", options.limit)
                                    : "")},
-      {"weights", std::filesystem::path(weights.file).filename().string()},
-      {"loss", brief(score.loss())}};
-  if (score.labelled) rows.emplace_back("accuracy", percent(score.accuracy()));
-  if (text) {
-    rows.emplace_back("perplexity", brief(std::exp(score.loss())));
-    // A vocabulary is the characters of a text, or all bytes.
-    rows.emplace_back(info.vocabulary.size() == 256 ? "bits per byte" : "bits per character",
-                      brief(score.loss() / std::log(2.0)));
-  }
+      {"weights", std::filesystem::path(weights.file).filename().string()}};
+  for (const auto& row : scores.rows("")) rows.emplace_back(row[0], row[1]);
   Html out = html::heading(2, "On the test set", "test") + html::table_of(rows);
-  if (classes) out += confusion_tables(*predictions, info) + mistakes_section(*predictions, *data.test);
+  if (classes)
+    out +=
+        confusion_tables(*scores.predictions(), info) + mistakes_section(*scores.predictions(), *data.test);
   if (model.task() == Task::kRegression) out += regression_section(pairs);
   return out;
+}
+
+// The confusions of many classes as a picture, a row a true class; brightness is the root of a place's share of its row, so that
+// few are to be seen. At least 300 pixels wide.
+Image confusion_picture(const Predictions& predictions) {
+  constexpr int64 kLeastWidth = 300;
+  const int64 n = predictions.classes(), scale = std::max<int64>(1, (kLeastWidth + n - 1) / n),
+              side = n * scale;
+  Image image{1, side, side, std::vector<std::uint8_t>(static_cast<size_t>(side * side))};
+  for (int64 y = 0; y < side; ++y)
+    for (int64 x = 0; x < side; ++x) {
+      const auto whole = static_cast<double>(std::max<int64>(predictions.of_class(y / scale), 1));
+      const double share = static_cast<double>(predictions.count(y / scale, x / scale)) / whole;
+      image.pixels[static_cast<size_t>(y * side + x)] =
+          static_cast<std::uint8_t>(std::lround(255 * std::sqrt(share)));
+    }
+  return image;
 }
 
 }  // namespace
@@ -204,18 +215,25 @@ Html confusion_tables(const Predictions& predictions, const DatasetInfo& info) {
       t.rows.push_back({html::row_head(html::text(class_text(info, p.label))),
                         html::cell(class_text(info, p.predicted)), html::number(count_text(p.count)),
                         html::number(share_text(p.count, predictions.of_class(p.label)))});
-    out += html::heading(3, "Confusions", "confusion") + html::table(t);
+    out += html::heading(3, "Confusions", "confusion");
+    constexpr int64 kPicture = 1000;
+    if (n <= kPicture)
+      out += html::tiles(
+          {{confusion_picture(predictions), fmt::format("confusion matrix of {} classes", n),
+            html::soft("rows: the true class; columns: what the model says; the brighter the more")}});
+    out += html::table(t);
   }
   html::Table each{.head = {html::cell("class"), html::number("examples"), html::number("recall"),
-                            html::number("precision")}};
+                            html::number("precision"), html::number("F1")}};
   for (int64 c = 0; c < n; ++c) {
     const int64 right = predictions.count(c, c);
-    each.rows.push_back({html::row_head(html::text(class_text(info, c))),
-                         html::number(count_text(predictions.of_class(c))),
-                         html::number(share_text(right, predictions.of_class(c))),
-                         html::number(share_text(right, predictions.taken_for(c)))});
+    each.rows.push_back(
+        {html::row_head(html::text(class_text(info, c))), html::number(count_text(predictions.of_class(c))),
+         html::number(share_text(right, predictions.of_class(c))),
+         html::number(share_text(right, predictions.taken_for(c))),
+         html::number(share_text(2 * right, predictions.of_class(c) + predictions.taken_for(c)))});
   }
-  return out + html::details("each class: recall and precision", html::table(each), n <= 12);
+  return out + html::details("each class: recall, precision and F1", html::table(each), n <= 12);
 }
 
 Html results_sections(const RunSummary& run, const WeightsOptions& options, const ResultsOptions& how,

@@ -10,12 +10,32 @@
 #include "data/registry.h"
 #include "data/text.h"
 #include "nn/registry.h"
+#include "nn/state_dict.h"
 
 namespace gradus {
 
 namespace fs = std::filesystem;
 
-Weights find_weights(const std::string& run, const WeightsOptions& options) {
+TensorFile checkpoint_weights(const std::string& path, bool ema, const std::string& data_dir) {
+  const RunDirectory run = RunDirectory::open(path);
+  if (!fs::exists(run.checkpoint()))
+    fail<DataError>("{}: there is no checkpoint yet, so there are no weights '{}'", path,
+                    ema ? "ema" : "trained");
+  TrainConfig config = run.config();
+  if (!data_dir.empty()) config.data_dir = data_dir;
+  if (ema && !effective_optim(config).starts_with("ema("))
+    fail<UsageError>("{}: the run was trained without --ema: there is no mean of its weights", path);
+  config.init.clear();  // the checkpoint has all
+  Trainer trainer(config);
+  trainer.restore(run);
+  const auto in_place = trainer.evaluation_weights(ema);
+  TensorFile file = weights_file(trainer.model(), trainer.info());
+  // The file shares the model's storage, which gets its training weights back here.
+  for (auto& [name, tensor] : file.tensors) tensor = tensor.clone();
+  return file;
+}
+
+Weights find_weights(const std::string& run, const WeightsOptions& options, const std::string& which) {
   if (options.threads > 0) set_threads(options.threads);
   if (!run.empty() && !options.init.empty()) fail<UsageError>("name a run or --init FILE, not both");
   const std::string path = run.empty() ? options.init : run;
@@ -26,19 +46,27 @@ Weights find_weights(const std::string& run, const WeightsOptions& options) {
   fs::path folder = fs::path(path).parent_path();
   if (fs::is_directory(path)) {
     folder = path;
-    found.file = (folder / "model.safetensors").string();
-    if (!fs::exists(found.file))
+    const bool in_checkpoint = which == "ema" || which == "trained";
+    found.file = (folder / (in_checkpoint     ? "checkpoint.safetensors"
+                            : which == "best" ? "best.safetensors"
+                                              : "model.safetensors"))
+                     .string();
+    if (in_checkpoint)
+      found.contents = checkpoint_weights(path, which == "ema", options.data_dir);
+    else if (!fs::exists(found.file))
       fail<DataError>(
-          "{}: no model.safetensors there: not a run, or one that has not ended ('gradus train --resume {}' "
-          "goes on)",
-          path, path);
+          "{0}: no {1} there: not a run, or one that has not ended ('gradus train --resume {0}' goes on)",
+          path, fs::path(found.file).filename().string());
+  } else if (which != "last") {
+    fail<UsageError>("--weights {} is for the directory of a run, not for the file {}", which, path);
   }
   if (const std::string config = (folder / "config.json").string(); fs::exists(config)) {
     const RunDirectory of_weights = RunDirectory::open(folder.empty() ? "." : folder.string());
     found.data = of_weights.data();
     found.data_dir = of_weights.data_dir();
   }
-  const WeightsOrigin origin = read_origin(found.file);
+  const WeightsOrigin origin =
+      found.contents ? origin_of(*found.contents, found.file) : read_origin(found.file);
   found.info = origin.data;
   found.model = origin.model.value_or("");
   if (found.data.empty() && origin.data) found.data = origin.data->name;
@@ -70,7 +98,10 @@ DatasetInfo info_of(const Weights& weights) {
 std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& info) {
   need_model(weights);
   std::unique_ptr<Model> model = make_model(weights.model, data_shape(info), Rng(0));
-  load_weights(weights.file, *model);
+  if (weights.contents)
+    load_state_dict(*model, weights.contents->tensors, weights.file);
+  else
+    load_weights(weights.file, *model);
   model->set_training(false);
   return model;
 }

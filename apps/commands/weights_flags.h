@@ -25,15 +25,27 @@ struct WeightsOptions {
   }
 };
 
+/// Which weights of a run. Flags of a command that takes them: f("weights", weights, kWeightsHelp, weights_choices()).
+inline constexpr const char* kWeightsHelp =
+    "which of a run: 'last' and 'best' are the files it wrote; from its checkpoint, also before it ends: "
+    "'ema' (the mean "
+    "of --ema) and 'trained' (without any mean)";
+inline Limits weights_choices() { return choices({"last", "best", "ema", "trained"}); }
+/// Those of the checkpoint of a run: what the optimizer steps on or, with ema, the mean. Throws DataError where there is no
+/// checkpoint, UsageError where there is no mean.
+TensorFile checkpoint_weights(const std::string& run, bool ema, const std::string& data_dir);
+
 /// Weights found: the file, and what is known about them from it, its run directory and the options.
 struct Weights {
   std::string file, model, data;
-  std::string data_dir;             ///< where the data lie: as given, else as its run recorded
-  std::optional<DatasetInfo> info;  ///< from the file itself
+  std::string data_dir;                     ///< where the data lie: as given, else as its run recorded
+  std::optional<DatasetInfo> info;          ///< from the file itself
+  std::optional<TensorFile> contents = {};  ///< of weights that no file holds by themselves
 };
 /// `run` is a positional alternative to --init. Throws UsageError if neither names weights, DataError if there are
-/// none.
-Weights find_weights(const std::string& run, const WeightsOptions& options);
+/// none. `which` is one of weights_choices.
+Weights find_weights(const std::string& run, const WeightsOptions& options,
+                     const std::string& which = "last");
 
 /// Throws UsageError if it is not known which model the weights belong to.
 void need_model(const Weights& weights);

@@ -34,7 +34,7 @@ class ModelBatches final : public LocalBatches {
     std::vector<Batch> batches;
     batches.push_back(std::move(batch));
     objective_.emplace(model_, parameters_, std::move(batches),
-                       LossOptions{.label_smoothing = label_smoothing_});
+                       LossOptions{.classes = {.label_smoothing = label_smoothing_}});
     return &*objective_;
   }
   Score score() const override { return score_; }

@@ -9,6 +9,8 @@ void Board::append(const MetricsRow& row) {
                                                          {"loss/test", row.test_loss},
                                                          {"accuracy/train", row.train_accuracy},
                                                          {"accuracy/test", row.test_accuracy},
+                                                         {"loss/validation", row.validation_loss},
+                                                         {"accuracy/validation", row.validation_accuracy},
                                                          {"lr", row.lr},
                                                          {"epoch", row.epoch}};
   std::erase_if(scalars, [](const auto& scalar) { return !std::isfinite(scalar.second); });

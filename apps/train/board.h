@@ -10,7 +10,8 @@ namespace gradus {
 class Board {
  public:
   explicit Board(const RunDirectory& run) : events_(run.path()) {}
-  /// The row's numbers as loss/train, loss/test, accuracy/train, accuracy/test, lr and epoch; none where there is
+  /// The row's numbers as loss/train, loss/test, loss/validation, accuracy/train, accuracy/test,
+  /// accuracy/validation, lr and epoch; none where there is
   /// no value. Throws DataError (disk full).
   void append(const MetricsRow& row);
 

@@ -36,6 +36,9 @@ json state_json(const TrainState& s) {
           {"since_epoch", score_json(s.since_epoch)},
           {"last_epoch", score_json(s.last_epoch)},
           {"last_test", score_json(s.last_test)},
+          {"last_validation", score_json(s.last_validation)},
+          {"best_test", numbers(s.best_test)},
+          {"best_validation", numbers(s.best_validation)},
           {"evaluation_due", s.evaluation_due},
           {"stopped", s.stopped},
           {"best", s.best ? json(exact(*s.best)) : json()},
@@ -60,6 +63,11 @@ TrainState state_from(const json& j) {
   s.since_epoch = score_from(j.at("since_epoch"));
   s.last_epoch = score_from(j.at("last_epoch"));
   s.last_test = score_from(j.at("last_test"));
+  if (j.contains("last_validation")) {  // a checkpoint of an older gradus has none
+    s.last_validation = score_from(j.at("last_validation"));
+    s.best_test = numbers(j.at("best_test"));
+    s.best_validation = numbers(j.at("best_validation"));
+  }
   j.at("evaluation_due").get_to(s.evaluation_due);
   j.at("stopped").get_to(s.stopped);
   if (!j.at("best").is_null()) s.best = number(j.at("best"));
@@ -107,8 +115,9 @@ void save_weights(const std::string& path, Model& model, const DatasetInfo& info
   write_tensors(path, weights_file(model, info));
 }
 
-WeightsOrigin read_origin(const std::string& path) {
-  const TensorFile file = read_safetensors(path);
+WeightsOrigin read_origin(const std::string& path) { return origin_of(read_safetensors(path), path); }
+
+WeightsOrigin origin_of(const TensorFile& file, const std::string& path) {
   WeightsOrigin origin;
   if (const auto model = file.metadata.find("gradus_model"); model != file.metadata.end())
     origin.model = model->second;
@@ -117,12 +126,16 @@ WeightsOrigin read_origin(const std::string& path) {
   return origin;
 }
 
-void load_weights(const std::string& path, Model& model) {
+StateDict read_weights(const std::string& path, Model& model) {
   const TensorFile file = read_safetensors(path);
   for (const auto& [name, tensor] : state_dict(model))
     if (file.find_integers(name))
       fail<DataError>("{}: '{}' holds integers; weights are real numbers (F16, BF16, F32, F64)", path, name);
-  load_state_dict(model, file.tensors, path);
+  return file.tensors;
+}
+
+void load_weights(const std::string& path, Model& model) {
+  load_state_dict(model, read_weights(path, model), path);
 }
 
 void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts) {

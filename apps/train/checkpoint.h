@@ -22,9 +22,11 @@ struct TrainState {
   Rng::State dropout{};
   Score since_row, since_epoch;  ///< of training, since the last metrics row and since the epoch began
   Score last_epoch, last_test;   ///< of the last whole epoch (or part, at the end) and the last evaluation
-  bool evaluation_due = false;   ///< stopped in front of an evaluation
-  bool stopped = false;          ///< early
-  std::optional<double> best;    ///< of the evaluations: accuracy, or minus the loss where there is none
+  Score last_validation;         ///< of the last evaluation, where examples are held out
+  std::map<std::string, double> best_test, best_validation;  ///< measures at best_step
+  bool evaluation_due = false;                               ///< stopped in front of an evaluation
+  bool stopped = false;                                      ///< early
+  std::optional<double> best;  ///< of the evaluations: the deciding measure, or minus it where less is better
   int64 best_step = 0, evaluations_since_best = 0;
   double last_loss = 0;
   double last_scale = 1;  ///< factor of the schedule on the last step
@@ -46,6 +48,10 @@ struct WeightsOrigin {
   std::optional<DatasetInfo> data;
 };
 WeightsOrigin read_origin(const std::string& path);
+/// The same of a file that has been read; `path` opens the messages.
+WeightsOrigin origin_of(const TensorFile& file, const std::string& path);
+/// The tensors of a file of weights. Throws DataError where one that `model` has holds integers.
+std::vector<std::pair<std::string, Tensor>> read_weights(const std::string& path, Model& model);
 /// Loads by name. Throws DataError that lists what does not fit.
 void load_weights(const std::string& path, Model& model);
 

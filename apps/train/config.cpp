@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "apps/cli/flags.h"
+#include "apps/train/scores.h"
 #include "data/places.h"
 #include "data/registry.h"
 #include "optim/schedule.h"
@@ -52,6 +53,8 @@ bool holds(const std::string& root, const Spec& data, const DatasetEntry& entry)
 }
 
 }  // namespace
+
+Limits metric_choices() { return choices(metric_words()); }
 
 void in_flag(const std::string& flag, const std::function<void()>& f) {
   try {

@@ -12,6 +12,9 @@
 
 namespace gradus {
 
+/// The words of --metric (apps/train/scores.h).
+Limits metric_choices();
+
 struct TrainConfig {
   std::string data = "digits", model = "mlp", optim = "adam", companion, schedule = "wsd";
   std::optional<int64> epochs, steps;
@@ -22,10 +25,18 @@ struct TrainConfig {
   std::string augment;
   std::optional<int64> limit;
   std::string data_dir;
+  double validation = 0.1;
+  std::string metric = "auto";
   double label_smoothing = 0;
+  std::string class_weights, sampler = "plain";
+  double focal = 0;
   std::optional<double> clip_norm, clip_value, ema;
   std::vector<std::string> group, freeze;
+  int64 freeze_layers = 0;
+  double layer_decay = 1;
   std::string init;
+  std::vector<std::string> init_rename;
+  bool init_partial = false, new_head = false;
   std::optional<int64> save_every, eval_every, early_stop;
   bool log_grad_norms = false;
   std::string save;
@@ -51,14 +62,40 @@ struct TrainConfig {
     f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
     f("limit", limit, "train on the first N examples only", at_least(1));
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("validation", validation,
+      "part of the training examples, at most 5000, that is held out to choose the best weights, the time to "
+      "stop "
+      "early and what schedules watch; 0: trains on all of them, and the test set decides",
+      Limits{.low = 0, .high = 1, .high_open = true});
+    f("metric", metric, "the score by which weights are best; auto: accuracy, else loss", metric_choices());
     f("label_smoothing", label_smoothing, "share of the target spread over all classes", decay_rate());
+    f("class_weights", class_weights,
+      "factors on the loss of each class: balanced (n / (classes * examples of the class)) or cat=1,dog=5");
+    f("sampler", sampler, "which examples an epoch has: plain, each once; balanced, each class equally many",
+      choices({"plain", "balanced"}));
+    f("focal", focal,
+      "focal loss with this exponent (Lin et al. 2017 take 2), by which sure examples count less",
+      at_least(0));
     f("clip_norm", clip_norm, "largest norm of the gradient over all parameters", positive());
     f("clip_value", clip_value, "largest size of an element of the gradient", positive());
     f("ema", ema, "evaluate and save a running mean of the weights with this decay, e.g. 0.999",
       decay_rate());
     f("group", group, "other options for some parameters, 'GLOB:lr=1e-4,...' or 'kind=bias+norm:...'");
     f("freeze", freeze, "parameters that are not trained, by name ('conv*')");
-    f("init", init, "weights to start from (safetensors)");
+    f("freeze_layers", freeze_layers,
+      "the first N layers (blocks) are not trained; -N: all but the last N; 'model show NAME' numbers them");
+    f("layer_decay", layer_decay,
+      "factor on the step size from each layer (block) to the one below it, the last one has all of it: e.g. "
+      "0.75",
+      Limits{.low = 0, .high = 1, .low_open = true});
+    f("init", init,
+      "weights to start from (safetensors, or the directory of a run); a last layer of another shape starts "
+      "afresh");
+    f("init_rename", init_rename,
+      "names in the file of --init that begin with FROM begin with TO here, 'FROM=TO' ('backbone.=')");
+    f("init_partial", init_partial,
+      "take what fits of --init by name and shape; all else starts afresh, and is named");
+    f("new_head", new_head, "start the last layer afresh even where that of --init would fit");
     f("save_every", save_every, "steps between checkpoints; else one an epoch", at_least(1));
     f("eval_every", eval_every, "steps between evaluations; else one an epoch", at_least(1));
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));

@@ -43,7 +43,7 @@ void ModelObjective::evaluate(bool record, const std::function<void(const Tensor
   if (!first) again.emplace(model_, rng_);
   for (const Batch& batch : batches_) {
     const Tensor output = model_(input_of(batch));
-    const Tensor loss = loss_of(model_.task(), output, batch, options_.label_smoothing);
+    const Tensor loss = loss_of(model_.task(), output, batch, options_.classes);
     if (first) score_ += score_of(model_.task(), output, batch, loss.item());
     use(loss, static_cast<double>(batch.size()) / static_cast<double>(examples_));
   }
@@ -164,7 +164,7 @@ std::vector<Tensor> ModelObjective::per_sample_gradients() {
     const SampleLosses losses = [&](int64 begin, int64 end) {
       const Reevaluation again(model_, rng_);
       const Batch part = rows_of(batch, begin, end);
-      return losses_of(model_.task(), model_(input_of(part)), part, options_.label_smoothing);
+      return losses_of(model_.task(), model_(input_of(part)), part, options_.classes);
     };
     const PerSampleGrads found = gradus::per_sample_gradients(losses, values, batch.size());
     size_t next = 0;
@@ -198,7 +198,7 @@ GaussNewton ModelObjective::gauss_newton() {
     const Reevaluation again(model_, rng_);
     output = model_(input_of(batch));
   }
-  const OutputCurvature at = output_curvature(model_.task(), output, batch, options_.label_smoothing);
+  const OutputCurvature at = output_curvature(model_.task(), output, batch, options_.classes);
   GaussNewton result{Tensor(), at.slope, at.curvature};
   result.root = at.root;
   result.root_gram = [=] { return output_gram(output, values, at.root); };

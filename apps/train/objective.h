@@ -12,7 +12,7 @@
 namespace gradus {
 
 struct LossOptions {
-  double label_smoothing = 0;
+  ClassLoss classes{};
   bool grad_norms = false;  ///< note the norms of the first gradient
   /// Record the first gradient: Hessian products at its weights then reuse its passes.
   bool keep_graph = false;

@@ -94,6 +94,10 @@ void Progress::row(const MetricsRow& r) {
   text += fmt::format("  test loss {:<8}", brief(r.test_loss));
   if (!std::isnan(r.test_accuracy))
     text += " acc " + coloured(fmt::format("{:<8}", percent(r.test_accuracy)), "1", terminal_.colour);
+  if (!std::isnan(r.validation_accuracy))
+    text += fmt::format("  validation {}", percent(r.validation_accuracy));
+  else if (!std::isnan(r.validation_loss))
+    text += fmt::format("  validation loss {}", brief(r.validation_loss));
   message(text + fmt::format("  {:.1f} s", r.seconds));
 }
 

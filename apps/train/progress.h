@@ -37,11 +37,12 @@ class Progress {
   void row(const MetricsRow& row);
   /// A line that stays.
   void message(const std::string& text);
+  /// Takes the bar away, so that other lines can stand; it comes back with the next show().
+  void clear();
 
  private:
   std::string bar(const std::string& head, const std::string& tail, double share) const;
   std::string line(const Now& now) const;
-  void clear();
 
   using Clock = std::chrono::steady_clock;
   bool quiet_;

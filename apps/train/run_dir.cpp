@@ -23,13 +23,15 @@ namespace {
 constexpr const char* kTrain = "train";  // whose config.json names no command
 
 constexpr const char* kCsvHeader =
-    "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,seconds\n";
+    "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,validation_loss,validation_accuracy,"
+    "score,seconds\n";
 
 constexpr const char* kNormsHeader = "step,l1,l2\n";
 
 std::string csv_line(const MetricsRow& r) {
   std::string line = fmt::format("{},{}", r.step, r.epoch);
-  for (const double v : {r.lr, r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy})
+  for (const double v : {r.lr, r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy,
+                         r.validation_loss, r.validation_accuracy, r.score})
     line += std::isfinite(v) ? fmt::format(",{}", v) : ",";
   return line + fmt::format(",{:.3f}\n", r.seconds);
 }
@@ -42,6 +44,9 @@ std::string json_line(const MetricsRow& r) {
                                 {"train_accuracy", r.train_accuracy},
                                 {"test_loss", r.test_loss},
                                 {"test_accuracy", r.test_accuracy},
+                                {"validation_loss", r.validation_loss},
+                                {"validation_accuracy", r.validation_accuracy},
+                                {"score", r.score},
                                 {"seconds", std::round(r.seconds * 1e3) / 1e3}};
   return row.dump() + "\n";
 }
@@ -179,7 +184,10 @@ bool RunDirectory::has_checkpoint() const { return !is_none() && fs::exists(chec
 
 TrainConfig RunDirectory::config() const {
   TrainConfig config;
-  apply_config_json(config, settings_of(kTrain), file("config.json"));
+  const nlohmann::json settings = settings_of(kTrain);
+  // A run of an older gradus held nothing out, and goes on so.
+  if (!settings.contains("validation")) config.validation = 0;
+  apply_config_json(config, settings, file("config.json"));
   return config;
 }
 

@@ -20,6 +20,8 @@ struct MetricsRow {
   double lr = std::numeric_limits<double>::quiet_NaN();
   double train_loss = lr, train_accuracy = lr;  ///< means over the steps since the row before
   double test_loss = lr, test_accuracy = lr;
+  double validation_loss = lr, validation_accuracy = lr;  ///< of the examples held out
+  double score = lr;   ///< of --metric, on what decides which weights are best
   double seconds = 0;  ///< spent in training steps
 };
 

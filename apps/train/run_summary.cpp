@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/flags.h"
+#include "apps/train/scores.h"
 #include "core/byte_source.h"
 #include "core/error.h"
 
@@ -30,6 +31,9 @@ MetricsRow row_from(const std::string& line, const std::string& where) {
     const auto& v = row.at(key);
     return v.is_null() ? std::nan("") : v.get<double>();
   };
+  const auto optional = [&](const char* key) {  // of an older gradus there are none
+    return row.contains(key) ? number(key) : std::nan("");
+  };
   try {
     return {.step = row.at("step").get<int64>(),
             .epoch = number("epoch"),
@@ -38,14 +42,19 @@ MetricsRow row_from(const std::string& line, const std::string& where) {
             .train_accuracy = number("train_accuracy"),
             .test_loss = number("test_loss"),
             .test_accuracy = number("test_accuracy"),
+            .validation_loss = optional("validation_loss"),
+            .validation_accuracy = optional("validation_accuracy"),
+            .score = optional("score"),
             .seconds = number("seconds")};
   } catch (const nlohmann::json::exception&) {
     fail<DataError>("{}: expected a row of metrics (an object with step, epoch, lr, ...)", where);
   }
 }
 
-bool ahead_of(const MetricsRow& a, const MetricsRow& b, bool by_accuracy) {
-  return by_accuracy ? a.test_accuracy > b.test_accuracy : a.test_loss < b.test_loss;
+// The score of a row; rows of an older gradus have the test accuracy, else the test loss.
+double score_of_row(const MetricsRow& row, bool by_accuracy) {
+  if (std::isfinite(row.score)) return row.score;
+  return by_accuracy ? row.test_accuracy : row.test_loss;
 }
 
 std::string quoted(const std::string& word) {
@@ -71,17 +80,24 @@ std::string setting_text(const nlohmann::ordered_json& value) {
 RunSummary summarize(const std::string& path) {
   const RunDirectory run = RunDirectory::open(path);
   RunSummary s{.path = path, .config = run.config()};
-  const std::string metrics = run.file("metrics.jsonl");
-  if (fs::exists(metrics))
-    each_line(metrics, [&](const std::string& line, int number) {
-      s.rows.push_back(row_from(line, fmt::format("{}: line {}", metrics, number)));
+  const std::string file = run.file("metrics.jsonl");
+  if (fs::exists(file))
+    each_line(file, [&](const std::string& line, int number) {
+      s.rows.push_back(row_from(line, fmt::format("{}: line {}", file, number)));
     });
   s.by_accuracy = std::any_of(s.rows.begin(), s.rows.end(),
                               [](const MetricsRow& r) { return std::isfinite(r.test_accuracy); });
+  s.metric = s.config.metric != "auto" ? s.config.metric : s.by_accuracy ? "accuracy" : "loss";
+  const bool larger = std::any_of(metrics().begin(), metrics().end(),
+                                  [&](const Metric& m) { return m.name == s.metric && m.larger; });
+  double best = std::nan("");
   for (const MetricsRow& row : s.rows) {
     s.last = row;
-    const double score = s.by_accuracy ? row.test_accuracy : row.test_loss;
-    if (!std::isnan(score) && (!s.best || ahead_of(row, *s.best, s.by_accuracy))) s.best = row;
+    s.validated = s.validated || std::isfinite(row.validation_loss);
+    const double score = score_of_row(row, s.by_accuracy);
+    if (std::isnan(score) || (s.best && !(larger ? score > best : score < best))) continue;
+    s.best = row;
+    best = score;
   }
   s.finished = fs::exists(run.file("model.safetensors"));
   return s;

@@ -15,8 +15,11 @@ struct RunSummary {
   TrainConfig config;
   std::vector<MetricsRow> rows;          ///< as metrics.jsonl has them
   std::optional<MetricsRow> last, best;  ///< best: where best.safetensors was written
-  bool by_accuracy = false;              ///< best is the highest test accuracy; else the least test loss
-  bool finished = false;                 ///< there is a model.safetensors
+  bool by_accuracy = false;              ///< there are test accuracies
+  /// What best is chosen by: the name of a measure (scores.h), as --metric has it or, with "auto", meant.
+  std::string metric = "loss";
+  bool validated = false;  ///< on examples held out from training, not on the test set
+  bool finished = false;   ///< there is a model.safetensors
 };
 
 /// Throws DataError for a directory that is no run, and for damaged files, naming file and line. A last line that was cut off

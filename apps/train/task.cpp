@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
@@ -107,20 +108,56 @@ void check_target(Task task, const Batch& batch) {
 
 }  // namespace
 
-Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+namespace {
+
+// y_c w_c of the examples (B,C): what the terms of the loss are multiplied by.
+Tensor weighted_targets(const Tensor& output, const Batch& batch, const ClassLoss& how) {
+  const int64 n = output.dim(0), c = output.dim(1);
+  Tensor y({n, c});
+  for (int64 i = 0; i < n * c; ++i) {
+    const int64 k = i % c;
+    const double target = batch.targets.defined() ? static_cast<double>(batch.targets.data()[i])
+                                                  : (batch.y[i / c] == k ? 1 - how.label_smoothing : 0) +
+                                                        how.label_smoothing / static_cast<double>(c);
+    y.mutable_data()[i] =
+        static_cast<real>(target * (how.weights.empty() ? 1 : how.weights.at(static_cast<size_t>(k))));
+  }
+  return y;
+}
+
+// The loss of each example (B) with weights of classes, focal or both.
+Tensor class_losses(const Tensor& output, const Batch& batch, const ClassLoss& how) {
+  constexpr real kTiny = real(1e-7);  // no derivative of u^g at u = 0 for g < 1
+  const Tensor log_p = log_softmax(output);
+  Tensor terms = weighted_targets(output, batch, how) * log_p;
+  if (how.focal > 0) terms = terms * pow(clamp(neg(expm1(log_p)), kTiny, 1), static_cast<real>(how.focal));
+  return neg(sum(terms, {1}));
+}
+
+}  // namespace
+
+Tensor loss_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how) {
+  if (task == Task::kClassification && !how.plain()) {
+    if (!batch.targets.defined()) check_target(task, batch);
+    return mean(class_losses(output, batch, how));
+  }
   if (task == Task::kClassification && batch.targets.defined())
     return soft_cross_entropy(output, batch.targets);
   check_target(task, batch);
   return task_loss(task, output, input_of(batch), {batch.y, batch.targets},
-                   static_cast<real>(label_smoothing));
+                   static_cast<real>(how.label_smoothing));
 }
 
-Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing) {
+Tensor losses_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how) {
   const int64 n = output.dim(0);
+  if (task == Task::kClassification && !how.plain()) {
+    if (!batch.targets.defined()) check_target(task, batch);
+    return class_losses(output, batch, how);
+  }
   if (task == Task::kClassification && batch.targets.defined())
     return soft_cross_entropy(output, batch.targets, Reduction::kNone);
   check_target(task, batch);
-  const auto smoothing = static_cast<real>(label_smoothing);
+  const auto smoothing = static_cast<real>(how.label_smoothing);
   if (task == Task::kClassification) return cross_entropy(output, batch.y, Reduction::kNone, smoothing);
   Tensor each;
   if (task == Task::kLanguageModel) {
@@ -133,11 +170,11 @@ Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double lab
   return mean(reshape(each, Shape{n, each.numel() / n}), {1});
 }
 
-OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch,
-                                 double label_smoothing) {
+OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how) {
   if (output.rank() != 2 || task == Task::kLanguageModel)
     fail<UsageError>("Gauss-Newton steps need one vector of outputs an example, got outputs of shape {} ({})",
                      output.shape().str(), task_name(task));
+  if (how.focal > 0) fail<UsageError>("--focal: Gauss-Newton steps have no curvature of the focal loss");
   const bool mixed = task == Task::kClassification && batch.targets.defined();
   if (!mixed) check_target(task, batch);
   const int64 n = output.dim(0), c = output.dim(1);
@@ -145,6 +182,7 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
   const int64 k = classes ? std::max<int64>(c - 1, 1) : c;
   OutputCurvature out{Tensor({n * c}), Tensor::zeros({n, c, c}), Tensor::zeros({n, c, k})};
   std::vector<double> p(static_cast<size_t>(c));
+  const Tensor targets = classes ? weighted_targets(output, batch, how) : Tensor();
   for (int64 i = 0; i < n; ++i) {
     const real* z = output.data() + i * c;
     real* slope = out.slope.mutable_data() + i * c;
@@ -164,14 +202,14 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
     for (int64 j = 0; j < c; ++j)
       sum += p[static_cast<size_t>(j)] = std::exp(static_cast<double>(z[j]) - static_cast<double>(z[likely]));
     for (double& x : p) x /= sum;
+    double whole = 0;  // of the targets: 1 without weights
+    for (int64 j = 0; j < c; ++j) whole += static_cast<double>(targets.data()[i * c + j]);
+    const double side = std::sqrt(whole);
     for (int64 j = 0, column = 0; j < c; ++j) {
       const double pj = p[static_cast<size_t>(j)];
-      const double y =
-          mixed ? static_cast<double>(batch.targets.data()[i * c + j])
-                : (batch.y[i] == j ? 1 - label_smoothing : 0) + label_smoothing / static_cast<double>(c);
-      slope[j] = static_cast<real>(pj - y);
+      slope[j] = static_cast<real>(whole * pj - static_cast<double>(targets.data()[i * c + j]));
       for (int64 l = 0; l < c; ++l)
-        q[j * c + l] = static_cast<real>((j == l ? pj : 0) - pj * p[static_cast<size_t>(l)]);
+        q[j * c + l] = static_cast<real>(whole * ((j == l ? pj : 0) - pj * p[static_cast<size_t>(l)]));
       // One column of S for every other class.
       if (j == likely) continue;
       const double top = p[static_cast<size_t>(likely)], s = std::sqrt(pj);
@@ -179,7 +217,7 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
       for (int64 l = 0; l < c; ++l) {
         const double pl = p[static_cast<size_t>(l)];
         root[l * k + column] =
-            static_cast<real>(l == likely ? -std::sqrt(top) * s : (l == j ? s : 0) - a * pl * s);
+            static_cast<real>(side * (l == likely ? -std::sqrt(top) * s : (l == j ? s : 0) - a * pl * s));
       }
       ++column;
     }

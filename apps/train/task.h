@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "core/data_shape.h"
 #include "data/batch.h"
@@ -28,22 +29,34 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
 /// What the model is called with: tokens (B,T) or numbers, vectors as they are.
 Input input_of(const Batch& batch);
 
+/// What a classifier's loss is beside plain cross-entropy. With targets y over the C classes (1 for the label; smoothed; mixed by
+/// an augmentation) the loss of an example is
+///   sum over c of  y_c w_c (1 - p_c)^g (-log p_c),    g = focal, w = weights of the classes, p = softmax of the logits,
+/// and that of a batch the plain mean (so the gradient of a batch is the mean of those of its examples; PyTorch divides by the
+/// sum of the weights instead). Focal loss: Lin, Goyal, Girshick, He, Dollar, ICCV 2017, arXiv 1708.02002, equation 5.
+struct ClassLoss {
+  double label_smoothing = 0, focal = 0;
+  std::vector<double> weights = {};  ///< one a class; empty: all 1
+  bool plain() const { return focal == 0 && weights.empty(); }
+};
+
 /// Mean loss over the batch: cross-entropy with labels (of tokens, over all positions) or with target
 /// distributions, mean squared error with real targets or, for an autoencoder, with the input. Throws UsageError
 /// for a task that the batch cannot serve.
-Tensor loss_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing = 0);
+Tensor loss_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how = {});
 
 /// The same for every example (B), whose mean is loss_of: of text, the mean over its positions.
-Tensor losses_of(Task task, const Tensor& output, const Batch& batch, double label_smoothing = 0);
+Tensor losses_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how = {});
 /// Slope (B*C) and curvature (B,C,C) of each example's loss in its outputs (B,C), and a root S (B,C,K) of the curvature,
 /// S S' = Q. Cross-entropy, m the likeliest class: slope p - y, Q = diag(p) - p p', and for every other class j a column
 /// S_lj = sqrt(p_j)*((l = j) - p_l/(1 + sqrt(p_m))), S_mj = -sqrt(p_m p_j). Squared error over C values: 2(z - y)/C, 2/C.
-/// Throws UsageError for outputs of another rank.
+/// Weights of classes scale them (y by w, p by the sum of y w). Throws UsageError for outputs of another rank and for a focal
+/// loss, whose curvature is another.
 struct OutputCurvature {
   Tensor slope, curvature, root;
 };
 OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch,
-                                 double label_smoothing = 0);
+                                 const ClassLoss& how = {});
 /// Examples begin..end-1 of a batch, sharing its storage.
 Batch rows_of(const Batch& batch, int64 begin, int64 end);
 

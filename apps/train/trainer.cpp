@@ -7,9 +7,12 @@
 #include <numeric>
 
 #include "apps/train/evaluate.h"
+#include "apps/train/fine_tuning.h"
 #include "core/error.h"
 #include "core/glob.h"
 #include "core/threads.h"
+#include "data/class_counts.h"
+#include "data/validation.h"
 #include "data/views.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
@@ -41,7 +44,9 @@ int64 block_of(const std::string& model) {
 Data open_training_data(const TrainConfig& config, std::vector<std::string>& notes) {
   DataPlaces places{.data_dir = config.data_dir, .block = block_of(config.model)};
   Data data;
-  if (const auto fitted = config.init.empty() ? std::nullopt : read_origin(config.init).data) try {
+  // (A new head has classes of its own.)
+  const bool theirs = !config.init.empty() && !config.new_head;
+  if (const auto fitted = theirs ? read_origin(init_file(config.init)).data : std::nullopt) try {
       places.fitted = &*fitted;
       data = open_data(config.data, places);
     } catch (const DataError& e) {
@@ -86,27 +91,28 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
 
 Trainer::Trainer(const TrainConfig& config) : Trainer((check(config), config), Data()) {}
 
-Trainer::Trainer(const TrainConfig& config, Data data)
-    : config_(config), data_(data.train ? std::move(data) : open_training_data(config, notes_)) {
+Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
+  const bool opened = data.train == nullptr;
+  data_ = opened ? open_training_data(config, notes_) : std::move(data);
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
-  parameters_ = model_->parameters();
-  freeze(parameters_, config.freeze);
-  if (!config.init.empty()) load_weights(config.init, *model_);
-
-  std::vector<GroupSpec> groups;
-  for (const std::string& text : config.group) groups.push_back(parse_group(text));
-  in_flag("--group", [&] { check_groups(groups, parameters_); });
-  optimizer_ = make_optimizer(effective_optim(config), parameters_, groups);
+  metric_ = &deciding_metric(config.metric, model_->task(), data_.info());
+  if (opened) hold_out_examples();
+  make_trained_parts();
+  const bool balanced = config.sampler == "balanced";
+  if (balanced && !config.shuffle)
+    fail<UsageError>("--sampler balanced draws examples in random order: it takes no --no-shuffle");
   if (optimizer_->needs().second_batch)
     second_ = std::make_unique<Loader>(data_.train,
                                        LoaderOptions{.batch_size = config.batch_size,
                                                      .shuffle = true,
+                                                     .balanced = balanced,
                                                      .drop_last = config.drop_last,
                                                      .seed = Rng(seed_of(config)).fork("second").bits64(),
                                                      .prefetch = 0});
   loader_ =
       std::make_unique<Loader>(data_.train, LoaderOptions{.batch_size = config.batch_size,
                                                           .shuffle = config.shuffle,
+                                                          .balanced = balanced,
                                                           .drop_last = config.drop_last,
                                                           .seed = seed_of(config),
                                                           .augment = parse_augmentation(config.augment)});
@@ -116,6 +122,58 @@ Trainer::Trainer(const TrainConfig& config, Data data)
   schedule_ = make_schedule(config.schedule, {std::max<int64>(total_steps_, 1), steps_per_epoch_});
   schedule_start_ = schedule_->save_state();
   check_trainable();
+}
+
+void Trainer::hold_out_examples() {
+  const std::string unbalanced = imbalance_note(*data_.train);
+  if (!unbalanced.empty() && config_.class_weights.empty() && config_.sampler == "plain" &&
+      config_.focal == 0)
+    notes_.push_back(unbalanced);
+  const int64 all = data_.train->size();
+  const char* unit = data_.info().kind == DataKind::kText ? "windows" : "examples";
+  if (config_.validation > 0) {
+    HeldOut parts = hold_out(data_.train, config_.validation);
+    data_.train = std::move(parts.train);
+    validation_ = std::move(parts.held);
+  }
+  if (validation_)
+    notes_.push_back(fmt::format(
+        "the best weights are chosen by {} on {} of the {} training {}, held out (--validation 0 trains "
+        "on all, and the test set decides)",
+        metric_->name, validation_->size(), all, unit));
+  else
+    notes_.push_back(fmt::format("the best weights are chosen by {} on the test set{}", metric_->name,
+                                 config_.validation > 0
+                                     ? fmt::format(": of {} training {} too few would be held out", all, unit)
+                                     : std::string()));
+}
+
+void Trainer::make_trained_parts() {
+  freeze(parameters_ = model_->parameters(), config_.freeze);
+  freeze_layers(parameters_, config_.freeze_layers);
+  if (std::all_of(parameters_.begin(), parameters_.end(), [](const auto& p) { return p->frozen; }))
+    fail<UsageError>("--freeze-layers {}: with --freeze {} no parameter is left to train",
+                     config_.freeze_layers, fmt::join(config_.freeze, " --freeze "));
+  if (!config_.init.empty()) start_from(config_, *model_, notes_);
+  std::vector<GroupSpec> groups;
+  for (const std::string& text : config_.group) groups.push_back(parse_group(text));
+  in_flag("--group", [&] { check_groups(groups, parameters_); });
+  optimizer_ = make_optimizer(effective_optim(config_), parameters_, groups);
+  if (config_.layer_decay < 1)
+    optimizer_ = make_optimizer(effective_optim(config_), parameters_,
+                                decayed_by_layer(parameters_, groups, config_.layer_decay, *optimizer_));
+  class_loss_ = {.label_smoothing = config_.label_smoothing, .focal = config_.focal};
+  if (model_->task() != Task::kClassification) {
+    for (const auto& [given, flag] :
+         {std::pair{!config_.class_weights.empty(), "--class-weights"},
+          std::pair{config_.sampler != "plain", "--sampler"}, std::pair{config_.focal > 0, "--focal"}})
+      if (given)
+        fail<UsageError>("{}: is for classifiers; {} is for {}", flag, model_->spec(),
+                         task_name(model_->task()));
+    return;
+  }
+  in_flag("--class-weights",
+          [&] { class_loss_.weights = class_weights(config_.class_weights, *data_.train); });
 }
 
 void Trainer::check_trainable() {
@@ -196,9 +254,13 @@ std::vector<Batch> Trainer::next_batches() {
   return batches;
 }
 
-void Trainer::step() {
+void Trainer::begin() {
+  restore(RunDirectory::none());
+  if (config_.init.empty()) fit_to_data(*model_, data_.train);
+}
+
+double Trainer::step_at(double scale) {
   const auto start = Clock::now();
-  const double scale = schedule_->scale(state_.step);
   ModelObjective::SecondBatch second;
   if (second_)
     second = [&] {
@@ -208,11 +270,10 @@ void Trainer::step() {
       second_->next(batch);
       return batch;
     };
-  ModelObjective objective(*model_, parameters_, next_batches(),
-                           {.label_smoothing = config_.label_smoothing,
-                            .grad_norms = config_.log_grad_norms,
-                            .keep_graph = optimizer_->needs().hvp},
-                           second);
+  ModelObjective objective(
+      *model_, parameters_, next_batches(),
+      {.classes = class_loss_, .grad_norms = config_.log_grad_norms, .keep_graph = optimizer_->needs().hvp},
+      second);
   const double loss = optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
@@ -225,6 +286,7 @@ void Trainer::step() {
   for (const auto& p : parameters_) p->grad = Tensor();
   state_.examples += objective.examples();
   state_.seconds += seconds_since(start);
+  return loss;
 }
 
 void Trainer::save(const RunDirectory& run) {
@@ -239,35 +301,53 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   progress.evaluating();
   const auto weights = evaluation_weights(true, stop);
   if (!weights->complete()) return false;
-  const std::optional<Score> score = evaluate(*model_, data_.test, {.stop = stop});
-  if (!score) return false;
+  std::optional<Scores> held;
+  if (validation_ && !(held = scores_on(*model_, validation_, {.stop = stop}))) return false;
+  const std::optional<Scores> test = scores_on(*model_, data_.test, {.stop = stop});
+  if (!test) return false;
+  const Scores& deciding = held ? *held : *test;
+  const Score& score = test->sums();
   const MetricsRow row{.step = state_.step,
                        .epoch = epoch(),
                        .lr = lr(),
                        .train_loss = state_.since_row.loss(),
                        .train_accuracy = state_.since_row.accuracy(),
-                       .test_loss = score->loss(),
-                       .test_accuracy = score->accuracy(),
+                       .test_loss = score.loss(),
+                       .test_accuracy = score.accuracy(),
+                       .validation_loss = held ? held->sums().loss() : std::nan(""),
+                       .validation_accuracy = held ? held->sums().accuracy() : std::nan(""),
+                       .score = metric_->value(deciding),
                        .seconds = state_.seconds};
   run.append(row);
   if (config_.tensorboard && !board_) board_ = std::make_unique<Board>(run);
   if (board_) board_->append(row);
   if (observer_) observer_(row);
   progress.row(row);
-  state_.last_test = *score;
+  state_.last_test = score;
+  state_.last_validation = held ? held->sums() : Score{};
   state_.since_row = {};
   if (state_.position.batch == 0 || state_.step >= total_steps_) state_.last_epoch = state_.since_epoch;
   if (state_.position.batch == 0) state_.since_epoch = {};
   state_.evaluation_due = false;
-  schedule_->observe(schedule_->watches_score() ? score->accuracy() : score->loss());
-  note_score(run, score->labelled ? score->accuracy() : -score->loss());
+  schedule_->observe(schedule_->watches_score() ? deciding.sums().accuracy() : deciding.sums().loss());
+  note_score(run, metric_->larger ? row.score : -row.score, *test, held);
+  last_scores_ = test;
   return true;
 }
 
-void Trainer::note_score(const RunDirectory& run, double score) {
+void Trainer::note_score(const RunDirectory& run, double score, const Scores& test,
+                         const std::optional<Scores>& held) {
+  const auto measures = [](const Scores& s) {
+    std::map<std::string, double> values;
+    for (const Metric& m : metrics())
+      if (m.applies(s)) values[m.name] = m.value(s);
+    return values;
+  };
   if (!std::isnan(score) && (!state_.best || score > *state_.best)) {
     state_.best = score;
     state_.best_step = state_.step;
+    state_.best_test = measures(test);
+    state_.best_validation = held ? measures(*held) : std::map<std::string, double>{};
     state_.evaluations_since_best = 0;
     if (!run.is_none()) save_weights(run.file("best.safetensors"), *model_, info());
   } else {
@@ -292,7 +372,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     bool save_now = state_.evaluation_due;
     try {
       if (!state_.evaluation_due) {
-        step();
+        step_at(schedule_->scale(state_.step));
         if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
         const bool end = state_.step >= total_steps_;
         const bool epoch_end = state_.position.batch == 0;
@@ -335,7 +415,15 @@ void Trainer::diverged(const RunDirectory& run, const std::string& what) const {
       state_.step + 1, what, last, lr(schedule_->scale(state_.step)), kept);
 }
 
-nlohmann::ordered_json Trainer::result(const std::string& out) const {
+const Scores& Trainer::scores() {
+  if (!last_scores_) {  // the run had ended before this process
+    const auto weights = evaluation_weights();
+    last_scores_ = scores_on(*model_, data_.test);
+  }
+  return *last_scores_;
+}
+
+nlohmann::ordered_json Trainer::result(const std::string& out) {
   nlohmann::ordered_json json;
   json["data"] = config_.data;
   json["model"] = model_->spec();
@@ -353,16 +441,30 @@ nlohmann::ordered_json Trainer::result(const std::string& out) const {
   json["train_accuracy"] = state_.last_epoch.accuracy();
   json["test_loss"] = state_.last_test.loss();
   json["test_accuracy"] = state_.last_test.accuracy();
+  json.update(scores().json("test"));
+  if (validation_) {
+    json["validation_loss"] = state_.last_validation.loss();
+    json["validation_accuracy"] = state_.last_validation.accuracy();
+  }
   if (model_->task() == Task::kLanguageModel) {
     json["perplexity"] = std::exp(state_.last_test.loss());
     json["bits_per_token"] = state_.last_test.loss() / std::log(2.0);
   }
   json["best_step"] = state_.best_step;
+  nlohmann::ordered_json best = {
+      {"step", state_.best_step}, {"metric", metric_->name}, {"on", validation_ ? "validation" : "test"}};
+  for (const auto& [set, values] :
+       {std::pair{"validation_", &state_.best_validation}, std::pair{"test_", &state_.best_test}})
+    for (const Metric& m : metrics())
+      if (const auto found = values->find(m.name); found != values->end())
+        best[std::string(set) + m.name] = found->second;
+  json["best"] = best;
   json["train_seconds"] = state_.seconds;
   json["samples_per_s"] =
       state_.seconds > 0 ? static_cast<double>(state_.examples) / state_.seconds : std::nan("");
   json["stopped_early"] = state_.stopped;
   json["out"] = out;
+  scores().add_classes(json);
   return json;
 }
 

@@ -14,6 +14,7 @@
 #include "apps/train/objective.h"
 #include "apps/train/progress.h"
 #include "apps/train/run_dir.h"
+#include "apps/train/scores.h"
 #include "data/loader.h"
 #include "data/registry.h"
 
@@ -36,6 +37,7 @@ class Trainer {
   /// nothing is written yet.
   explicit Trainer(const TrainConfig& config);
   /// The same on data that are open already; they are used as they are, and `config` is taken to have been checked.
+  /// All training examples are trained on: the test part decides, which may be a validation part.
   Trainer(const TrainConfig& config, Data data);
 
   /// Called with every row of the metrics from now on.
@@ -52,39 +54,58 @@ class Trainer {
   std::unique_ptr<EvaluationWeights> evaluation_weights(bool means = true,
                                                         const std::function<bool()>& stop = nullptr);
 
+  /// What train() begins with where nothing was trained before: the state of a start, and what the model fits to its data.
+  void begin();
+  /// One step on the next batches with this factor on the step size, and nothing else: no evaluation, nothing is written. Returns
+  /// its loss. Throws NumericError where that is not finite.
+  double step_at(double factor);
+  /// The step size of the first parameter that is trained, at this factor.
+  double lr(double factor) const;
+
   /// The result as --json prints it.
-  nlohmann::ordered_json result(const std::string& out) const;
+  nlohmann::ordered_json result(const std::string& out);
+  /// All scores on the test set of the weights that a run saves at its end.
+  const Scores& scores();
+  /// The measure by which weights are best.
+  const Metric& metric() const { return *metric_; }
   const TrainState& state() const { return state_; }
   Model& model() { return *model_; }
   Optimizer& optimizer() { return *optimizer_; }
   const DatasetInfo& info() const { return data_.info(); }
   /// What was decided about the data, and why: lines for the user.
   const std::vector<std::string>& notes() const { return notes_; }
+  /// The examples that were held out to choose the best weights; nullptr if the test set decides.
+  const DatasetPtr& validation() const { return validation_; }
   /// Steps of the whole run.
   int64 total_steps() const { return total_steps_; }
 
  private:
   /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
   void check_trainable();
+  /// Holds examples out of the training set, and says so.
+  void hold_out_examples();
+  /// Weights to start from, what is frozen, options by group and layer: the optimizer.
+  void make_trained_parts();
   /// What a resumed run says of itself.
   std::string resumed_at() const;
-  /// One step on the next batches. Returns its objective's score.
-  void step();
   std::vector<Batch> next_batches();
   /// Scores the test set into the state and writes a row. False if `stop` ended it.
   bool evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop);
-  void note_score(const RunDirectory& run, double score);
+  void note_score(const RunDirectory& run, double score, const Scores& test,
+                  const std::optional<Scores>& held);
   void save(const RunDirectory& run);
   void diverged(const RunDirectory& run, const std::string& what) const;
-  /// The step size of the first parameter that is trained, at this factor of the schedule.
-  double lr(double scale) const;
-  /// The one of the last step.
+  /// The step size of the last step.
   double lr() const { return lr(state_.step ? state_.last_scale : schedule_->scale(0)); }
   double epoch() const { return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_); }
 
   TrainConfig config_;
   std::vector<std::string> notes_;
   Data data_;
+  DatasetPtr validation_;
+  const Metric* metric_ = nullptr;
+  ClassLoss class_loss_;
+  std::optional<Scores> last_scores_;  // of the last evaluation in this process
   std::unique_ptr<Model> model_;
   Parameters parameters_;
   OptimizerPtr optimizer_;

@@ -172,8 +172,8 @@ TEST_CASE("predict: an image that cannot be read does not keep the others from b
   CHECK(shown.text.find("missing.png") == std::string::npos);
   const auto json = nlohmann::json::parse(
       run({"predict", dir / "good.png", dir / "missing.png", "--init", weights, "--json"}).text);
-  CHECK(json["images"][0]["classes"].size() == 3);
-  CHECK(json["images"][1]["error"].get<std::string>().find("missing.png: cannot open") != std::string::npos);
+  CHECK(json["predictions"][0]["classes"].size() == 3);
+  CHECK(json["errors"][0]["error"].get<std::string>().find("missing.png: cannot open") != std::string::npos);
 }
 
 TEST_CASE("save and logits: the form that the name asks for, or an error before the work") {

@@ -75,6 +75,7 @@ TEST_CASE("predictions: counts, recall and the most confident mistakes of hand-m
   const std::string pairs = confusion_tables(wide, {.classes = 30}).str();
   CHECK(pairs.find("grid-table") == std::string::npos);
   CHECK(pairs.find("100.0 %") != std::string::npos);
+  CHECK(pairs.find("alt=\"confusion matrix of 30 classes\" width=\"300\"") != std::string::npos);
 }
 
 TEST_CASE(

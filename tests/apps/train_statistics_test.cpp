@@ -134,6 +134,7 @@ TEST_CASE("averaged weights: their test accuracy is that of a trained network" *
   const TempDir dir;
   TrainConfig config = small_run("adam");
   config.data = "digits:train=3000,test=1000";
+  config.validation = 0;
   config.model = "resnet8:width=8";
   config.epochs = 3;
   config.ema = 0.98;

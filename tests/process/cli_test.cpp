@@ -199,7 +199,7 @@ TEST_CASE("predict: the three most likely classes of PNG images, with probabilit
   REQUIRE_MESSAGE(outcome.code == 0, outcome.err);
   const auto json = nlohmann::json::parse(outcome.out);
   CAPTURE(outcome.out);
-  const auto& classes = json.at("images").at(0).at("classes");
+  const auto& classes = json.at("predictions").at(0).at("classes");
   REQUIRE(classes.size() == 3);
   CHECK(classes.at(0).at("class") == 1);
   CHECK(classes.at(0).at("probability").get<double>() > classes.at(1).at("probability").get<double>());

@@ -1,0 +1,39 @@
+// Starting from the weights of another run: what is taken from them, which layers stay as they are, which learn slower.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/train/config.h"
+#include "autograd/parameter.h"
+#include "nn/model.h"
+#include "optim/group.h"
+#include "optim/optimizer.h"
+
+namespace gradus {
+
+/// The layer of each parameter, from 0 at the input on. A layer is what the parameter's name begins with: up to the first number
+/// in it ("layer1.0", "transformer.h.3"), else all but the last part ("fc1"). What has no matrix of its own (norms, biases, class
+/// tokens) belongs to the layer before it, and tables of tokens and positions that follow each other are one layer.
+std::vector<int64> layers_of(const Parameters& parameters);
+/// The names of the parameters of the last layer: weights that the model marks as its head, with their biases, else the last layer
+/// of layers_of.
+std::vector<std::string> head_of(const Parameters& parameters);
+
+/// Freezes the first n layers, or with n < 0 all but the last -n. Throws UsageError if none would be left to train, or none frozen.
+void freeze_layers(const Parameters& parameters, int64 n);
+
+/// `groups`, and beside them a group for every layer whose step size is the parameter's own times decay^(layers above it):
+/// "layer-wise learning rate decay", Clark, Luong, Le, Manning, "ELECTRA", ICLR 2020, arXiv 2003.10555, section 3.3 and table 6.
+/// `make` builds the optimizer with given groups. Throws UsageError for an optimizer without a step size.
+std::vector<GroupSpec> decayed_by_layer(const Parameters& parameters, const std::vector<GroupSpec>& groups,
+                                        double decay, const Optimizer& plain);
+
+/// The file that --init names: itself, or the model.safetensors (else best.safetensors) of a run's directory.
+std::string init_file(const std::string& path);
+/// Loads the weights of --init as the settings say, and adds to `notes` a line for whatever was renamed, left fresh or left over. A
+/// head of another shape starts afresh in any case; everything else must fit unless init_partial. Throws DataError that lists what
+/// does not fit, and where nothing at all does.
+void start_from(const TrainConfig& config, Model& model, std::vector<std::string>& notes);
+
+}  // namespace gradus
