@@ -14,15 +14,17 @@ namespace {
 
 struct Sgd {
   using Options = SgdOptions;
-  static void check(const Options& o) {
-    if (o.nesterov && (o.momentum == 0 || o.dampening != 0))
-      fail<UsageError>("optimizer sgd: nesterov needs momentum > 0 and dampening = 0");
-  }
+  static void check(const Options& o) { sgd_check(o, "sgd"); }
 
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) { sgd_update(p, s, o, k); }
 };
 
 }  // namespace
+
+void sgd_check(const SgdOptions& o, const char* optimizer) {
+  if (o.nesterov && (o.momentum == 0 || o.dampening != 0))
+    fail<UsageError>("optimizer {}: nesterov needs momentum > 0 and dampening = 0", optimizer);
+}
 
 void sgd_update(Param& p, State& s, const SgdOptions& o, const StepInfo& k) {
   const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), mu = real(o.momentum);

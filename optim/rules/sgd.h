@@ -17,6 +17,8 @@ struct SgdOptions {
   }
 };
 
+/// Throws UsageError for a Nesterov form without momentum.
+void sgd_check(const SgdOptions& o, const char* optimizer);
 /// One step; state: v.
 void sgd_update(Param& p, State& s, const SgdOptions& o, const StepInfo& k);
 
