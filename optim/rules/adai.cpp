@@ -8,6 +8,7 @@
 //   w <- w - lr * m/(1-P) * beta0^(1-dampening)
 #include "optim/rules/whole.h"
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -47,7 +48,8 @@ struct Adai {
     const double lr = o.lr * k.lr_scale;
     const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
     const real share = real(inverse_mean / bias_correction(o.beta2, k.t)), beta0 = real(o.beta0);
-    const real power = real(1 / (3 - 2 * o.dampening)), dampening = real(o.dampening), most = real(1 - o.eps);
+    const real exponent = real(1 / (3 - 2 * o.dampening)), dampening = real(o.dampening),
+               most = real(1 - o.eps);
     const real step = real(lr * std::pow(o.beta0, 1 - o.dampening));
     const bool plain = o.dampening == 1;
     Tensor& product = s.starting_at("beta1_product", Tensor::ones(p.data.shape()));
@@ -55,10 +57,10 @@ struct Adai {
                      [=](real& w, real g, real& m, real v, real& P) {
                        g += decay.l2 * w;
                        const real relative = v * share;
-                       const real b = std::clamp(1 - beta0 * (plain ? relative : std::pow(relative, power)),
+                       const real b = std::clamp(1 - beta0 * (plain ? relative : power(relative, exponent)),
                                                  real(0), most);
                        P *= b;
-                       m = b * m + (plain ? 1 - b : std::pow(1 - b, dampening)) * g;
+                       m = b * m + (plain ? 1 - b : power(1 - b, dampening)) * g;
                        w = decay.keep * w - step * m / (1 - P);
                      });
   }

@@ -24,13 +24,19 @@ struct AdamMini {
     }
   };
   static constexpr bool kDecoupled = true;
-  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const bool by_rows = p.is_matrix() && o.partition == "row";
-    if (by_rows && o.heads > 0 && p.rows() % o.heads)
-      fail<UsageError>("optimizer adam-mini: {} rows of {} do not divide into {} heads", p.rows(), p.name,
-                       o.heads);
-    const int64 blocks = !by_rows ? 1 : o.heads > 0 ? o.heads : p.rows();
-    const int64 n = blocks ? p.data.numel() / blocks : 0;
+  static int64 blocks_of(const Param& p, const Options& o) {
+    return !p.is_matrix() || o.partition == "tensor" ? 1 : o.heads > 0 ? o.heads : p.rows();
+  }
+  /// Refuses heads before anything moves.
+  static bool prepare(Pass<Options>& pass) {
+    for (const auto& item : pass.items)
+      if (item.p.is_matrix() && item.p.rows() % std::max<int64>(1, blocks_of(item.p, item.o)))
+        fail<UsageError>("optimizer adam-mini: the {} rows of {} do not divide into {} heads", item.p.rows(),
+                         item.p.name, item.o.heads);
+    return true;
+  }
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k, bool /*prepared*/) {
+    const int64 blocks = blocks_of(p, o), n = blocks ? p.data.numel() / blocks : 0;
     if (n == 0) return;
     const double lr = o.lr * k.lr_scale, c2 = bias_correction(o.beta2, k.t);
     const real keep = Decay::decoupled(o.weight_decay, lr).keep;

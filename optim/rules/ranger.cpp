@@ -28,14 +28,12 @@ struct Ranger {
   };
   static constexpr bool kDecoupled = true;
   static void update(Param& p, State& s, const Options& o, const StepInfo& info) {
-    const double lr = o.lr * info.lr_scale, c1 = bias_correction(o.beta1, info.t),
-                 c2 = bias_correction(o.beta2, info.t), most = 2 / (1 - o.beta2) - 1,
-                 rho = most - 2 * static_cast<double>(info.t) * (1 - c2) / c2;
-    const bool rectified = rho > o.threshold;
-    const double r =
-        rectified ? std::sqrt(c2 * (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) : 0;
+    const double lr = o.lr * info.lr_scale;
+    const auto r = rectification(o.beta2, info.t, o.threshold);
+    const bool rectified = r.has_value();
     const real keep = Decay::decoupled(o.weight_decay, lr).keep, eps = real(o.eps);
-    const real adaptive = real(lr / c1 * r), plain = real(rectified ? 0 : lr / c1);
+    const real adaptive = real(rectified ? *r * efficient_step(lr, o.beta1, o.beta2, info.t) : 0);
+    const real plain = real(lr / bias_correction(o.beta1, info.t));
     const Ema first(o.beta1), second(o.beta2);
     const auto move = [=](real& w, real g, real& m, real& v) {
       m = first(m, g);
