@@ -8,6 +8,7 @@
 //   w <- w - lr * m/(1-P) * beta0^(1-dampening)
 #include "optim/rules/whole.h"
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/words.h"
 
@@ -52,7 +53,7 @@ struct Adai {
                most = real(1 - o.eps);
     const real step = real(lr * std::pow(o.beta0, 1 - o.dampening));
     const bool plain = o.dampening == 1;
-    Tensor& product = s.starting_at("beta1_product", Tensor::ones(p.data.shape()));
+    Tensor& product = filled(s, "beta1_product", 1);
     for_each_element(p.data, p.grad, s("m"), std::as_const(s("v")), product,
                      [=](real& w, real g, real& m, real v, real& P) {
                        g += decay.l2 * w;
