@@ -32,17 +32,15 @@ struct Adai {
 
   /// 1/vbar.
   static double prepare(Pass<Options>& pass) {
-    double sum = 0, count = 0;
+    MeanOverAll mean;
     for (auto& [p, s, o, group, t] : pass.items) {
       const Decay decay = Decay::of(o.weight_decay, o.lr * pass.info.lr_scale, o.decoupled);
       const Ema second(o.beta2);
       for_each_element(s("v"), p.grad, std::as_const(p.data),
                        [=](real& v, real g, real w) { v = second(v, square(g + decay.l2 * w)); });
-      sum += sum_elements(std::as_const(s("v")), [](real v) { return static_cast<double>(v); }) /
-             bias_correction(o.beta2, t);
-      count += static_cast<double>(p.data.numel());
+      mean.add(s("v"), bias_correction(o.beta2, t));
     }
-    return sum > 0 ? count / sum : 0;
+    return mean.value() > 0 ? 1 / mean.value() : 0;
   }
 
   static void update(Param& p, State& s, const Options& o, const StepInfo& k, double inverse_mean) {

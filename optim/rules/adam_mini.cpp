@@ -7,6 +7,7 @@
 //   w <- w - lr * m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps)
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -45,11 +46,7 @@ struct AdamMini {
     const real* g = p.grad.data();
     const double of_m = lr / bias_correction(o.beta1, k.t);
     for_each_row(blocks, n, [=, &o](int64 i) {
-      const double mean =
-          sum_of(
-              n, [](real x) { return static_cast<double>(x) * static_cast<double>(x); }, g + i * n) /
-          static_cast<double>(n);
-      v[i] = real(o.beta2 * static_cast<double>(v[i]) + (1 - o.beta2) * mean);
+      v[i] = real(o.beta2 * static_cast<double>(v[i]) + (1 - o.beta2) * row_mean_square(g + i * n, n));
       const real step = real(of_m / (std::sqrt(static_cast<double>(v[i]) / c2) + o.eps));
       elements(
           n,

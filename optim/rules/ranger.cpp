@@ -8,6 +8,7 @@
 //   every k steps: slow = slow + alpha*(w - slow),  w = slow                                 slow: the first w at first
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -46,9 +47,7 @@ struct Ranger {
       real *w = p.data.mutable_data(), *m = s("m").mutable_data(), *v = s("v").mutable_data();
       const real* g = p.grad.data();
       for_each_row(p.rows(), n, [=](int64 i) {
-        const real mean = real(sum_of(
-                                   n, [](real x) { return static_cast<double>(x); }, g + i * n) /
-                               static_cast<double>(n));
+        const real mean = real(row_mean(g + i * n, n));
         elements(
             n, [=](real& x, real y, real& a, real& b) { move(x, y - mean, a, b); }, w + i * n, g + i * n,
             m + i * n, v + i * n);
