@@ -71,15 +71,18 @@ TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are to
   CHECK(evaluated.steps.at(0).worst == "x (averaged)");
   CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
   // A rule that draws takes the recorded numbers: v = alpha/lr*draw, w <- w - lr*(b*v + ...), b = (beta+1)/3.
-  const auto drawn = [&](const std::string& draws) {
+  const auto drawn = [&](const std::string& draws, const std::string& scale = "1",
+                         const std::string& x = "[0.75, 2.25]") {
     return replay(write(R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
       "options": {"lr": 0.5, "alpha": 0.25, "beta": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
       "problem": {"kind": "gradients", "steps": [{"x": [0, 0]}], "draws": )" +
                         draws + R"(},
-      "expect": [{"step": 1, "params": {"x": [0.75, 2.25]}}]})"));
+      "lr_scale": [)" + scale +
+                        R"(], "expect": [{"step": 1, "params": {"x": )" + x + "}}]}"));
   };
   CHECK(drawn(R"([{"x": [2, -2]}])").passed());
   CHECK(!drawn(R"([{"x": [2, 2]}])").passed());
+  CHECK(drawn(R"([{"x": [2, -2]}])", "0.5", "[0.875, 2.125]").passed());  // the start is not scheduled
   CHECK_THROWS_AS(drawn(R"([{"x": [2]}])"), DataError);
   CHECK_THROWS_AS(drawn(R"([{"y": [2, -2]}])"), DataError);
   CHECK_THROWS_AS(replay(write(head)), DataError);
