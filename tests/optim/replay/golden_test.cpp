@@ -70,23 +70,29 @@ TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are to
   CHECK(evaluated.error() == 0.5);
   CHECK(evaluated.steps.at(0).worst == "x (averaged)");
   CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
+  CHECK_THROWS_AS(replay(write(head)), DataError);
+  CHECK_THROWS_AS(replay(write("{}")), DataError);
+  CHECK_THROWS_AS(replay(folder / "absent.json"), DataError);
+  fs::remove_all(folder);
+}
+
+TEST_CASE("golden: recorded draws stand in place of a rule's own (gravity)") {
+  const fs::path file = fs::temp_directory_path() / ("gradus_draws_" + std::to_string(std::rand()) + ".json");
   // A rule that draws takes the recorded numbers: v = alpha/lr*draw, w <- w - lr*(b*v + ...), b = (beta+1)/3.
   const auto drawn = [&](const std::string& draws, const std::string& scale = "1",
                          const std::string& x = "[0.75, 2.25]") {
-    return replay(write(R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
+    std::ofstream(file) << R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
       "options": {"lr": 0.5, "alpha": 0.25, "beta": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
       "problem": {"kind": "gradients", "steps": [{"x": [0, 0]}], "draws": )" +
-                        draws + R"(},
-      "lr_scale": [)" + scale +
-                        R"(], "expect": [{"step": 1, "params": {"x": )" + x + "}}]}"));
+                               draws + R"(},
+      "lr_scale": [)" + scale + R"(], "expect": [{"step": 1, "params": {"x": )" +
+                               x + "}}]}";
+    return replay(file);
   };
   CHECK(drawn(R"([{"x": [2, -2]}])").passed());
   CHECK(!drawn(R"([{"x": [2, 2]}])").passed());
   CHECK(drawn(R"([{"x": [2, -2]}])", "0.5", "[0.875, 2.125]").passed());  // the start is not scheduled
   CHECK_THROWS_AS(drawn(R"([{"x": [2]}])"), DataError);
   CHECK_THROWS_AS(drawn(R"([{"y": [2, -2]}])"), DataError);
-  CHECK_THROWS_AS(replay(write(head)), DataError);
-  CHECK_THROWS_AS(replay(write("{}")), DataError);
-  CHECK_THROWS_AS(replay(folder / "absent.json"), DataError);
-  fs::remove_all(folder);
+  fs::remove(file);
 }
