@@ -96,6 +96,22 @@ void parse_value(const std::string& text, std::vector<int64>& out, const Limits&
   out = std::move(values);
 }
 
+// Joined by '-', which is a sign only behind an exponent's e.
+void parse_value(const std::string& text, std::vector<double>& out, const Limits& limits,
+                 const std::string& where) {
+  std::vector<double> values;
+  for (size_t begin = 0; text != "none" && begin <= text.size();) {
+    size_t end = text.find('-', begin);
+    while (end != std::string::npos && end > begin && (text[end - 1] == 'e' || text[end - 1] == 'E'))
+      end = text.find('-', end + 1);
+    end = std::min(end, text.size());
+    parse_number(text.substr(begin, end - begin), values.emplace_back(), limits, where,
+                 "numbers joined by '-'");
+    begin = end + 1;
+  }
+  out = std::move(values);
+}
+
 void parse_value(const std::string& text, std::vector<std::string>& out, const Limits&, const std::string&) {
   out.push_back(text);
 }
@@ -120,6 +136,9 @@ std::string value_text(const std::string& v) { return v; }
 std::string value_text(const std::vector<int64>& v) {
   return v.empty() ? "none" : fmt::format("{}", fmt::join(v, "-"));
 }
+std::string value_text(const std::vector<double>& v) {
+  return v.empty() ? "none" : fmt::format("{}", fmt::join(v, "-"));
+}
 std::string value_text(const std::vector<std::string>& v) { return fmt::format("{}", fmt::join(v, " ")); }
 template <class T>
 std::string value_text(const std::optional<T>& v) {
@@ -133,6 +152,7 @@ const char* type_name(int) { return "integer"; }
 const char* type_name(bool) { return "flag"; }
 const char* type_name(const std::string&) { return "word"; }
 const char* type_name(const std::vector<int64>&) { return "integers"; }
+const char* type_name(const std::vector<double>&) { return "numbers"; }
 const char* type_name(const std::vector<std::string>&) { return "words"; }
 template <class T>
 const char* type_name(const std::optional<T>&) {

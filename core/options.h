@@ -64,13 +64,14 @@ struct OptionInfo {
 /// A field of an options struct, as visit() names it: where its value lies, and what may stand there.
 struct OptionField {
   using Value = std::variant<double*, float*, int64*, int*, bool*, std::string*, std::vector<int64>*,
-                             std::vector<std::string>*, std::optional<double>*, std::optional<int64>*>;
+                             std::vector<double>*, std::vector<std::string>*, std::optional<double>*,
+                             std::optional<int64>*>;
   const char* name;
   Value value;
   const char* help;
   Limits limits;
 
-  /// "number", "integer", "flag", "word", "integers", "words".
+  /// "number", "integer", "flag", "word", "integers", "numbers", "words".
   const char* type() const;
   /// The value as text that parse() takes back exactly; "none" for no value.
   std::string text() const;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ struct PrescribedDraws {
   std::vector<Tensor> probe;                ///< of this step; empty: none
   std::vector<std::vector<Tensor>> warmup;  ///< of a start that takes several
   bool balance = false;                     ///< what else a method does at random times is due in this step
+  /// The 1st, 2nd, ... draw of methods that draw at times of their own, by parameter name, row-major.
+  std::vector<std::map<std::string, std::vector<double>>> named = {};
 };
 
 class Objective {

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "optim/rules/families.h"
 #include "optim/rules/rules.h"
+#include "optim/rules/zoo.h"
 
 namespace gradus {
 namespace {
@@ -19,9 +20,13 @@ const std::vector<OptimizerEntry>& optimizers() {
   static const std::vector<OptimizerEntry> table = join({
       {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()},
       rules::adaptive_rules(),
+      rules::moment_rules(),
+      rules::momentum_rules(),
+      rules::sign_rules(),
       rules::layerwise_rules(),
       rules::matrix_rules(),
       rules::stepsize_rules(),
+      rules::scale_rules(),
       rules::curvature_rules(),
       {rules::clip_norm(), rules::clip_value()},
       rules::clipping_transforms(),

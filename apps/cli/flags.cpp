@@ -11,13 +11,19 @@ bool is_list(const OptionField& f) { return std::holds_alternative<std::vector<s
 // What stands for the value in the help.
 const char* value_name(const OptionField& f) {
   const std::string_view type = f.type();
-  return type == "number" ? "X" : type == "integer" ? "N" : type == "integers" ? "N-N-..." : "TEXT";
+  return type == "number"     ? "X"
+         : type == "integer"  ? "N"
+         : type == "integers" ? "N-N-..."
+         : type == "numbers"  ? "X-X-..."
+                              : "TEXT";
 }
 
 nlohmann::ordered_json to_json(const OptionField& f) {
   if (is_list(f)) return *std::get<std::vector<std::string>*>(f.value);
   const std::string text = f.text();
-  if (std::string_view(f.type()).starts_with("word") || std::string_view(f.type()) == "integers") return text;
+  if (std::string_view(f.type()).starts_with("word") || std::string_view(f.type()) == "integers" ||
+      std::string_view(f.type()) == "numbers")
+    return text;
   if (text == "none") return nullptr;
   const auto number = nlohmann::ordered_json::parse(text, nullptr, false);
   return number.is_discarded() ? nlohmann::ordered_json(text) : number;

@@ -86,7 +86,7 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
 
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step) {
   const Json& problem = golden.json.at("problem");
-  if (!problem.contains("probes")) return std::nullopt;
+  if (!problem.contains("probes") && !problem.contains("draws")) return std::nullopt;
   // A list holds all parameters one after the other, an object each by name.
   const auto read = [&](const Json& vectors) {
     std::vector<Tensor> parts;
@@ -108,7 +108,8 @@ std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& 
     return parts;
   };
   PrescribedDraws draws;
-  draws.probe = read(problem.at("probes").at(static_cast<size_t>(step - 1)));
+  if (problem.contains("probes")) draws.probe = read(problem.at("probes").at(static_cast<size_t>(step - 1)));
+  if (problem.contains("draws")) problem.at("draws").get_to(draws.named);
   for (const Json& vectors : problem.value("warmup_probes", Json::array()))
     draws.warmup.push_back(read(vectors));
   for (const Json& due : problem.value("balance_steps", Json::array()))
@@ -137,6 +138,16 @@ void run_trajectory(const Golden& golden, const Parameters& parameters, int64 st
       if (!expected.at("params").contains(p->name)) continue;
       const double error = relative_error(p->value, expected["params"][p->name].get<std::vector<double>>());
       if (!(error <= step.error)) step.error = error, step.worst = p->name;
+    }
+    if (expected.contains("averaged")) {
+      optimizer->use_evaluation_weights(true);
+      for (const auto& p : parameters) {
+        if (!expected["averaged"].contains(p->name)) continue;
+        const double error =
+            relative_error(p->value, expected["averaged"][p->name].get<std::vector<double>>());
+        if (!(error <= step.error)) step.error = error, step.worst = p->name + " (averaged)";
+      }
+      optimizer->use_evaluation_weights(false);
     }
     report.steps.push_back(step);
   }

@@ -218,7 +218,8 @@ class Braking final : public Wrapper<BrakingOptions> {
   const Tensor* momentum(const Parameter& p) const {
     const Tensor* v = inner().slot(p, "v");
     const Tensor* m = inner().slot(p, "m");
-    return m ? m : v;
+    const Tensor* found = m ? m : v;
+    return found && found->shape() == p.value.shape() ? found : nullptr;  // one number a row is no momentum
   }
   static Alignment whole(const Parameter& p, const Tensor& v) {
     return alignment(p.value, p.grad, v, 0, 0, p.value.numel());
