@@ -48,12 +48,16 @@ class Quadratic final : public Objective {
 }  // namespace
 
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
-  constexpr int kSteps = 12;  // rings and buffers of default length fill
+  constexpr int kSteps = 12, kMost = 200;  // rings and buffers fill
   const auto p = make_parameter("w", shape.rank() >= 2 ? ParamKind::kWeight : ParamKind::kBias,
                                 Rng(1).normal_tensor(shape));
   const OptimizerPtr optimizer = entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
   Quadratic objective(p);
-  for (int step = 0; step < kSteps; ++step) optimizer->step(objective);
+  std::size_t bytes = 0;
+  for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > bytes); ++step) {
+    bytes = optimizer->state_bytes();
+    optimizer->step(objective);
+  }
   const auto before = optimizer->save_state().tensors;
   optimizer->step(objective);
   StateCost cost;

@@ -99,10 +99,16 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
       "lr=3,weight_decay=0.1",
       "n_batches_per_epoch=1",
       "d0=1",
-      "d0=1,beta2=0.5"};
+      "d0=1,beta2=0.5",
+      "threshold=0.3,wait_steps=2",
+      "reset_every=3",
+      "total_steps=7",
+      "window=2",
+      "s_init=0.1"};
   const auto candidates = [](const OptionInfo& o) -> std::vector<std::string> {
     if (o.type == "flag") return {o.default_value == "true" ? "false" : "true"};
     if (o.type == "integer") return {"0", "1", "2", "3", "7"};
+    if (o.type == "numbers") return {"0.5", "0.5-0.9"};
     if (o.type == "number") return {"0.3", "0.05", "0.5", "0", "0.9", "3", "1e-3", "20", "1.02"};
     std::vector<std::string> words;
     for (size_t at = 0; at < o.limits.size();) {
@@ -135,9 +141,10 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
     }
     return false;
   };
-  // Two options that exclude each other; a form that has no second moment but the options of its family; free text.
+  // Two options that exclude each other; a form that has no second moment but the options of its family; free text; a power
+  // of the largest lr so far, which here is that of the first step.
   const std::vector<std::string> exempt = {"adafactor relative_step", "mars-lion beta2",
-                                           "subset-norm subset_size"};
+                                           "subset-norm subset_size", "schedule-free weight_lr_power"};
   for_every_optimizer([&](const OptimizerEntry& entry) {
     for (const OptionInfo& option : entry.options) {
       CAPTURE(option.name);
