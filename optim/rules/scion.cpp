@@ -5,13 +5,14 @@
 //   bias:     u = m/(rms(m) + 1e-8)                                          sign: u = sign(M)/d
 //   row:      u_i = M_i/(sqrt(d)*||M_i|| + 1e-8), row by row                 column: u_j = M_j/(||M_j||/sqrt(n) + 1e-8)
 //   spectral: u = sqrt(n/d)*NS(M);   rank > 2: sqrt(out/in)/(product of the kernel's extents)*NS(M)
-//   NS(X): X = X/(||X||_F + 1e-7), then ns_steps times X = 3.4445*X + (-4.775*A + 2.0315*A A) X, A = X X', the shorter side first
+//   NS(X): X = X/(||X||_F + 1e-7), then ns_steps times X = 3.4445*X + (-4.775*A + 2.0315*A A) X, A = X X' of the shorter side
 //   w <- w - lr*w unless unconstrained;   w <- w - lr*scale*u
 // norm auto: bias for vectors, else spectral. The authors' momentum is 1 - momentum. norm and scale are meant for groups.
 #include <cmath>
 
 #include "core/linalg.h"
 #include "optim/rules/matrix_zoo.h"
+#include "optim/vocabulary/rows.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -53,9 +54,8 @@ struct Scion {
     const int64 d = u.dim(1);
     real* to = u.mutable_data();
     for_each_row(u.dim(0), d, [&](int64 i) {
-      const double square = sum_of(
-          d, [](real x) { return static_cast<double>(x) * static_cast<double>(x); }, to + i * d);
-      const real by = real(1 / (std::sqrt(static_cast<double>(d) * square) + 1e-8));
+      const double length = std::sqrt(static_cast<double>(d)) * row_norm(to + i * d, d);
+      const real by = real(1 / (length + 1e-8));
       elements(
           d, [=](real& x) { x *= by; }, to + i * d);
     });

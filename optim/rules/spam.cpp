@@ -7,8 +7,8 @@
 //   m = beta1*m + (1-beta1)*g;   v = beta2*v + (1-beta2)*g^2
 //   f = 1 - 0.99*(1 + cos(pi*k/(warmup_steps+1)))/2 where t >= reset_every > 0 and k < warmup_steps, else 1
 //   w <- w - lr*f*sqrt(1-beta2^t)/(1-beta1^t)*m/(sqrt(v) + eps);   w <- w - lr*weight_decay*w
-// Corrections go by t, which no reset sets back. Departures: no sparse masks (density 1); an element that has had no gradient
-// (v = 0) is not clipped, to zero and for ever.
+// Corrections go by t, which no reset sets back. Departures: no sparse masks (density 1); an element without gradients so far
+// (v = 0) is not clipped: it would stay at zero for ever.
 #include <cmath>
 #include <numbers>
 

@@ -10,11 +10,11 @@
 //   w <- w - lr*(m/(1-b^k))/(sqrt(v/(1-beta2^k)) + eps)
 // a, p, r are numbers of a tensor and outlive resets. Departure: in the step of a reset the released code still uses the old
 // moments, with the corrections of a first step; here they are zero before it, as the paper says.
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "optim/rules/matrix_zoo.h"
+#include "optim/vocabulary/largest.h"
 #include "optim/vocabulary/moment_options.h"
 
 namespace gradus::rules {
@@ -42,17 +42,13 @@ struct StableSpam {
     const double angle = std::numbers::pi * static_cast<double>(t) / static_cast<double>(o.total_steps + 1);
     return o.eta_min + (1 - o.eta_min) * (1 + std::cos(angle)) / 2;
   }
-  static double largest_size(const Tensor& g) {
-    real most = 0;
-    for (const real x : g.span()) most = std::max(most, std::abs(x));
-    return static_cast<double>(most);
-  }
   static double& follow(double& mean, double decay, double x) {
     return mean = decay * mean + (1 - decay) * x;
   }
 
   static void update(Param& p, State& s, const Options& o, const StepInfo& info) {
-    const double f = fading(o, info.t), lr = o.lr * info.lr_scale, top = largest_size(p.grad);
+    const double f = fading(o, info.t), lr = o.lr * info.lr_scale,
+                 top = static_cast<double>(largest_size(p.grad));
     double& steps = s.scalar("k");
     auto k = static_cast<int64>(steps += 1);
     const double cap = follow(s.scalar("a"), o.theta, top) / bias_correction(o.theta, k);

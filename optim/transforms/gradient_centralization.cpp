@@ -4,6 +4,7 @@
 //   rank >= 2: g <- g - mean of g over all dimensions but the first;   vectors as they are
 #include "optim/rules/matrix_zoo.h"
 #include "optim/transform.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -18,10 +19,8 @@ struct GradientCentralization {
       const int64 rows = item.grad.dim(0), cols = item.grad.numel() / rows;
       real* g = item.grad.mutable_data();
       for_each_row(rows, cols, [=](int64 i) {
-        const double sum = sum_of(
-            cols, [](real x) { return static_cast<double>(x); }, g + i * cols);
         elements(
-            cols, [mean = real(sum / static_cast<double>(cols))](real& x) { x -= mean; }, g + i * cols);
+            cols, [mean = real(row_mean(g + i * cols, cols))](real& x) { x -= mean; }, g + i * cols);
       });
     }
   }
