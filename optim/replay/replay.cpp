@@ -143,7 +143,8 @@ void run_trajectory(const Golden& golden, const Parameters& parameters, int64 st
     for (const auto& [name, value] : expected.value("scalars", Json::object()).items()) {
       const auto found = optimizer->scalar(name);
       if (!found) continue;  // the method names it otherwise
-      const double error = relative_error({*found}, {value.get<double>()});
+      const double error =
+          relative_error(std::vector<double>{*found}, std::vector<double>{value.get<double>()});
       if (!(error <= step.error)) step.error = error, step.worst = name + " (number)";
     }
     if (expected.contains("averaged")) {

@@ -4,6 +4,8 @@
 //   s: the new factor, of s and the gradients along D;   w <- x0 + s*(D + u)
 #pragma once
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "optim/vocabulary/sums.h"
@@ -20,6 +22,8 @@ class LearnedScale : public Wrapper<O> {
 
   /// A new factor puts the weights where no step led them.
   bool leaves_path() const override { return true; }
+  /// The decay of the rule inside is part of its move, which the factor scales.
+  double kept_by_decay(const Parameter&, double) const override { return 1; }
 
   void apply(Objective& objective, const StepInfo& info) override {
     auto& rows = this->table().rows();

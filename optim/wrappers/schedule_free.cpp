@@ -34,6 +34,9 @@ class ScheduleFree final : public EvaluatedWeights<ScheduleFreeOptions> {
     check_gradients_suffice(inner(), name());
   }
 
+  /// The decay of the rule inside acts on z.
+  double kept_by_decay(const Parameter&, double) const override { return 1; }
+
   void apply(Objective& objective, const StepInfo& info) override {
     if (!info.finish) ++table().steps;
     std::vector<ParamRow*> moving;
