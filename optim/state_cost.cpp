@@ -53,9 +53,9 @@ StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
                                 Rng(1).normal_tensor(shape));
   const OptimizerPtr optimizer = entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
   Quadratic objective(p);
-  std::size_t bytes = 0;
-  for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > bytes); ++step) {
-    bytes = optimizer->state_bytes();
+  std::size_t held = 0;
+  for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > held); ++step) {
+    held = optimizer->state_bytes();
     optimizer->step(objective);
   }
   const auto before = optimizer->save_state().tensors;

@@ -140,7 +140,8 @@ void run_trajectory(const Golden& golden, const Parameters& parameters, int64 st
       const double error = relative_error(p->value, expected["params"][p->name].get<std::vector<double>>());
       if (!(error <= step.error)) step.error = error, step.worst = p->name;
     }
-    for (const auto& [name, value] : expected.value("scalars", Json::object()).items()) {
+    const Json numbers = expected.value("scalars", Json::object());
+    for (const auto& [name, value] : numbers.items()) {
       const auto found = optimizer->scalar(name);
       if (!found) continue;  // the method names it otherwise
       const double error =

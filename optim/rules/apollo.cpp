@@ -58,7 +58,7 @@ struct Apollo {
   }
   static void step(Pass<Options>& pass) { step_all(pass); }
   static void update_matrix(Param& p, State& s, const Options& o, const StepInfo& k, Objective& objective) {
-    const Projection projection = projection_of(p, s, o.rank, o.update_gap, k.t, [&](int64 side, int64 rank) {
+    const ShortSide projection = projection_of(p, s, o.rank, o.update_gap, k.t, [&](int64 side, int64 rank) {
       return random_basis(objective, p, o, k.t, side, rank);
     });
     const Tensor low = projection.down(p.grad), u = adam_direction(s, low, o);

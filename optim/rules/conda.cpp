@@ -29,8 +29,8 @@ struct Conda {
     Tensor& m = s("m");
     for_each_element(m, p.grad, [mean = Ema(o.beta1)](real& x, real g) { x = mean(x, g); });
     const int64 all = std::min(p.rows(), p.cols());
-    const Projection basis = projection_of(p, s, all, o.update_gap, k.t,
-                                           [&](int64, int64 rank) { return singular_basis(m, rank); });
+    const ShortSide basis = projection_of(p, s, all, o.update_gap, k.t,
+                                          [&](int64, int64 rank) { return singular_basis(m, rank); });
     const Tensor g = basis.down(p.grad);
     Tensor u = basis.down(m);
     for_each_element(u, g, s("v", g.shape()),

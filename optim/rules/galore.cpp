@@ -24,7 +24,7 @@ struct GaLore {
   static constexpr bool kDecoupled = true;
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     if (!is_projected(p)) return plain_adam(p, s, o, k);
-    const Projection projection = projection_of(
+    const ShortSide projection = projection_of(
         p, s, o.rank, o.update_gap, k.t, [&](int64, int64 rank) { return singular_basis(p.grad, rank); });
     const Tensor u = adam_direction(s, projection.down(p.grad), o);
     const double lr = o.lr * k.lr_scale;

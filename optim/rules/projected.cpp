@@ -22,22 +22,22 @@ std::vector<double> channel_norms(const Tensor& x, bool columns) {
 
 }  // namespace
 
-Tensor Projection::down(const Tensor& x) const {
+Tensor ShortSide::down(const Tensor& x) const {
   return left ? linalg::matmul(p, x, true) : linalg::matmul(x, p);
 }
 
-Tensor Projection::back(const Tensor& x) const {
+Tensor ShortSide::back(const Tensor& x) const {
   return left ? linalg::matmul(p, x) : linalg::matmul(x, p, false, true);
 }
 
-std::vector<double> Projection::channel_ratios(const Tensor& a, const Tensor& b) const {
+std::vector<double> ShortSide::channel_ratios(const Tensor& a, const Tensor& b) const {
   std::vector<double> ratios = channel_norms(a, left);
   const std::vector<double> below = channel_norms(b, left);
   for (size_t i = 0; i < ratios.size(); ++i) ratios[i] /= below[i] + 1e-8;
   return ratios;
 }
 
-void Projection::scale_channels(Tensor& x, const std::vector<double>& factors) const {
+void ShortSide::scale_channels(Tensor& x, const std::vector<double>& factors) const {
   const int64 n = x.dim(1);
   const std::vector<real> f(factors.begin(), factors.end());
   real* to = x.mutable_data();

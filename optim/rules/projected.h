@@ -14,7 +14,7 @@ namespace gradus::rules {
 inline bool is_projected(const Param& p) { return p.data.rank() == 2 && p.data.numel() > 0; }
 
 /// The shorter side of matrices (m,n) seen through the columns of P (min(m,n), rank).
-struct Projection {
+struct ShortSide {
   Tensor p;
   bool left;  ///< m < n: P' x; else x P
 
@@ -30,7 +30,7 @@ struct Projection {
 
 /// The slot "P" of this many columns, made by `basis(shorter side, rank)` in steps 1, 1+gap, 1+2*gap, ...
 template <class Basis>
-Projection projection_of(const Param& p, State& s, int64 rank, int64 gap, int64 t, const Basis& basis) {
+ShortSide projection_of(const Param& p, State& s, int64 rank, int64 gap, int64 t, const Basis& basis) {
   const int64 side = std::min(p.rows(), p.cols()), columns = std::min(rank, side);
   Tensor& place = s("P", {side, columns});
   if ((t - 1) % gap == 0) place.copy_from(basis(side, columns));
