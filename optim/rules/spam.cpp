@@ -2,13 +2,13 @@
 // Paper: Huang, Zhu, Jin, Liu, Wang, Liu, "SPAM: Spike-Aware Adam with Momentum Reset for Stable LLM Training", ICLR 2025,
 //        arXiv 2501.06842.
 //   k = t mod reset_every (reset_every 0: k = t);   k = 0: m = v = 0
-//   threshold > 0, t >= wait_steps, k >= wait_steps: where g^2 > threshold*v (v of the step before, > 0),
+//   threshold > 0, t >= wait_steps, k >= wait_steps: where g^2 > threshold*v (v of the step before),
 //     g = sign(g)*sqrt(threshold*v)
 //   m = beta1*m + (1-beta1)*g;   v = beta2*v + (1-beta2)*g^2
 //   f = 1 - 0.99*(1 + cos(pi*k/(warmup_steps+1)))/2 where t >= reset_every > 0 and k < warmup_steps, else 1
 //   w <- w - lr*f*sqrt(1-beta2^t)/(1-beta1^t)*m/(sqrt(v) + eps);   w <- w - lr*weight_decay*w
-// Corrections go by t, which no reset sets back. Departures: no sparse masks (density 1); an element without gradients so far
-// (v = 0) is not clipped: it would stay at zero for ever.
+// Corrections go by t, which no reset sets back. As published, an element whose gradient is zero throughout the wait (v = 0) is
+// clipped to zero until the next reset; wait_steps >= 2, so that not all are. Departure: no sparse masks (density 1).
 #include <cmath>
 #include <numbers>
 
@@ -28,7 +28,7 @@ struct Spam {
       f("threshold", threshold, "largest square of an element's gradient in units of v; 0: any", at_least(0));
       f("reset_every", reset_every, "steps between resets of the moments; 0: none", at_least(0));
       f("warmup_steps", warmup_steps, "steps over which lr grows after a reset", at_least(0));
-      f("wait_steps", wait_steps, "steps after the start or a reset before spikes are clipped", at_least(0));
+      f("wait_steps", wait_steps, "steps after the start or a reset before spikes are clipped", at_least(2));
     }
   };
   static constexpr bool kDecoupled = true;
@@ -60,7 +60,7 @@ struct Spam {
       for_each_element(p.data, p.grad, m, v,
                        [=, most = real(o.threshold)](real& w, real g, real& a, real& b) {
                          const real largest = most * b;
-                         adam(w, b > 0 && g * g > largest ? sign(g) * std::sqrt(largest) : g, a, b);
+                         adam(w, g * g > largest ? sign(g) * std::sqrt(largest) : g, a, b);
                        });
     else
       for_each_element(p.data, p.grad, m, v, adam);

@@ -232,25 +232,25 @@ TEST_CASE("scion: steps of one size in each norm") {
 }
 
 TEST_CASE("spam: spikes are clipped against the second moment so far, after a wait; resets begin anew") {
-  const std::string spec = "spam:lr=0.01,eps=0.01,threshold=4,reset_every=3,warmup_steps=2,wait_steps=1";
+  const std::string spec = "spam:lr=0.01,eps=0.01,threshold=4,reset_every=4,warmup_steps=2,wait_steps=2";
   Probe probe(spec, {0});
   double m = 0, v = 0, w = 0;
-  const double gs[] = {1, 30, 2, 1, -30, 1};
-  for (int t = 1; t <= 6; ++t) {
+  const double gs[] = {1, 30, 2, 1, 2, -30, 1, 5};
+  for (int t = 1; t <= 8; ++t) {
     double g = gs[t - 1];
-    const int k = t % 3;
+    const int k = t % 4;
     if (k == 0) m = v = 0;
-    if (k >= 1 && v > 0 && g * g > 4 * v) g = (g > 0 ? 1 : -1) * std::sqrt(4 * v);
+    if (k >= 2 && g * g > 4 * v) g = (g > 0 ? 1 : -1) * std::sqrt(4 * v);
     m = 0.9 * m + 0.1 * g;
     v = 0.999 * v + 0.001 * g * g;
-    const double f = t >= 3 && k < 2 ? 1 - 0.99 * (1 + std::cos(std::numbers::pi * k / 3)) / 2 : 1;
+    const double f = t >= 4 && k < 2 ? 1 - 0.99 * (1 + std::cos(std::numbers::pi * k / 3)) / 2 : 1;
     w -= 0.01 * f * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) * m / (std::sqrt(v) + 0.01);
     CHECK(near(probe.step({gs[t - 1]}), {w}, 1e-12, 1e-6));
   }
-  // An element that had no gradient is not clipped to zero.
-  Probe late("spam:threshold=1,wait_steps=1", {0, 0});
-  for (int t = 0; t < 3; ++t) late.step({1, 0});
-  CHECK(std::abs(late.step({1, 1})[1]) > 1e-5);
+  // As published: an element without gradients so far is clipped to zero, until a reset.
+  Probe late("spam:threshold=1,wait_steps=2,reset_every=4", {0, 0});
+  for (int t = 1; t <= 3; ++t) CHECK(late.step({1, t == 1 ? 0.0 : 1.0})[1] == 0);
+  CHECK(late.step({1, 1})[1] < 0);
 }
 
 TEST_CASE("stable-spam: a first gradient of length one, then clipped by its running maximum") {
