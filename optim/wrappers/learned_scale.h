@@ -2,6 +2,8 @@
 // wrappers.
 //   u: the move of the rule inside from w;   D = (w - x0)/(s + eps), the way it would have gone by itself
 //   s: the new factor, of s and the gradients along D;   w <- x0 + s*(D + u)
+// While s is small, x0 + s*(D + u) may round to x0, and nothing would ever be learned. Slot "lost" keeps what rounding took
+// from the weights, so that w - x0 + lost is the way in full.
 #pragma once
 
 #include <algorithm>
@@ -48,8 +50,12 @@ class LearnedScale : public Wrapper<O> {
       if (rows[i].parameter->frozen) continue;
       Tensor& value = rows[i].parameter->value;
       if (stepping[i])
-        for_each_element(value, from[i], std::as_const(rows[i].state("x0")),
-                         [=](real& w, real x, real x0) { w = x0 + s * ((x - x0) * unscaled + (w - x)); });
+        for_each_element(value, from[i], std::as_const(rows[i].state("x0")), rows[i].state("lost"),
+                         [=](real& w, real x, real x0, real& lost) {
+                           const real way = s * ((x - x0 + lost) * unscaled + (w - x));
+                           w = x0 + way;
+                           lost = way - (w - x0);
+                         });
       else  // gradients that were held back move it, or nothing does
         for_each_element(value, from[i], [=](real& w, real x) { w = x + s * (w - x); });
     }

@@ -57,13 +57,13 @@ class Mechanic final : public LearnedScale<MechanicOptions> {
     for (ParamRow& row : table().rows()) {
       if (!row.active()) continue;
       const Parameter& p = *row.parameter;
-      const auto sums =
-          for_each_with_sums<4>(p.value, p.grad, std::as_const(row.state("x0")),
-                                [](real w, real g, real x0, double& g2, double& w2, double& gd, double& wd) {
-                                  const double x = static_cast<double>(w), y = static_cast<double>(g),
-                                               d = static_cast<double>(x0) - x;
-                                  g2 = y * y, w2 = x * x, gd = y * d, wd = x * d;
-                                });
+      const auto sums = for_each_with_sums<4>(
+          p.value, p.grad, std::as_const(row.state("x0")), std::as_const(row.state("lost")),
+          [](real w, real g, real x0, real lost, double& g2, double& w2, double& gd, double& wd) {
+            const double x = static_cast<double>(w), y = static_cast<double>(g),
+                         d = static_cast<double>(x0) - x - static_cast<double>(lost);
+            g2 = y * y, w2 = x * x, gd = y * d, wd = x * d;
+          });
       gg += sums[0], ww += sums[1], along += sums[2];
       decayed += options(row.group).weight_decay * sums[3];
     }

@@ -41,9 +41,11 @@ class Trac final : public LearnedScale<TracOptions> {
     for (ParamRow& row : table().rows()) {
       if (!row.active()) continue;
       const Parameter& p = *row.parameter;
-      h += sum_elements(p.value, p.grad, row.state("x0"), [](real w, real g, real x0) {
-        return (static_cast<double>(w) - static_cast<double>(x0)) * static_cast<double>(g);
-      });
+      h += sum_elements(
+          p.value, p.grad, row.state("x0"), row.state("lost"), [](real w, real g, real x0, real lost) {
+            const double way = static_cast<double>(w) - static_cast<double>(x0) + static_cast<double>(lost);
+            return way * static_cast<double>(g);
+          });
     }
     h /= before + o.eps;
     State& state = table().shared();

@@ -391,6 +391,22 @@ TEST_CASE("mechanic: two steps by a naive loop over two tensors") {
   CHECK(optimizer->leaves_path());
 }
 
+TEST_CASE("mechanic, trac: a way below the rounding of the weights is not forgotten") {
+  Probe probe("trac(sgd:lr=0.125):s_prev=1e-20,betas=0.5", {1});  // 1 - 1e-20 is 1 in either precision
+  double way = 0, scale = 0;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(probe.step({1}) == Values{1});
+    const double next = probe.optimizer->scalar("s").value();
+    way = next * (way / (scale + 1e-8) - 0.125);
+    scale = next;
+    CHECK(std::abs(values_of(*probe.optimizer->slot(*probe.p, "lost"))[0] / way - 1) < 1e-5);
+  }
+  Probe mechanic("mechanic(sgd:lr=0.125):s_init=1e-20", {1});
+  for (int i = 0; i < 3; ++i) mechanic.step({1});
+  CHECK(values_of(mechanic.p->value) == Values{1});
+  CHECK(values_of(*mechanic.optimizer->slot(*mechanic.p, "lost"))[0] < -1e-22);
+}
+
 TEST_CASE("mechanic, trac: gradients held back move the weights at the present scale in the end") {
   for (const std::string name : {"mechanic", "trac"}) {
     CAPTURE(name);
