@@ -190,9 +190,11 @@ class Braking final : public Wrapper<BrakingOptions> {
 
  private:
   const Tensor* momentum(const Parameter& p) const {
-    const Tensor* v = inner().slot(p, "v");
-    const Tensor* m = inner().slot(p, "m");
-    return m ? m : v;
+    for (const char* key : {"m", "v"}) {
+      const Tensor* slot = inner().slot(p, key);
+      if (slot && slot->shape() == p.value.shape()) return slot;  // others are of a projection, or of rows
+    }
+    return nullptr;
   }
   static Alignment whole(const Parameter& p, const Tensor& v) {
     return alignment(p.value, p.grad, v, 0, 0, p.value.numel());
