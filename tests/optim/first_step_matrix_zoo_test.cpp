@@ -181,6 +181,12 @@ TEST_CASE("apollo, fira: a first gradient of zero does not throttle what comes")
   }
 }
 
+TEST_CASE("braking, sgg: the momentum of a projection is none of the parameter") {
+  check_same(run_matrix("braking(galore:rank=1,lr=0.01)"), run_matrix("galore:rank=1,lr=0.01"), 0, 0);
+  Probe probe("sgg(galore:rank=1):recluster_interval=1,n_clusters=1", {4, 4}, Values(16, 1));
+  CHECK_THROWS_AS(probe.step(gaussian_steps(1, 16)[0]), UsageError);
+}
+
 TEST_CASE("conda: the second moment goes along singular vectors of the first") {
   // m = 0.1*a b': one singular vector a; down(m) = 0.1*b, v = 0.001*b^2.
   const Values b{1, -2, 0.5};
