@@ -70,7 +70,11 @@ TEST_CASE("galore: gradients of rank one are Adam's in one dimension, whatever s
   Values u;
   for (double x : b) u.push_back(-kRate * 0.5 * first_adam(x));
   CHECK(near(move, outer({0.6, 0.8}, u), 1e-12, 2e-7));
-  // Decay comes after the step.
+  // Decay comes after the step, of vectors too.
+  const Values plain = first_vector_move("galore:eps=0.01,lr=0.01", b),
+               shrunk = first_vector_move("galore:eps=0.01,lr=0.01,weight_decay=0.1", b);
+  CHECK(near(plain, scaled_by(u, 2), 1e-12, 2e-7));
+  CHECK(near(shrunk, minus(scaled_by(plus(kW0, plain), 0.999), kW0), 1e-12, 2e-7));
   const Values decayed =
       first_matrix_move("galore:rank=1,scale=0.5,eps=0.01,lr=0.01,weight_decay=0.1", outer({0.6, 0.8}, b));
   CHECK(near(decayed, minus(scaled_by(plus(kM0, move), 0.999), kM0), 1e-12, 2e-7));
@@ -293,6 +297,10 @@ TEST_CASE("transforms: centred, orthogonal, normalised, clipped by root mean squ
   CHECK(near(run("orthograd(sgd:lr=1)", {{3, 4}}, {2, 0}, {2})[0], {2, -5}, 1e-12, 1e-6));
   CHECK(
       near(run("orthograd(sgd:lr=1)", {{3}}, {2}, {1})[0], {2}, 0, 0));  // along the weights: nothing is left
+  const Values along = gaussian_steps(1, 8)[0];
+  Values third = along;  // a third of the weights, and rounding
+  for (double& x : third) x /= 3;
+  CHECK(near(run("orthograd(sgd:lr=1)", {third}, along, {8})[0], along, 1e-15, 1e-7));
   CHECK(near(run("orthograd(sgd:lr=1)", {{3, 4}}, {0, 0}, {2})[0], {-3, -4}, 1e-12, 1e-6));
   CHECK(near(run("normalized-gradient(sgd:lr=1):eps=1", {{3, 4}}, {0, 0}, {2})[0], {-0.5, -4 / 6.0}, 1e-12,
              1e-6));
