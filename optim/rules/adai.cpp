@@ -69,7 +69,7 @@ struct Adai {
 
 OptimizerEntry adai() {
   return rule_entry<Adai>({"adai", "momentum whose inertia adapts to each element's second moment",
-                           "Xie et al., ICML 2022, arXiv 2006.15815", 1});
+                           "Xie et al., ICML 2022, arXiv 2006.15815", 4});
 }
 
 }  // namespace gradus::rules

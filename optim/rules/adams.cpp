@@ -50,7 +50,7 @@ struct AdamS {
 
 OptimizerEntry adams() {
   return rule_entry<AdamS>({"adams", "Adam whose decay is measured by the mean second moment",
-                            "Xie et al., NeurIPS 2023, arXiv 2011.11152", 1});
+                            "Xie et al., NeurIPS 2023, arXiv 2011.11152", 3});
 }
 
 }  // namespace gradus::rules

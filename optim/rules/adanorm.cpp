@@ -46,7 +46,7 @@ struct AdaNorm {
 
 OptimizerEntry adanorm() {
   return rule_entry<AdaNorm>({"adanorm", "Adam that lifts small gradients to their usual norm",
-                              "Dubey, Singh, Chaudhuri, WACV 2023, arXiv 2210.06364", 1});
+                              "Dubey, Singh, Chaudhuri, WACV 2023, arXiv 2210.06364", 2});
 }
 
 }  // namespace gradus::rules

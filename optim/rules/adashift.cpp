@@ -78,7 +78,7 @@ struct AdaShift {
 
 OptimizerEntry adashift() {
   return rule_entry<AdaShift>({"adashift", "Adam whose second moment is of gradients n steps ago",
-                               "Zhou et al., ICLR 2019, arXiv 1810.00143", 11});
+                               "Zhou et al., ICLR 2019, arXiv 1810.00143", 10});
 }
 
 }  // namespace gradus::rules

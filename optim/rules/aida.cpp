@@ -58,7 +58,7 @@ struct Aida {
 
 OptimizerEntry aida() {
   return rule_entry<Aida>({"aida", "AdaBelief with gradient and momentum projected onto each other",
-                           "Zhang, Niwa, Kleijn, TMLR 2023, arXiv 2203.13273", 2});
+                           "Zhang, Niwa, Kleijn, TMLR 2023, arXiv 2203.13273", 3});
 }
 
 }  // namespace gradus::rules

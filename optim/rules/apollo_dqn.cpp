@@ -76,7 +76,7 @@ struct ApolloDqn {
 
 OptimizerEntry apollo_dqn() {
   return rule_entry<ApolloDqn>(
-      {"apollo-dqn", "a diagonal quasi-Newton method", "Ma, 2020, arXiv 2009.13586", 8});
+      {"apollo-dqn", "a diagonal quasi-Newton method", "Ma, 2020, arXiv 2009.13586", 12});
 }
 
 }  // namespace gradus::rules

@@ -39,7 +39,7 @@ struct Cocob {
 
 OptimizerEntry cocob() {
   return rule_entry<Cocob>(
-      {"cocob", "bets on coins: no step size at all", "Orabona, Tommasi, NeurIPS 2017, arXiv 1705.07795"});
+      {"cocob", "bets on coins: no step size at all", "Orabona, Tommasi, NeurIPS 2017, arXiv 1705.07795", 1});
 }
 
 }  // namespace gradus::rules

@@ -104,11 +104,11 @@ struct DoWg {
 
 OptimizerEntry dog() {
   return rule_entry<Dog>({"dog", "step size: distance from the start over the root of summed gradients",
-                          "Ivgi, Hinder, Carmon, ICML 2023, arXiv 2302.12022", 4});
+                          "Ivgi, Hinder, Carmon, ICML 2023, arXiv 2302.12022", 5});
 }
 OptimizerEntry dowg() {
   return rule_entry<DoWg>({"dowg", "as dog, gradients weighted by the distance",
-                           "Khaled, Mishchenko, Jin, NeurIPS 2023, arXiv 2305.16284", 3});
+                           "Khaled, Mishchenko, Jin, NeurIPS 2023, arXiv 2305.16284", 4});
 }
 
 }  // namespace gradus::rules

@@ -53,7 +53,7 @@ struct FAdam {
 
 OptimizerEntry fadam() {
   return rule_entry<FAdam>({"fadam", "natural gradient by a diagonal Fisher information, clipped",
-                            "Hwang, 2024, arXiv 2405.12807", 2});
+                            "Hwang, 2024, arXiv 2405.12807", 4});
 }
 
 }  // namespace gradus::rules

@@ -4,6 +4,7 @@
 //   m = beta1*m + (1-beta1)*g
 //   a = abar/(1-beta2^t),  abar = beta2*abar + (1-beta2)*w                   of the weights before the step
 //   w <- w - lr*(sign(m) + gamma*sign(w - a)) - lr*weight_decay*a            in step 1 a = w and sign(w - a) = 0
+// Of weights that have never moved w - a is what rounding leaves, and its sign is any.
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/words.h"
 

@@ -55,7 +55,7 @@ struct Madgrad {
 
 OptimizerEntry madgrad() {
   return rule_entry<Madgrad>({"madgrad", "dual averaging with the cube root of weighted squares",
-                              "Defazio, Jelassi, JMLR 2022, arXiv 2101.11075"});
+                              "Defazio, Jelassi, JMLR 2022, arXiv 2101.11075", 1});
 }
 
 }  // namespace gradus::rules

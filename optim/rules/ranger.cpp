@@ -64,7 +64,7 @@ struct Ranger {
 
 OptimizerEntry ranger() {
   return rule_entry<Ranger>({"ranger", "rectified Adam, slow weights and centralised gradients in one",
-                             "Wright, 2019, released code", 2});
+                             "Wright, 2019, released code", 1});
 }
 
 }  // namespace gradus::rules

@@ -125,7 +125,7 @@ struct Ranger21 {
 
 OptimizerEntry ranger21() {
   return rule_entry<Ranger21>({"ranger21", "AdamW with eight additions, from clipping to slow weights",
-                               "Wright, Demeure, 2021, arXiv 2106.13731", 6});
+                               "Wright, Demeure, 2021, arXiv 2106.13731", 12});
 }
 
 }  // namespace gradus::rules

@@ -42,7 +42,7 @@ struct StableAdamW {
 OptimizerEntry stable_adamw() {
   return rule_entry<StableAdamW>({"stable-adamw",
                                   "AdamW whose step shrinks where the second moment lags behind",
-                                  "Wortsman et al., NeurIPS 2023, arXiv 2304.13013", 1});
+                                  "Wortsman et al., NeurIPS 2023, arXiv 2304.13013", 2});
 }
 
 }  // namespace gradus::rules

@@ -39,7 +39,7 @@ struct WnGrad {
 
 OptimizerEntry wngrad() {
   return rule_entry<WnGrad>({"wngrad", "one step size that learns the size of the gradients",
-                             "Wu, Ward, Bottou, 2018, arXiv 1803.02865", 1});
+                             "Wu, Ward, Bottou, 2018, arXiv 1803.02865", 2});
 }
 
 }  // namespace gradus::rules

@@ -190,11 +190,10 @@ class Braking final : public Wrapper<BrakingOptions> {
 
  private:
   const Tensor* momentum(const Parameter& p) const {
-    for (const char* key : {"m", "v"}) {
-      const Tensor* slot = inner().slot(p, key);
-      if (slot && slot->shape() == p.value.shape()) return slot;  // others are of a projection, or of rows
-    }
-    return nullptr;
+    const Tensor* v = inner().slot(p, "v");
+    const Tensor* m = inner().slot(p, "m");
+    const Tensor* found = m ? m : v;
+    return found && found->shape() == p.value.shape() ? found : nullptr;  // of rows, or of a projection
   }
   static Alignment whole(const Parameter& p, const Tensor& v) {
     return alignment(p.value, p.grad, v, 0, 0, p.value.numel());

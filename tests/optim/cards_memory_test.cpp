@@ -153,4 +153,6 @@ TEST_CASE("adaptive braking: alphas by hand, plain momentum for rho = 0, scalars
   for (const std::string scope : {"filter", "tensor", "global"})
     CHECK(near(run_matrix("braking(sgd:lr=0.1,momentum=0.9):rho=1.5,scope=" + scope)[1],
                run_matrix("adaptive-braking:lr=0.1,momentum=0.9,rho=1.5,scope=" + scope)[1]));
+  // A slot of another shape than the weights' is no momentum.
+  check_same(run_matrix("braking(nero)"), run_matrix("nero"));
 }

@@ -10,6 +10,7 @@
 #include "optim/registry.h"
 #include "optim/replay/replay.h"
 #include "tests/paths.h"
+#include "tests/precision.h"
 #include "tests/selected.h"
 
 using namespace gradus;
@@ -35,6 +36,8 @@ TEST_CASE("golden: every recorded trajectory is followed within its tolerance") 
   for (const fs::path& file : goldens()) {
     const std::string name = file.stem().string();
     if (!tests::selected(name.substr(0, name.find("--")))) continue;
+    // There b[3], with neither gradient nor decay, moves in step 2 by the sign of what float64 rounds away in w - a.
+    if (name == "focus" && !tests::kDouble) continue;
     const ReplayReport report = replay(file);
     INFO(report.file << " error " << report.error() << " tolerance " << report.tolerance);
     CHECK(!report.steps.empty());
@@ -78,20 +81,29 @@ TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are to
   CHECK(numbered("4").error() == 0.5);
   CHECK(numbered("4").steps.at(0).worst == "b (number)");
   CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
-  // A rule that draws takes the recorded numbers: v = alpha/lr*draw, w <- w - lr*(b*v + ...), b = (beta+1)/3.
-  const auto drawn = [&](const std::string& draws) {
-    return replay(write(R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
-      "options": {"lr": 0.5, "alpha": 0.25, "beta": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
-      "problem": {"kind": "gradients", "steps": [{"x": [0, 0]}], "draws": )" +
-                        draws + R"(},
-      "expect": [{"step": 1, "params": {"x": [0.75, 2.25]}}]})"));
-  };
-  CHECK(drawn(R"([{"x": [2, -2]}])").passed());
-  CHECK(!drawn(R"([{"x": [2, 2]}])").passed());
-  CHECK_THROWS_AS(drawn(R"([{"x": [2]}])"), DataError);
-  CHECK_THROWS_AS(drawn(R"([{"y": [2, -2]}])"), DataError);
   CHECK_THROWS_AS(replay(write(head)), DataError);
   CHECK_THROWS_AS(replay(write("{}")), DataError);
   CHECK_THROWS_AS(replay(folder / "absent.json"), DataError);
   fs::remove_all(folder);
+}
+
+TEST_CASE("golden: recorded draws stand in place of a rule's own (gravity)") {
+  const fs::path file = fs::temp_directory_path() / ("gradus_draws_" + std::to_string(std::rand()) + ".json");
+  // A rule that draws takes the recorded numbers: v = alpha/lr*draw, w <- w - lr*(b*v + ...), b = (beta+1)/3.
+  const auto drawn = [&](const std::string& draws, const std::string& scale = "1",
+                         const std::string& x = "[0.75, 2.25]") {
+    std::ofstream(file) << R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
+      "options": {"lr": 0.5, "alpha": 0.25, "beta": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
+      "problem": {"kind": "gradients", "steps": [{"x": [0, 0]}], "draws": )" +
+                               draws + R"(},
+      "lr_scale": [)" + scale + R"(], "expect": [{"step": 1, "params": {"x": )" +
+                               x + "}}]}";
+    return replay(file);
+  };
+  CHECK(drawn(R"([{"x": [2, -2]}])").passed());
+  CHECK(!drawn(R"([{"x": [2, 2]}])").passed());
+  CHECK(drawn(R"([{"x": [2, -2]}])", "0.5", "[0.875, 2.125]").passed());  // the start is not scheduled
+  CHECK_THROWS_AS(drawn(R"([{"x": [2]}])"), DataError);
+  CHECK_THROWS_AS(drawn(R"([{"y": [2, -2]}])"), DataError);
+  fs::remove(file);
 }
