@@ -88,11 +88,11 @@ struct ApolloMini : Apollo {
 
 OptimizerEntry apollo() {
   return rule_entry<Apollo>({"apollo", "the gradient, scaled as Adam would scale a random projection of it",
-                             "Zhu et al., MLSys 2025, arXiv 2412.05270", 3});
+                             "Zhu et al., MLSys 2025, arXiv 2412.05270", 6});
 }
 OptimizerEntry apollo_mini() {
   return rule_entry<ApolloMini>({"apollo-mini", "APOLLO with a projection onto one dimension",
-                                 "Zhu et al., MLSys 2025, arXiv 2412.05270", 3});
+                                 "Zhu et al., MLSys 2025, arXiv 2412.05270", 6});
 }
 
 }  // namespace gradus::rules

@@ -48,7 +48,7 @@ struct Conda {
 
 OptimizerEntry conda() {
   return rule_entry<Conda>({"conda", "Adam with its second moment along the singular vectors of its first",
-                            "Wang, Pan, Yuan et al., 2025, arXiv 2509.24218", 4});
+                            "Wang, Pan, Yuan et al., 2025, arXiv 2509.24218", 9});
 }
 
 }  // namespace gradus::rules

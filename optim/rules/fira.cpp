@@ -44,7 +44,7 @@ struct Fira {
 
 OptimizerEntry fira() {
   return rule_entry<Fira>({"fira", "GaLore that also steps along what its projection leaves out",
-                           "Chen, Feng, Li, Zhang, Liu, Wang, 2024, arXiv 2410.01623", 4});
+                           "Chen, Feng, Li, Zhang, Liu, Wang, 2024, arXiv 2410.01623", 14});
 }
 
 }  // namespace gradus::rules

@@ -32,7 +32,7 @@ struct ClipBlockRms {
 OptimizerEntry clip_block_rms() {
   return transform_entry<ClipBlockRms>({"clip-block-rms",
                                         "limits the root mean square of each tensor's gradient",
-                                        "Shazeer, Stern, ICML 2018, arXiv 1804.04235, section 6", 2});
+                                        "Shazeer, Stern, ICML 2018, arXiv 1804.04235, section 6", 1});
 }
 
 }  // namespace gradus::rules

@@ -31,7 +31,7 @@ struct GradientCentralization {
 OptimizerEntry gradient_centralization() {
   return transform_entry<GradientCentralization>({"gradient-centralization",
                                                   "takes the mean out of each output unit's gradient",
-                                                  "Yong, Huang, Hua, Zhang, ECCV 2020, arXiv 2004.01461", 2});
+                                                  "Yong, Huang, Hua, Zhang, ECCV 2020, arXiv 2004.01461", 3});
 }
 
 }  // namespace gradus::rules

@@ -36,7 +36,7 @@ struct GradientNoise {
 
 OptimizerEntry gradient_noise() {
   return transform_entry<GradientNoise>(
-      {"gradient-noise", "adds normal noise that fades", "Neelakantan et al., 2015, arXiv 1511.06807", 2});
+      {"gradient-noise", "adds normal noise that fades", "Neelakantan et al., 2015, arXiv 1511.06807", 4});
 }
 
 }  // namespace gradus::rules

@@ -76,11 +76,11 @@ struct GrokfastMa {
 
 OptimizerEntry grokfast() {
   return transform_entry<Grokfast>({"grokfast", "adds the gradients' running mean to them",
-                                    "Lee, Kang, Kim, Lee, 2024, arXiv 2405.20233"});
+                                    "Lee, Kang, Kim, Lee, 2024, arXiv 2405.20233", 4});
 }
 OptimizerEntry grokfast_ma() {
   return transform_entry<GrokfastMa>({"grokfast-ma", "adds the mean of the last gradients to them",
-                                      "Lee, Kang, Kim, Lee, 2024, arXiv 2405.20233", 1});
+                                      "Lee, Kang, Kim, Lee, 2024, arXiv 2405.20233", 5});
 }
 
 }  // namespace gradus::rules

@@ -37,7 +37,7 @@ struct NormalizedGradient {
 OptimizerEntry normalized_gradient() {
   return transform_entry<NormalizedGradient>(
       {"normalized-gradient", "divides each gradient by its norm",
-       "Nesterov 1984; Hazan, Levy, Shalev-Shwartz, NeurIPS 2015, arXiv 1507.02030", 2});
+       "Nesterov 1984; Hazan, Levy, Shalev-Shwartz, NeurIPS 2015, arXiv 1507.02030", 3});
 }
 
 }  // namespace gradus::rules

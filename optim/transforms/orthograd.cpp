@@ -40,7 +40,7 @@ struct OrthoGrad {
 OptimizerEntry orthograd() {
   return transform_entry<OrthoGrad>({"orthograd",
                                      "leaves the part of each gradient that is orthogonal to its weights",
-                                     "Prieto, Barsbey, Mediano, Birdal, ICML 2025, arXiv 2501.04697", 5});
+                                     "Prieto, Barsbey, Mediano, Birdal, ICML 2025, arXiv 2501.04697", 9});
 }
 
 }  // namespace gradus::rules

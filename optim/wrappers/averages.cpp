@@ -94,7 +94,7 @@ class PolyAverage final : public MeanOfWeights<PolyAverageOptions> {
 
 OptimizerEntry swa() {
   return wrapper_entry<Swa>({"swa", "evaluates with the mean of weights along the way",
-                             "Izmailov et al., UAI 2018, arXiv 1803.05407"});
+                             "Izmailov et al., UAI 2018, arXiv 1803.05407", 1});
 }
 OptimizerEntry lawa() {
   return wrapper_entry<Lawa>(
@@ -102,7 +102,7 @@ OptimizerEntry lawa() {
 }
 OptimizerEntry poly_average() {
   return wrapper_entry<PolyAverage>({"poly-average", "evaluates with a mean that forgets early weights",
-                                     "Shamir, Zhang, ICML 2013, arXiv 1212.1824"});
+                                     "Shamir, Zhang, ICML 2013, arXiv 1212.1824", 1});
 }
 
 }  // namespace gradus::rules

@@ -76,7 +76,7 @@ class Mechanic final : public LearnedScale<MechanicOptions> {
 
 OptimizerEntry mechanic() {
   return wrapper_entry<Mechanic>({"mechanic", "learns the factor on the step size of any rule",
-                                  "Cutkosky, Defazio, Mehta, NeurIPS 2023, arXiv 2306.00144", 5});
+                                  "Cutkosky, Defazio, Mehta, NeurIPS 2023, arXiv 2306.00144", 10});
 }
 
 }  // namespace gradus::rules

@@ -87,7 +87,7 @@ class ScheduleFree final : public EvaluatedWeights<ScheduleFreeOptions> {
 
 OptimizerEntry schedule_free() {
   return wrapper_entry<ScheduleFree>({"schedule-free", "any rule with averaged weights that need no schedule",
-                                      "Defazio et al., NeurIPS 2024, arXiv 2405.15682"});
+                                      "Defazio et al., NeurIPS 2024, arXiv 2405.15682", 5});
 }
 
 }  // namespace gradus::rules

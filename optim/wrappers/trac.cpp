@@ -70,7 +70,7 @@ class Trac final : public LearnedScale<TracOptions> {
 
 OptimizerEntry trac() {
   return wrapper_entry<Trac>({"trac", "tunes a factor on the way from the first weights",
-                              "Muppidi, Zhang, Yang, NeurIPS 2024, arXiv 2405.16642", 4});
+                              "Muppidi, Zhang, Yang, NeurIPS 2024, arXiv 2405.16642", 10});
 }
 
 }  // namespace gradus::rules
