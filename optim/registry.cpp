@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "optim/rules/families.h"
+#include "optim/rules/matrix_zoo.h"
 #include "optim/rules/rules.h"
 #include "optim/rules/zoo.h"
 
@@ -25,13 +26,16 @@ const std::vector<OptimizerEntry>& optimizers() {
       rules::sign_rules(),
       rules::layerwise_rules(),
       rules::matrix_rules(),
+      rules::projected_rules(),
       rules::stepsize_rules(),
       rules::scale_rules(),
       rules::curvature_rules(),
       {rules::clip_norm(), rules::clip_value()},
       rules::clipping_transforms(),
+      rules::gradient_transforms(),
       rules::model_wrappers(),
       rules::training_wrappers(),
+      rules::averaging_wrappers(),
   });
   return table;
 }

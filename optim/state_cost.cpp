@@ -1,4 +1,8 @@
 // What an optimizer costs, found by running it on a quadratic for a few steps.
+#include <fmt/format.h>
+
+#include <map>
+
 #include "core/rng.h"
 #include "optim/registry.h"
 
@@ -48,24 +52,35 @@ class Quadratic final : public Objective {
 }  // namespace
 
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
-  constexpr int kSteps = 12;  // rings and buffers of default length fill
+  constexpr int kSteps = 12, kMost = 200;  // rings and buffers fill
   const auto p = make_parameter("w", shape.rank() >= 2 ? ParamKind::kWeight : ParamKind::kBias,
                                 Rng(1).normal_tensor(shape));
   const OptimizerPtr optimizer = entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
   Quadratic objective(p);
-  for (int step = 0; step < kSteps; ++step) optimizer->step(objective);
+  std::size_t held = 0;
+  for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > held); ++step) {
+    held = optimizer->state_bytes();
+    optimizer->step(objective);
+  }
   const auto before = optimizer->save_state().tensors;
   optimizer->step(objective);
   StateCost cost;
+  std::map<std::string, int> parts;
   const auto n = static_cast<double>(shape.numel());
   cost.bytes_moved = (3.0 + static_cast<double>(entry.text.extra_reads)) * sizeof(real);
   for (const auto& [key, tensor] : optimizer->save_state().tensors) {
-    cost.slots.push_back(key.substr(key.rfind('/') + 1));
+    const std::string slot = key.substr(key.rfind('/') + 1), name = slot.substr(0, slot.find('.'));
+    if (name == slot)
+      cost.slots.push_back(slot);
+    else if (parts[name]++ == 0)
+      cost.slots.push_back(name);  // ring.0, ring.1, ...
     const double bytes = static_cast<double>(tensor.numel()) * sizeof(real) / n;
     cost.bytes_per_parameter += bytes;
     const auto old = before.find(key);  // of a ring or a buffer a step writes one tensor
     if (old == before.end() || old->second.values() != tensor.values()) cost.bytes_moved += 2 * bytes;
   }
+  for (std::string& slot : cost.slots)
+    if (parts.contains(slot)) slot += fmt::format(".0-{}", parts[slot] - 1);
   return cost;
 }
 

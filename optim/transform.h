@@ -32,6 +32,7 @@ struct Gradients {
   /// False for further evaluations on the same batch (at other weights): transforms with a memory leave it as
   /// it is.
   bool first;
+  Objective& objective;
 };
 
 /// The gradient of p for changing in place, with storage of its own.
@@ -50,7 +51,7 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
     if (!info.finish) {
       ++this->table().steps;
       for (ParamRow& row : this->table().rows()) row.steps += row.active();
-      transform(true);
+      transform(true, objective);
     }
     Seen seen(*this, objective);
     this->inner().apply(seen, info);
@@ -66,7 +67,7 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
     double loss() override { return objective_.loss(); }
     double gradient() override {
       const double value = objective_.gradient();
-      wrapper_.transform(false);
+      wrapper_.transform(false, objective_);
       return value;
     }
     std::vector<Tensor> hvp(std::span<const Tensor> v) override { return objective_.hvp(v); }
@@ -80,9 +81,9 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
     Objective& objective_;
   };
 
-  void transform(bool first) {
+  void transform(bool first, Objective& objective) {
     auto& table = this->table();
-    Gradients<Options> all{{}, table.shared(), table.options(), table.steps, first};
+    Gradients<Options> all{{}, table.shared(), table.options(), table.steps, first, objective};
     for (ParamRow& row : table.rows())
       if (row.active())
         all.items.push_back({row.parameter->name, row.parameter->kind, row.parameter->value.detach(),

@@ -57,7 +57,8 @@ Parameters parameters_of(const Golden& golden) {
 // What "optimizer" and "options" of a file say. Recorded trajectories call two optimizers soap and tell them apart by an
 // option: form = paper, which is also meant where it is absent, is the whitening study's, form = original SOAP's own.
 static Spec spec_of(const Json& json) {
-  Spec spec{json.at("optimizer").get<std::string>(), "", options_from_json(json.value("options", Json::object()))};
+  Spec spec{json.at("optimizer").get<std::string>(), "",
+            options_from_json(json.value("options", Json::object()))};
   if (spec.name != "soap") return spec;
   std::string form = "paper";
   std::erase_if(spec.options, [&](const auto& option) {
@@ -138,6 +139,14 @@ void run_trajectory(const Golden& golden, const Parameters& parameters, int64 st
       if (!expected.at("params").contains(p->name)) continue;
       const double error = relative_error(p->value, expected["params"][p->name].get<std::vector<double>>());
       if (!(error <= step.error)) step.error = error, step.worst = p->name;
+    }
+    const Json numbers = expected.value("scalars", Json::object());
+    for (const auto& [name, value] : numbers.items()) {
+      const auto found = optimizer->scalar(name);
+      if (!found) continue;  // the method names it otherwise
+      const double error =
+          relative_error(std::vector<double>{*found}, std::vector<double>{value.get<double>()});
+      if (!(error <= step.error)) step.error = error, step.worst = name + " (number)";
     }
     if (expected.contains("averaged")) {
       optimizer->use_evaluation_weights(true);

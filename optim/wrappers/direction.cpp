@@ -1,5 +1,6 @@
 #include "optim/wrappers/direction.h"
 
+#include "core/error.h"
 #include "optim/elements.h"
 
 namespace gradus {
@@ -30,6 +31,13 @@ std::vector<Direction> directions(std::deque<ParamRow>& rows, const std::vector<
     out.push_back(std::move(d));
   }
   return out;
+}
+
+void check_gradients_suffice(const Optimizer& inner, const std::string& wrapper) {
+  const Needs n = inner.needs();
+  if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
+    fail<UsageError>("optimizer {}({}): {} asks for more than gradients of its batch, which {} cannot give",
+                     wrapper, inner.name(), inner.name(), wrapper);
 }
 
 }  // namespace gradus

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <string>
 #include <vector>
 
 #include "optim/optimizer.h"
@@ -26,5 +27,9 @@ std::vector<Tensor> weights_of(std::deque<ParamRow>& rows);
 /// The steps that led from `before` to the present weights.
 std::vector<Direction> directions(std::deque<ParamRow>& rows, const std::vector<Tensor>& before,
                                   const Optimizer& inner, double lr_scale);
+
+/// Throws UsageError, naming both, for a rule inside that asks for more than gradients of its batch: a wrapper whose rule
+/// meets a gradient of other weights or of an earlier batch cannot give it.
+void check_gradients_suffice(const Optimizer& inner, const std::string& wrapper);
 
 }  // namespace gradus

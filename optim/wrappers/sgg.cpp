@@ -84,7 +84,7 @@ class Sgg final : public Wrapper<SggOptions> {
       const Parameter& p = *d.row->parameter;
       if (p.value.rank() < 2 || p.kind == ParamKind::kNorm || p.value.numel() < 10 * k) continue;
       const Tensor* mean = inner().slot(p, "m");
-      if (!mean)
+      if (!mean || !(mean->shape() == p.value.shape()))
         fail<UsageError>("optimizer sgg needs a rule that keeps a gradient mean 'm', which {} does not",
                          inner().name());
       Layer layer{&d.row->state, {mean->data(), mean->data() + mean->numel()}, {}, {}};

@@ -8,24 +8,17 @@
 //   braking:    g <- (1 - rho*<g,m>/max(||g||*||m||, eps))*g, by output row, m the momentum inside;  inner step
 //   lookahead:  inner step;  every k steps: slow = slow + alpha*(w - slow), w = slow
 //   ema:        inner step;  avg = decay*avg + (1-decay)*w;  evaluated: avg/(1-decay^t)
-#include "core/error.h"
 #include "optim/rules/rules.h"
 #include "optim/transform.h"
 #include "optim/vocabulary/braking.h"
 #include "optim/vocabulary/ring.h"
 #include "optim/vocabulary/words.h"
 #include "optim/wrapper.h"
+#include "optim/wrappers/direction.h"
+#include "optim/wrappers/evaluated.h"
 
 namespace gradus::rules {
 namespace {
-
-// What the objective of a later batch cannot give for gradients of earlier ones.
-void check_gradients_suffice(const Optimizer& inner, const std::string& wrapper) {
-  const Needs n = inner.needs();
-  if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
-    fail<UsageError>("optimizer {}({}): {} asks for more than gradients of its batch, which {} cannot give",
-                     wrapper, inner.name(), inner.name(), wrapper);
-}
 
 /// Gradient accumulation: the rule inside steps every `steps` calls, with the mean of the gradients since.
 struct AccumulateOptions {
@@ -145,41 +138,22 @@ struct EmaOptions {
   double decay = 0.999;
   void visit(auto&& f) { f("decay", decay, "decay of the mean of the weights", decay_rate()); }
 };
-class EmaOfWeights final : public Wrapper<EmaOptions> {
+class EmaOfWeights final : public MeanOfWeights<EmaOptions> {
  public:
-  using Wrapper::Wrapper;
-  void apply(Objective& objective, const StepInfo& info) override {
-    inner().apply(objective, info);
-    ++table().steps;
-    for (ParamRow& row : table().rows()) {
-      if (!row.active()) continue;
-      ++row.steps;
-      const gradus::Ema mean(options(row.group).decay);
-      for_each_element(row.state("avg"), std::as_const(row.parameter->value),
-                       [=](real& avg, real w) { avg = mean(avg, w); });
-    }
-  }
-  void use_evaluation_weights(bool on) override {
-    if (on) inner().use_evaluation_weights(true);
-    for (ParamRow& row : table().rows()) {
-      if (!row.state.has("avg")) continue;
-      if (!on) {
-        row.parameter->value.copy_from(kept_.at(row.parameter->name));
-        continue;
-      }
-      kept_[row.parameter->name] = row.parameter->value.clone();
-      const real c = real(1 / bias_correction(options(row.group).decay, row.steps));
-      for_each_element(row.parameter->value, std::as_const(row.state("avg")),
-                       [=](real& w, real avg) { w = c * avg; });
-    }
-    if (!on) {
-      kept_.clear();
-      inner().use_evaluation_weights(false);
-    }
-  }
+  using MeanOfWeights::MeanOfWeights;
 
  private:
-  std::map<std::string, Tensor> kept_;  // training weights while the mean is in place
+  void observe(ParamRow& row, const Tensor& weights, const EmaOptions& o) override {
+    for_each_element(row.state("avg"), weights,
+                     [mean = gradus::Ema(o.decay)](real& avg, real w) { avg = mean(avg, w); });
+  }
+  bool evaluated(ParamRow& row, Tensor& weights) override {
+    const Tensor* mean = row.state.find("avg");
+    if (!mean) return false;
+    const real c = real(1 / bias_correction(options(row.group).decay, row.steps));
+    for_each_element(weights, *mean, [=](real& w, real avg) { w = c * avg; });
+    return true;
+  }
 };
 
 /// Adaptive braking around any rule with momentum (slots v or m): the gradient is scaled by 1 - rho*cos(g, momentum)
@@ -219,7 +193,7 @@ class Braking final : public Wrapper<BrakingOptions> {
     const Tensor* v = inner().slot(p, "v");
     const Tensor* m = inner().slot(p, "m");
     const Tensor* found = m ? m : v;
-    return found && found->shape() == p.value.shape() ? found : nullptr;  // one number a row is no momentum
+    return found && found->shape() == p.value.shape() ? found : nullptr;  // of rows, or of a projection
   }
   static Alignment whole(const Parameter& p, const Tensor& v) {
     return alignment(p.value, p.grad, v, 0, 0, p.value.numel());

@@ -90,7 +90,9 @@ TEST_CASE("averaged weights: saved with the statistics of the training set at th
   const TempDir dir;
   for (const std::string optim :
        {"ema(adam):decay=0.9", "lookahead(sgd:lr=0.5):k=8,alpha=0.3", "splus:form=released",
-        "companion(ema(muon):decay=0.9|adamw)", "clip-norm(ema(sgd:lr=0.1):decay=0.8)"}) {
+        "companion(ema(muon):decay=0.9|adamw)", "clip-norm(ema(sgd:lr=0.1):decay=0.8)",
+        "swa(sgd:lr=0.1):start=3", "lawa(sgd:lr=0.1):window=3", "poly-average(sgd:lr=0.1)",
+        "schedule-free(sgd:lr=0.5)", "trac(sgd:lr=0.1):s_prev=0.5", "mechanic(sgd:lr=0.1):s_init=0.5"}) {
     CAPTURE(optim);
     TrainConfig config = small_run(optim);
     config.steps = 8;

@@ -100,6 +100,11 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
       "n_batches_per_epoch=1",
       "d0=1",
       "d0=1,beta2=0.5",
+      "threshold=0.3,wait_steps=2",
+      "reset_every=3",
+      "total_steps=7",
+      "window=2",
+      "s_init=0.1",
       "centered=true",
       "steps_before_centered=1",
       "keep=2",
@@ -142,9 +147,10 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
     }
     return false;
   };
-  // Two options that exclude each other; a form that has no second moment but the options of its family; free text.
+  // Two options that exclude each other; a form that has no second moment but the options of its family; free text; a power
+  // of the largest lr so far, which here is that of the first step.
   const std::vector<std::string> exempt = {"adafactor relative_step", "mars-lion beta2",
-                                           "subset-norm subset_size"};
+                                           "subset-norm subset_size", "schedule-free weight_lr_power"};
   for_every_optimizer([&](const OptimizerEntry& entry) {
     for (const OptionInfo& option : entry.options) {
       CAPTURE(option.name);

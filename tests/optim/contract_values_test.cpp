@@ -30,8 +30,9 @@ TEST_CASE("every optimizer: two threads give the bits of one") {
     };
     // Matrix work goes through BLAS, whose sums depend on its threads (optim/README.md).
     static const std::vector<std::string> kMatrixWork = {
-        "mars-shampoo", "muon",           "adamuon", "adago", "lanton", "egn",        "shampoo",
-        "soap",         "whitening-soap", "splus",   "spa",   "psgd",   "subset-norm"};
+        "mars-shampoo", "muon",           "adamuon", "adago",       "lanton", "egn",         "shampoo",
+        "soap",         "whitening-soap", "splus",   "spa",         "psgd",   "subset-norm", "scion",
+        "galore",       "fira",           "apollo",  "apollo-mini", "conda"};
     if (std::find(kMatrixWork.begin(), kMatrixWork.end(), entry.text.name) != kMatrixWork.end()) return;
     CHECK(run(1) == run(2));
   });

@@ -157,6 +157,10 @@ TEST_CASE("state cost: slots and bytes as the rule stores them") {
   const auto cost = [](const char* name) { return state_cost(find_optimizer(name), {8, 16}); };
   CHECK(cost("sgd").bytes_per_parameter == 0);
   CHECK(cost("adam").slots == std::vector<std::string>{"m", "v"});
+  // Rings are run until they are full, and named once.
+  CHECK(cost("grokfast-ma").slots == std::vector<std::string>{"ring.0-99", "sum"});
+  CHECK(cost("grokfast-ma").bytes_per_parameter == 101 * sizeof(real));
+  CHECK(cost("lawa").slots == std::vector<std::string>{"ring.0-4"});
   CHECK(cost("adam").bytes_per_parameter == 2 * sizeof(real));
   CHECK(cost("adam").bytes_moved == 7 * sizeof(real));
   // Of the ten vectors kept a step writes one: w, m, v, the sum and that one read and written, g, and three passes more.

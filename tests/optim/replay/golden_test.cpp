@@ -69,6 +69,17 @@ TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are to
       write(head + problem + R"("expect": [{"step": 1, "params": {}, "averaged": {"x": [0.5, 4]}}]})"));
   CHECK(evaluated.error() == 0.5);
   CHECK(evaluated.steps.at(0).worst == "x (averaged)");
+  // Numbers of a method: b = 1 + lr^2*||g||^2/1.
+  const auto numbered = [&](const std::string& b) {
+    return replay(write(R"({"format": "gradus-replay-1", "optimizer": "wngrad", "tolerance": 1e-9,
+      "options": {"lr": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
+      "problem": {"kind": "gradients", "steps": [{"x": [2, 0]}]},
+      "expect": [{"step": 1, "params": {}, "scalars": {"b": )" +
+                        b + R"(, "nothing": 7}}]})"));
+  };
+  CHECK(numbered("2").passed());
+  CHECK(numbered("4").error() == 0.5);
+  CHECK(numbered("4").steps.at(0).worst == "b (number)");
   CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
   CHECK_THROWS_AS(replay(write(head)), DataError);
   CHECK_THROWS_AS(replay(write("{}")), DataError);
