@@ -57,7 +57,8 @@ Parameters parameters_of(const Golden& golden) {
 // What "optimizer" and "options" of a file say. Recorded trajectories call two optimizers soap and tell them apart by an
 // option: form = paper, which is also meant where it is absent, is the whitening study's, form = original SOAP's own.
 static Spec spec_of(const Json& json) {
-  Spec spec{json.at("optimizer").get<std::string>(), "", options_from_json(json.value("options", Json::object()))};
+  Spec spec{json.at("optimizer").get<std::string>(), "",
+            options_from_json(json.value("options", Json::object()))};
   if (spec.name != "soap") return spec;
   std::string form = "paper";
   std::erase_if(spec.options, [&](const auto& option) {
@@ -86,7 +87,8 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
 
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step) {
   const Json& problem = golden.json.at("problem");
-  if (!problem.contains("probes") && !problem.contains("draws")) return std::nullopt;
+  if (!problem.contains("probes") && !problem.contains("draws") && !problem.contains("label_draws"))
+    return std::nullopt;
   // A list holds all parameters one after the other, an object each by name.
   const auto read = [&](const Json& vectors) {
     std::vector<Tensor> parts;
@@ -110,6 +112,8 @@ std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& 
   PrescribedDraws draws;
   if (problem.contains("probes")) draws.probe = read(problem.at("probes").at(static_cast<size_t>(step - 1)));
   if (problem.contains("draws")) problem.at("draws").get_to(draws.named);
+  if (problem.contains("label_draws"))
+    problem.at("label_draws").at(static_cast<size_t>(step - 1)).get_to(draws.labels);
   for (const Json& vectors : problem.value("warmup_probes", Json::array()))
     draws.warmup.push_back(read(vectors));
   for (const Json& due : problem.value("balance_steps", Json::array()))
