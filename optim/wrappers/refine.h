@@ -24,7 +24,8 @@ double norm(std::span<const Tensor> a);
 /// The weights of one step, their gradients, and the loss around them.
 class NeighbourhoodBase {
  public:
-  NeighbourhoodBase(Objective& objective, std::vector<ParamRow*> active, const StepInfo& info, bool first);
+  NeighbourhoodBase(Objective& objective, std::vector<ParamRow*> active, const StepInfo& step,
+                    bool is_first);
 
   const StepInfo info;  ///< of the wrapper's step; t is 0
   const bool first;     ///< of the step's evaluations
@@ -70,9 +71,9 @@ class NeighbourhoodBase {
 template <class Options>
 class Neighbourhood : public NeighbourhoodBase {
  public:
-  Neighbourhood(Objective& objective, std::vector<ParamRow*> active, const StepInfo& info, bool first,
+  Neighbourhood(Objective& objective, std::vector<ParamRow*> active, const StepInfo& step, bool is_first,
                 const Options& o)
-      : NeighbourhoodBase(objective, std::move(active), info, first), options(o) {}
+      : NeighbourhoodBase(objective, std::move(active), step, is_first), options(o) {}
   const Options& options;
 };
 
