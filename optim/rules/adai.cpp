@@ -8,6 +8,8 @@
 //   w <- w - lr * m/(1-P) * beta0^(1-dampening)
 #include "optim/rules/whole.h"
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
+#include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -30,35 +32,34 @@ struct Adai {
 
   /// 1/vbar.
   static double prepare(Pass<Options>& pass) {
-    double sum = 0, count = 0;
+    MeanOverAll mean;
     for (auto& [p, s, o, group, t] : pass.items) {
       const Decay decay = Decay::of(o.weight_decay, o.lr * pass.info.lr_scale, o.decoupled);
       const Ema second(o.beta2);
       for_each_element(s("v"), p.grad, std::as_const(p.data),
                        [=](real& v, real g, real w) { v = second(v, square(g + decay.l2 * w)); });
-      sum += sum_elements(std::as_const(s("v")), [](real v) { return static_cast<double>(v); }) /
-             bias_correction(o.beta2, t);
-      count += static_cast<double>(p.data.numel());
+      mean.add(s("v"), bias_correction(o.beta2, t));
     }
-    return sum > 0 ? count / sum : 0;
+    return mean.value() > 0 ? 1 / mean.value() : 0;
   }
 
   static void update(Param& p, State& s, const Options& o, const StepInfo& k, double inverse_mean) {
     const double lr = o.lr * k.lr_scale;
     const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
     const real share = real(inverse_mean / bias_correction(o.beta2, k.t)), beta0 = real(o.beta0);
-    const real power = real(1 / (3 - 2 * o.dampening)), dampening = real(o.dampening), most = real(1 - o.eps);
+    const real exponent = real(1 / (3 - 2 * o.dampening)), dampening = real(o.dampening),
+               most = real(1 - o.eps);
     const real step = real(lr * std::pow(o.beta0, 1 - o.dampening));
     const bool plain = o.dampening == 1;
-    Tensor& product = s.starting_at("beta1_product", Tensor::ones(p.data.shape()));
+    Tensor& product = filled(s, "beta1_product", 1);
     for_each_element(p.data, p.grad, s("m"), std::as_const(s("v")), product,
                      [=](real& w, real g, real& m, real v, real& P) {
                        g += decay.l2 * w;
                        const real relative = v * share;
-                       const real b = std::clamp(1 - beta0 * (plain ? relative : std::pow(relative, power)),
+                       const real b = std::clamp(1 - beta0 * (plain ? relative : power(relative, exponent)),
                                                  real(0), most);
                        P *= b;
-                       m = b * m + (plain ? 1 - b : std::pow(1 - b, dampening)) * g;
+                       m = b * m + (plain ? 1 - b : power(1 - b, dampening)) * g;
                        w = decay.keep * w - step * m / (1 - P);
                      });
   }

@@ -7,6 +7,7 @@
 //   w <- w - lr * m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps)
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -24,13 +25,19 @@ struct AdamMini {
     }
   };
   static constexpr bool kDecoupled = true;
-  static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const bool by_rows = p.is_matrix() && o.partition == "row";
-    if (by_rows && o.heads > 0 && p.rows() % o.heads)
-      fail<UsageError>("optimizer adam-mini: {} rows of {} do not divide into {} heads", p.rows(), p.name,
-                       o.heads);
-    const int64 blocks = !by_rows ? 1 : o.heads > 0 ? o.heads : p.rows();
-    const int64 n = blocks ? p.data.numel() / blocks : 0;
+  static int64 blocks_of(const Param& p, const Options& o) {
+    return !p.is_matrix() || o.partition == "tensor" ? 1 : o.heads > 0 ? o.heads : p.rows();
+  }
+  /// Refuses heads before anything moves.
+  static bool prepare(Pass<Options>& pass) {
+    for (const auto& item : pass.items)
+      if (item.p.is_matrix() && item.p.rows() % std::max<int64>(1, blocks_of(item.p, item.o)))
+        fail<UsageError>("optimizer adam-mini: the {} rows of {} do not divide into {} heads", item.p.rows(),
+                         item.p.name, item.o.heads);
+    return true;
+  }
+  static void update(Param& p, State& s, const Options& o, const StepInfo& k, bool /*prepared*/) {
+    const int64 blocks = blocks_of(p, o), n = blocks ? p.data.numel() / blocks : 0;
     if (n == 0) return;
     const double lr = o.lr * k.lr_scale, c2 = bias_correction(o.beta2, k.t);
     const real keep = Decay::decoupled(o.weight_decay, lr).keep;
@@ -39,11 +46,7 @@ struct AdamMini {
     const real* g = p.grad.data();
     const double of_m = lr / bias_correction(o.beta1, k.t);
     for_each_row(blocks, n, [=, &o](int64 i) {
-      const double mean =
-          sum_of(
-              n, [](real x) { return static_cast<double>(x) * static_cast<double>(x); }, g + i * n) /
-          static_cast<double>(n);
-      v[i] = real(o.beta2 * static_cast<double>(v[i]) + (1 - o.beta2) * mean);
+      v[i] = real(o.beta2 * static_cast<double>(v[i]) + (1 - o.beta2) * row_mean_square(g + i * n, n));
       const real step = real(of_m / (std::sqrt(static_cast<double>(v[i]) / c2) + o.eps));
       elements(
           n,

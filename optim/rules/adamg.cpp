@@ -6,6 +6,7 @@
 //   w <- w - lr * m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps)
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/powers.h"
 
 namespace gradus::rules {
 namespace {
@@ -29,11 +30,11 @@ struct AdamG {
     const Ema first(o.beta1), second(o.beta2), third(o.beta3);
     const real step = real(lr / bias_correction(o.beta1, k.t)), eps = real(o.eps);
     const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t))), factor = real(o.p),
-               power = real(o.q);
+               exponent = real(o.q);
     for_each_element(p.data, p.grad, s("m"), s("v"), s("r"), [=](real& w, real g, real& m, real& v, real& r) {
       g += decay.l2 * w;
       v = second(v, g * g);
-      r = third(r, factor * std::pow(v, power));
+      r = third(r, factor * power(v, exponent));
       m = first(m, r * g);
       w = decay.keep * w - step * m / (std::sqrt(v) * root + eps);
     });

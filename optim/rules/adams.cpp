@@ -23,7 +23,7 @@ struct AdamS {
   static const char* second_slot(const Options& o) { return o.amsgrad ? "vmax" : "v"; }
   /// B.
   static double prepare(Pass<Options>& pass) {
-    double sum = 0, count = 0;
+    MeanOverAll mean;
     for (auto& [p, s, o, group, t] : pass.items) {
       const Ema first(o.beta1), second(o.beta2);
       for_each_element(p.grad, s("m"), s("v"), [=](real g, real& m, real& v) {
@@ -32,11 +32,9 @@ struct AdamS {
       });
       if (o.amsgrad)
         for_each_element(std::as_const(s("v")), s("vmax"), [](real v, real& top) { top = std::max(top, v); });
-      sum += sum_elements(std::as_const(s(second_slot(o))), [](real v) { return static_cast<double>(v); }) /
-             bias_correction(o.beta2, t);
-      count += static_cast<double>(p.data.numel());
+      mean.add(s(second_slot(o)), bias_correction(o.beta2, t));
     }
-    return count > 0 ? std::sqrt(sum / count) : 0;
+    return std::sqrt(mean.value());
   }
   static void update(Param& p, State& s, const Options& o, const StepInfo& k, double B) {
     const double lr = o.lr * k.lr_scale;

@@ -6,8 +6,12 @@
 //   v = beta2*v + (1-beta2)*p
 //   m = sum_{i=0..n-1} beta1^i*g_(t-i) / sum_{i=0..n-1} beta1^i
 //   w <- w - lr*m/(sqrt(v/(1-beta2^k)) + eps)
+#include <array>
+
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/largest.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/parts.h"
 #include "optim/vocabulary/ring.h"
 
 namespace gradus::rules {
@@ -27,33 +31,46 @@ struct AdaShift {
   };
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const int64 n = o.keep;
-    Tensor g = p.grad.clone();
-    if (o.weight_decay != 0)
-      for_each_element(g, std::as_const(p.data),
-                       [l2 = real(o.weight_decay)](real& x, real w) { x += l2 * w; });
+    const real l2 = real(o.weight_decay);
     Ring ring(s, n);
-    if (!ring.full()) return ring.push(g);
-    const Ema second(o.beta2);
-    const Tensor& old = ring[0];
-    Tensor& v = s("v");
-    if (o.reduce == "max") {
-      real top = 0;
-      for (int64 i = 0; i < old.numel(); ++i) top = std::max(top, square(old.data()[i]));
-      for_each_element(v, [=](real& x) { x = second(x, top); });
-    } else {
-      for_each_element(v, old, [=](real& x, real y) { x = second(x, y * y); });
+    const bool waits = !ring.full(), largest = o.reduce == "max";
+    Tensor& place =
+        ring.open();  // once the ring is full it holds the oldest gradient, until this one takes its place
+    if (waits) {
+      for_each_element(place, p.grad, std::as_const(p.data),
+                       [=](real& kept, real g, real w) { kept = g + l2 * w; });
+      return;
     }
-    ring.push(g);
-    // m anew from the kept gradients, the newest first.
-    const double unit = o.beta1 > 0 ? bias_correction(o.beta1, n) / (1 - o.beta1) : 1;
-    Tensor m = Tensor::zeros(p.data.shape());
-    double weight = 1 / unit;
-    for (int64 i = 0; i < n; ++i, weight *= o.beta1)
-      for_each_element(m, ring.newest(i), [c = real(weight)](real& x, real y) { x += c * y; });
-    const real step = real(o.lr * k.lr_scale), root = real(1 / std::sqrt(bias_correction(o.beta2, k.t - n))),
-               eps = real(o.eps);
-    for_each_element(p.data, std::as_const(m), std::as_const(v),
-                     [=](real& w, real x, real y) { w -= step * x / (std::sqrt(y) * root + eps); });
+    const real top = largest ? largest_size(place) : real(0);
+    std::vector<const real*> newest;
+    for (int64 i = 0; i < n; ++i) newest.push_back(ring.newest(i).data());
+    real *weights = p.data.mutable_data(), *second_moment = s("v").mutable_data(),
+         *now = place.mutable_data();
+    const real* grad = p.grad.data();
+    const double sum_of_powers = bias_correction(o.beta1, n) / (1 - o.beta1);
+    const real step = real(o.lr * k.lr_scale), eps = real(o.eps);
+    const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t - n)));
+    const Ema second(o.beta2);
+    for_each_part(p.data.numel(), [&](Part part) {
+      real *w = weights + part.first, *v = second_moment + part.first;
+      elements(
+          part.count,
+          [=](real& x, real& kept, real g, real y) {
+            x = second(x, largest ? top * top : kept * kept);
+            kept = g + l2 * y;
+          },
+          v, now + part.first, grad + part.first, static_cast<const real*>(w));
+      std::array<real, Part::kMost> m{};
+      double weight = 1 / sum_of_powers;
+      for (const real* g : newest) {
+        elements(
+            part.count, [c = real(weight)](real& x, real y) { x += c * y; }, m.data(), g + part.first);
+        weight *= o.beta1;
+      }
+      elements(
+          part.count, [=](real& x, real mean, real y) { x -= step * mean / (std::sqrt(y) * root + eps); }, w,
+          std::as_const(m).data(), static_cast<const real*>(v));
+    });
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/filled.h"
 
 namespace gradus::rules {
 namespace {
@@ -32,7 +33,7 @@ struct Aegd {
     const real keep = real(o.decoupled ? 1 - lr * o.weight_decay : 1),
                l2 = real(o.decoupled ? 0 : o.weight_decay);
     const real half = real(1 / (2 * energy)), step = real(2 * lr);
-    Tensor& r = s.starting_at("r", Tensor::full(p.data.shape(), real(energy)));
+    Tensor& r = filled(s, "r", real(energy));
     for_each_element(p.data, p.grad, r, [=](real& w, real g, real& own) {
       const real v = g * half + l2 * w;
       own /= 1 + step * v * v;

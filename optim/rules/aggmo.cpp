@@ -6,7 +6,10 @@
 //   w <- w - lr/K * sum_i v_i
 #include <fmt/format.h>
 
+#include <array>
+
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/parts.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -28,15 +31,25 @@ struct AggMo {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const real step = real(o.lr * k.lr_scale / static_cast<double>(o.betas.size())),
                l2 = real(o.weight_decay);
-    // Every velocity takes the gradient with the decay of the weights as they were: the last pass moves them.
-    Tensor sum = Tensor::zeros(p.data.shape());
-    for (size_t i = 0; i < o.betas.size(); ++i)
-      for_each_element(std::as_const(p.data), p.grad, s(fmt::format("v{}", i)), sum,
-                       [=, b = real(o.betas[i])](real w, real g, real& v, real& all) {
-                         v = b * v + (g + l2 * w);
-                         all += v;
-                       });
-    for_each_element(p.data, std::as_const(sum), [=](real& w, real all) { w -= step * all; });
+    std::vector<real*> velocities;
+    for (size_t i = 0; i < o.betas.size(); ++i) velocities.push_back(s(fmt::format("v{}", i)).mutable_data());
+    real* weights = p.data.mutable_data();
+    const real* grad = p.grad.data();
+    for_each_part(p.data.numel(), [&](Part part) {
+      std::array<real, Part::kMost> sum{};
+      real* w = weights + part.first;
+      // Every velocity takes the gradient with the decay of the weights as they were: these move last.
+      for (size_t i = 0; i < velocities.size(); ++i)
+        elements(
+            part.count,
+            [l2, b = real(o.betas[i])](real x, real g, real& v, real& all) {
+              v = b * v + (g + l2 * x);
+              all += v;
+            },
+            static_cast<const real*>(w), grad + part.first, velocities[i] + part.first, sum.data());
+      elements(
+          part.count, [step](real& x, real all) { x -= step * all; }, w, std::as_const(sum).data());
+    });
   }
 };
 
@@ -44,7 +57,7 @@ struct AggMo {
 
 OptimizerEntry aggmo() {
   return rule_entry<AggMo>({"aggmo", "several velocities with different decay, averaged",
-                            "Lucas, Sun, Zemel, Grosse, ICLR 2019, arXiv 1804.00325", 6});
+                            "Lucas, Sun, Zemel, Grosse, ICLR 2019, arXiv 1804.00325"});
 }
 
 }  // namespace gradus::rules

@@ -30,7 +30,7 @@ struct Ano {
     for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
       m = first(m, g);
       v = b2 * v + take * sign(g * g - v) * (g * g);
-      // v may be negative for a moment where gradients shrink fast: eps alone then stands under the root.
+      // With beta2 < 1/2 v may be negative: eps alone then stands under the root.
       w = keep * w - step * std::abs(g) * sign(m) / std::sqrt(std::max(v * c2, real(0)) + eps);
     });
   }

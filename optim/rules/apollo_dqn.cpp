@@ -7,6 +7,7 @@
 //   B = B + d^2*(-alpha*sum(y*d)/n - sum(B*d^2));   H = max(|B|, r);   belief: H = H + e/alpha
 //   d = m/H;   decoupled: d = d + weight_decay*w;   stable: d = d + weight_decay/mean(H)*w;   w <- w - lr*d
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/largest.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -40,11 +41,7 @@ struct ApolloDqn {
                        change = g + l2 * w - m;
                        m += a * change;
                      });
-    double r = 0.01;
-    if (belief) {
-      r = 0;
-      for (int64 i = 0; i < count; ++i) r = std::max(r, static_cast<double>(std::abs(y.data()[i])));
-    }
+    const double r = belief ? static_cast<double>(largest_size(y)) : 0.01;
     const double e = belief ? o.eps : o.eps / r;
     Tensor &d = s("d"), &B = s("B");
     const double fourth = sum_elements(std::as_const(d), [](real x) {

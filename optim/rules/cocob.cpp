@@ -5,6 +5,7 @@
 //   L = max(L, |g|), L = eps at first;   G = G + |g|;   R = max(R - g*(w - w0), 0);   c = c - g
 //   w <- w0 + c/(L*max(G + L, alpha*L))*(L + R)                                        w0: the first w
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -21,8 +22,7 @@ struct Cocob {
   };
   static void update(Param& p, State& s, const Options& o, const StepInfo&) {
     const real alpha = real(o.alpha), l2 = real(o.weight_decay);
-    Tensor &start = s.starting_at("w0", p.data),
-           &largest = s.starting_at("L", Tensor::full(p.data.shape(), real(o.eps)));
+    Tensor &start = s.starting_at("w0", p.data), &largest = filled(s, "L", real(o.eps));
     for_each_element(p.data, p.grad, std::as_const(start), largest, s("G"), s("R"), s("c"),
                      [=](real& w, real g, real w0, real& L, real& G, real& reward, real& c) {
                        g += l2 * w;

@@ -10,6 +10,7 @@
 #include "optim/rules/dadapt.h"
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/filled.h"
 
 namespace gradus::rules {
 namespace {
@@ -39,7 +40,7 @@ struct DadaptAdagrad {
       const double eps = item.o.eps;
       const Tensor g = decayed_gradient(item.p, item.o.weight_decay);
       item.s.starting_at("w0", item.p.data);
-      Tensor &a = item.s.starting_at("a", Tensor::full(item.p.data.shape(), real(1e-6))), &s = item.s("s");
+      Tensor &a = filled(item.s, "a", real(1e-6)), &s = item.s("s");
       for_each_element(g, a, s, [c = real(dlr)](real x, real& square, real& sum) {
         square += x * x;
         sum += c * x;

@@ -6,7 +6,7 @@
 //   r = beta3*r + (1-beta3)*K^2*sum(g^2/D);   hat = (sum(s^2/D)/(1-beta3) - r)/sum|s|              sums over all tensors
 //   d = max(d, min(hat, d*growth_rate));   lr = 0: d stays;   sum|s| = 0: no step
 //   w <- (w - (m + beta2*n)/D)/(1 + K*weight_decay);   no_prox: w*(1 - K*weight_decay) - (m + beta2*n)/D        the old K
-#include "optim/rules/whole.h"
+#include "optim/rules/dadapt.h"
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/sums.h"
 #include "optim/vocabulary/words.h"
@@ -20,7 +20,7 @@ struct DadaptAdan {
     std::optional<double> growth_rate;
     bool no_prox = false;
     void visit(auto&& f) {
-      f("lr", lr, "factor on the step size found", at_least(0));
+      f("lr", lr, "factor on the step size found; 1, and 0 in a group that is frozen", at_least(0));
       f("beta1", beta1, "decay of the gradient mean", decay_rate());
       f("beta2", beta2, "decay of the mean of gradient changes", decay_rate());
       f("beta3", beta3, "decay of the second moment", decay_rate());
@@ -32,11 +32,13 @@ struct DadaptAdan {
     }
   };
   static void step(Pass<Options>& pass) {
+    check_common_lr(pass, "dadapt-adan");
     const Options& o = pass.options;
     double &d = pass.shared.scalar("d", o.d0), &r = pass.shared.scalar("r");
     const double lr = o.lr * pass.info.lr_scale, K = d * lr;
     double gg = 0, ss = 0, size = 0;
     for (auto& [p, s, own, group, t] : pass.items) {
+      if (own.lr == 0) continue;
       const real keep1 = real(o.beta1), take1 = real(K * (1 - o.beta1)), keep2 = real(o.beta2),
                  take2 = real(K * (1 - o.beta2)), keep3 = real(o.beta3), take3 = real(K * (1 - o.beta3));
       const real eps = real(own.eps), change = real(t == 1 ? 0 : 1);
@@ -61,11 +63,9 @@ struct DadaptAdan {
     }
     r = o.beta3 * r + (1 - o.beta3) * K * K * gg;
     if (size == 0) return;
-    if (lr > 0) {
-      const double hat = (ss / (1 - o.beta3) - r) / size;
-      d = std::max(d, o.growth_rate ? std::min(hat, d * *o.growth_rate) : hat);
-    }
+    if (lr > 0) grow(d, (ss / (1 - o.beta3) - r) / size, o.growth_rate);
     for (auto& [p, s, own, group, t] : pass.items) {
+      if (own.lr == 0) continue;
       const real eps = real(own.eps), b2 = real(o.beta2);
       const real before = real(own.no_prox ? 1 - K * own.weight_decay : 1),
                  after = real(own.no_prox ? 1 : 1 / (1 + K * own.weight_decay));

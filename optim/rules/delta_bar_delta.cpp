@@ -4,6 +4,7 @@
 //   r = r + kappa where a*g > 0,  r*(1-phi) where a*g < 0,  at least min_rate;   r = lr at first
 //   a = theta*a + (1-theta)*g   (after that);   w <- w - lr_scale*r*g
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -23,7 +24,7 @@ struct DeltaBarDelta {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const real up = real(o.kappa), down = real(1 - o.phi), least = real(o.min_rate), scale = real(k.lr_scale);
     const Ema mean(o.theta);
-    Tensor& rates = s.starting_at("r", Tensor::full(p.data.shape(), real(o.lr)));
+    Tensor& rates = filled(s, "r", real(o.lr));
     for_each_element(p.data, p.grad, rates, s("a"), [=](real& w, real g, real& r, real& a) {
       const real product = a * g;
       r = std::max(product > 0 ? r + up : product < 0 ? r * down : r, least);

@@ -6,6 +6,7 @@
 //   q = w/D,  q = q/max(1, rms(q)/clip);   w <- w - lr*(m + weight_decay*q)          rms over the tensor
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/sums.h"
 
 namespace gradus::rules {
@@ -27,9 +28,9 @@ struct FAdam {
     const double lr = o.lr * k.lr_scale;
     const Ema fisher(o.beta2 * bias_correction(o.beta2, k.t - 1) / bias_correction(o.beta2, k.t));
     const double rms = std::sqrt(sum_of_squares(p.grad) / n);
-    const real e = real(std::max(o.eps * std::min(rms, 1.0), 1e-37)), power = real(o.p);
+    const real e = real(std::max(o.eps * std::min(rms, 1.0), 1e-37)), exponent = real(o.p);
     const bool root = o.p == 0.5;
-    const auto divisor = [=](real f) { return (root ? std::sqrt(f) : std::pow(f, power)) + e; };
+    const auto divisor = [=](real f) { return (root ? std::sqrt(f) : power(f, exponent)) + e; };
     const auto [nn, qq] = for_each_with_sums<2>(std::as_const(p.data), p.grad, s("f"),
                                                 [=](real w, real g, real& f, double& a, double& b) {
                                                   f = fisher(f, g * g);

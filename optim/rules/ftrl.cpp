@@ -3,6 +3,7 @@
 //   n' = n + g^2;   z = z + g - (n'^-lr_power - n^-lr_power)/lr*w;   n = n'
 //   w = 0 where |z| <= lambda1, else (sign(z)*lambda1 - z)/((beta + n^-lr_power)/lr + lambda2)
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -21,13 +22,13 @@ struct Ftrl {
   };
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     if (k.lr_scale == 0) return;  // an infinite regulariser: nothing moves
-    const real over_lr = real(1 / (o.lr * k.lr_scale)), power = real(-o.lr_power), beta = real(o.beta);
+    const real over_lr = real(1 / (o.lr * k.lr_scale)), exponent = real(-o.lr_power), beta = real(o.beta);
     const real l1 = real(o.lambda1), l2 = real(o.lambda2);
     const bool root = o.lr_power == -0.5;
     for_each_element(p.data, p.grad, s("z"), s("n"), [=](real& w, real g, real& z, real& n) {
       const real next = n + g * g;
-      const real now = root ? std::sqrt(next) : std::pow(next, power),
-                 before = root ? std::sqrt(n) : std::pow(n, power);
+      const real now = root ? std::sqrt(next) : power(next, exponent),
+                 before = root ? std::sqrt(n) : power(n, exponent);
       z += g - (now - before) * over_lr * w;
       n = next;
       const real divisor = (beta + now) * over_lr + l2;

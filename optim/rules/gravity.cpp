@@ -6,6 +6,7 @@
 // As published: (g*M)^2, not (g/M)^2.
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/draws.h"
+#include "optim/vocabulary/largest.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -30,8 +31,7 @@ struct Gravity {
         for_each_element(s("v"), z, [c = real(o.alpha / o.lr)](real& v, real x) { v = c * x; });
       }
       const double b = (o.beta * static_cast<double>(t) + 1) / static_cast<double>(t + 2);
-      real top = 0;
-      for (const real x : p.grad.span()) top = std::max(top, std::abs(x));
+      const real top = largest_size(p.grad);
       for_each_element(p.data, p.grad, s("v"),
                        [=, mean = Ema(b), lr = real(o.lr * pass.info.lr_scale)](real& w, real g, real& v) {
                          v = mean(v, g / (1 + square(g * top)));

@@ -6,6 +6,7 @@
 //   v = v + lam*g^2;   s = s + lam*g;   z = x0 - s/(cbrt(v) + eps)
 //   w <- momentum*w + (1-momentum)*z;   decoupled: and - lr*weight_decay*w (the old w)
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/powers.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -31,10 +32,10 @@ struct Madgrad {
     if (o.momentum == 0) {
       for_each_element(p.data, p.grad, s("v"), s("s"), [=](real& w, real g, real& v, real& sum) {
         g += l2 * w;
-        const real x0 = w + sum / (std::cbrt(v) + eps);
+        const real x0 = w + sum / (cube_root(v) + eps);
         v += lam * (g * g);
         sum += lam * g;
-        w = x0 - sum / (std::cbrt(v) + eps) - decay * w;
+        w = x0 - sum / (cube_root(v) + eps) - decay * w;
       });
       return;
     }
@@ -45,7 +46,7 @@ struct Madgrad {
                        g += l2 * w;
                        v += lam * (g * g);
                        sum += lam * g;
-                       w = keep * w + take * (x0 - sum / (std::cbrt(v) + eps)) - decay * w;
+                       w = keep * w + take * (x0 - sum / (cube_root(v) + eps)) - decay * w;
                      });
   }
 };

@@ -6,6 +6,7 @@
 //   v = beta*v + (1-beta)*||g||^2                                                          per neuron
 //   w <- w - lr*scale*g/sqrt(v/(1-beta^t))                                                 0 where v = 0
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/rows.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -23,18 +24,12 @@ struct Nero {
   };
   /// Rows are neurons; vectors have one element a row.
   static int64 width(const Param& p) { return p.is_matrix() ? p.cols() : 1; }
-  static double row_norm(const real* row, int64 n) {
-    return std::sqrt(sum_of(
-        n, [](real x) { return static_cast<double>(x) * static_cast<double>(x); }, row));
-  }
   static void constrain(Param& p) {
     real* data = p.data.mutable_data();
     const int64 n = p.cols();
     for_each_row(p.rows(), n, [=](int64 i) {
       real* row = data + i * n;
-      const real mean = real(sum_of(
-                                 n, [](real x) { return static_cast<double>(x); }, std::as_const(row)) /
-                             static_cast<double>(n));
+      const real mean = real(row_mean(row, n));
       elements(
           n, [=](real& x) { x -= mean; }, row);
       const double length = row_norm(row, n);
@@ -57,7 +52,7 @@ struct Nero {
     real *data = p.data.mutable_data(), *v = s("v", Shape{rows}).mutable_data();
     const real* grad = p.grad.data();
     for_each_row(rows, n, [=](int64 i) {
-      const double square_norm = std::pow(row_norm(grad + i * n, n), 2);
+      const double square_norm = row_mean_square(grad + i * n, n) * static_cast<double>(n);
       v[i] = real(o.beta * static_cast<double>(v[i]) + (1 - o.beta) * square_norm);
       if (!(v[i] > 0)) return;
       elements(

@@ -6,6 +6,7 @@
 //   w <- w - lr*sqrt(1-beta2^t)/(1-beta1^t) * m/(sqrt(v) + eps)^(2*partial)
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/powers.h"
 
 namespace gradus::rules {
 namespace {
@@ -26,7 +27,7 @@ struct Padam {
     const double lr = o.lr * k.lr_scale;
     const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
     const real step = real(efficient_step(lr, o.beta1, o.beta2, k.t)), eps = real(o.eps);
-    const real power = real(2 * o.partial);
+    const real exponent = real(2 * o.partial);
     const bool quarter = o.partial == 0.25;
     const Ema first(o.beta1), second(o.beta2);
     const auto moments = [=](real w, real& g, real& m, real& v) {
@@ -36,7 +37,7 @@ struct Padam {
     };
     const auto move = [=](real& w, real m, real v) {
       const real base = std::sqrt(v) + eps;
-      w = decay.keep * w - step * m / (quarter ? std::sqrt(base) : std::pow(base, power));
+      w = decay.keep * w - step * m / (quarter ? std::sqrt(base) : power(base, exponent));
     };
     if (o.amsgrad)
       for_each_element(p.data, p.grad, s("m"), s("v"), s("vmax"),

@@ -8,6 +8,7 @@
 //   every k steps: slow = slow + alpha*(w - slow),  w = slow                                 slow: the first w at first
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -28,14 +29,12 @@ struct Ranger {
   };
   static constexpr bool kDecoupled = true;
   static void update(Param& p, State& s, const Options& o, const StepInfo& info) {
-    const double lr = o.lr * info.lr_scale, c1 = bias_correction(o.beta1, info.t),
-                 c2 = bias_correction(o.beta2, info.t), most = 2 / (1 - o.beta2) - 1,
-                 rho = most - 2 * static_cast<double>(info.t) * (1 - c2) / c2;
-    const bool rectified = rho > o.threshold;
-    const double r =
-        rectified ? std::sqrt(c2 * (rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) : 0;
+    const double lr = o.lr * info.lr_scale;
+    const auto r = rectification(o.beta2, info.t, o.threshold);
+    const bool rectified = r.has_value();
     const real keep = Decay::decoupled(o.weight_decay, lr).keep, eps = real(o.eps);
-    const real adaptive = real(lr / c1 * r), plain = real(rectified ? 0 : lr / c1);
+    const real adaptive = real(rectified ? *r * efficient_step(lr, o.beta1, o.beta2, info.t) : 0);
+    const real plain = real(lr / bias_correction(o.beta1, info.t));
     const Ema first(o.beta1), second(o.beta2);
     const auto move = [=](real& w, real g, real& m, real& v) {
       m = first(m, g);
@@ -48,9 +47,7 @@ struct Ranger {
       real *w = p.data.mutable_data(), *m = s("m").mutable_data(), *v = s("v").mutable_data();
       const real* g = p.grad.data();
       for_each_row(p.rows(), n, [=](int64 i) {
-        const real mean = real(sum_of(
-                                   n, [](real x) { return static_cast<double>(x); }, g + i * n) /
-                               static_cast<double>(n));
+        const real mean = real(row_mean(g + i * n, n));
         elements(
             n, [=](real& x, real y, real& a, real& b) { move(x, y - mean, a, b); }, w + i * n, g + i * n,
             m + i * n, v + i * n);

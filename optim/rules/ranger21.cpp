@@ -12,6 +12,7 @@
 #include "optim/rules/whole.h"
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/moment_options.h"
+#include "optim/vocabulary/rows.h"
 
 namespace gradus::rules {
 namespace {
@@ -38,10 +39,6 @@ struct Ranger21 {
   };
   /// Neurons: slices along the first dimension, a vector is one.
   static int64 neurons(const Param& p) { return p.is_matrix() ? p.rows() : 1; }
-  static double length(const real* x, int64 n) {
-    return std::sqrt(sum_of(
-        n, [](real y) { return static_cast<double>(y) * static_cast<double>(y); }, x));
-  }
   /// Steps 1 to 3.
   static Tensor conditioned(const Param& p, const Options& o) {
     Tensor g = p.grad.clone();
@@ -50,17 +47,14 @@ struct Ranger21 {
     real* data = g.mutable_data();
     for (int64 i = 0; i < rows; ++i) {
       real* row = data + i * n;
-      const double size = length(row, n),
-                   most = o.agc_clip * std::max(length(p.data.data() + i * n, n), o.agc_eps);
+      const double size = row_norm(row, n),
+                   most = o.agc_clip * std::max(row_norm(p.data.data() + i * n, n), o.agc_eps);
       if (o.agc_clip > 0 && size > most)
         elements(
             n, [c = real(most / std::max(size, 1e-6))](real& x) { x *= c; }, row);
       if (!o.centralize || !p.is_matrix()) continue;
-      const double mean = sum_of(
-                              n, [](real x) { return static_cast<double>(x); }, std::as_const(row)) /
-                          static_cast<double>(n);
       elements(
-          n, [m = real(mean)](real& x) { x -= m; }, row);
+          n, [m = real(row_mean(row, n))](real& x) { x -= m; }, row);
     }
     const double count = static_cast<double>(g.numel());
     if (o.normalize && g.numel() > 2) {
@@ -76,17 +70,15 @@ struct Ranger21 {
   }
   static void step(Pass<Options>& pass) {
     std::vector<Tensor> gradients;
-    double sum = 0, count = 0;
+    MeanOverAll mean;
     for (auto& [p, s, o, group, t] : pass.items) {
       gradients.push_back(conditioned(p, o));
       const Ema second(o.beta2);
       for_each_element(s("v"), std::as_const(gradients.back()),
                        [=](real& v, real g) { v = second(v, g * g); });
-      sum += sum_elements(std::as_const(s("v")), [](real v) { return static_cast<double>(v); }) /
-             bias_correction(o.beta2, t);
-      count += static_cast<double>(p.data.numel());
+      mean.add(s("v"), bias_correction(o.beta2, t));
     }
-    const double V = count > 0 ? std::sqrt(sum / count) : 0;
+    const double V = std::sqrt(mean.value());
     for (size_t i = 0; i < pass.items.size(); ++i) {
       auto& [p, s, o, group, t] = pass.items[i];
       move(p, s, o, gradients[i], t, o.lr * pass.info.lr_scale, V);
@@ -103,7 +95,7 @@ struct Ranger21 {
       real* row = w + i * n;
       elements(
           n, [c = real(keep)](real& x) { x *= c; }, row);
-      const double pull = 1 - 2 * lr * o.norm_loss * (1 - 1 / (length(row, n) + o.eps));
+      const double pull = 1 - 2 * lr * o.norm_loss * (1 - 1 / (row_norm(row, n) + o.eps));
       elements(
           n, [c = real(pull)](real& x) { x *= c; }, row);
     });

@@ -3,6 +3,7 @@
 //   v = beta2*v + (1-beta2)*g^2,  v = 1 at first;   u = g/sqrt(v + eps)
 //   momentum > 0: lr_in_momentum: b = momentum*b + lr*u,  w <- w - b;   else b = momentum*b + u,  w <- w - lr*b
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -28,7 +29,7 @@ struct RmspropTf {
     const Ema second(o.beta2);
     const real eps = real(o.eps), mu = real(o.momentum);
     const real inside = real(o.lr_in_momentum ? lr : 1), outside = real(o.lr_in_momentum ? 1 : lr);
-    Tensor& squares = s.starting_at("v", Tensor::ones(p.data.shape()));
+    Tensor& squares = filled(s, "v", 1);
     const auto direction = [=](real w, real g, real& v) {
       g += decay.l2 * w;
       v = second(v, g * g);

@@ -4,6 +4,7 @@
 //   p = g_prev*g;   d = clamp(d*(eta_plus if p > 0, eta_minus if p < 0, else 1), step_min, step_max), d = lr at first
 //   g = 0 where p < 0;   g_prev = g;   w <- w - lr_scale*d*sign(g)
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -24,7 +25,7 @@ struct Rprop {
     const real plus = real(o.eta_plus), minus = real(o.eta_minus), low = real(o.step_min),
                high = real(o.step_max);
     const real scale = real(k.lr_scale);
-    Tensor& steps = s.starting_at("d", Tensor::full(p.data.shape(), real(o.lr)));
+    Tensor& steps = filled(s, "d", real(o.lr));
     for_each_element(p.data, p.grad, s("g_prev"), steps, [=](real& w, real g, real& g_prev, real& d) {
       const real product = g_prev * g;
       d = std::min(std::max(d * (product > 0 ? plus : product < 0 ? minus : real(1)), low), high);

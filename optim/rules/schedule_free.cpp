@@ -101,13 +101,11 @@ struct ScheduleFreeRAdam {
   };
   static const char* evaluation_slot(const Options&) { return "x"; }
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const double c2 = bias_correction(o.beta2, k.t), most = 2 / (1 - o.beta2) - 1,
-                 rho = most - 2 * static_cast<double>(k.t) * (1 - c2) / c2;
-    const bool adaptive = rho > 4;
-    const double factor = adaptive ? std::sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho))
-                                   : (o.silent_sgd_phase ? 0 : 1);
+    const auto rectified = rectification(o.beta2, k.t, 4);
+    const bool adaptive = rectified.has_value();
+    const double factor = rectified.value_or(o.silent_sgd_phase ? 0 : 1);
     const Ema second(o.beta2);
-    const real root = real(1 / std::sqrt(c2)), eps = real(o.eps);
+    const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t))), eps = real(o.eps);
     schedule_free_step(p, s, o.lr * k.lr_scale * factor, o.beta1, o.weight_decay, o.r, o.weight_lr_power, k.t,
                        true, [=](real g, real& v) {
                          v = second(v, g * g);

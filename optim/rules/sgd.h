@@ -7,7 +7,8 @@ namespace gradus::rules {
 
 struct SgdOptions {
   double lr = 0.01, momentum = 0, dampening = 0, weight_decay = 0;
-  bool nesterov = false;
+  bool nesterov = false, decoupled = false;
+  /// The options all forms share; `decoupled` is sgd's alone.
   void visit(auto&& f) {
     f("lr", lr, "step size", positive());
     f("momentum", momentum, "share of the velocity that is kept", decay_rate());

@@ -5,6 +5,9 @@
 //   u = g/sqrt(nu + eps);   m = momentum*m + (1-momentum)*u;   w <- w - lr*m
 #include <fmt/format.h>
 
+#include <limits>
+#include <mutex>
+
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/words.h"
 
@@ -21,37 +24,59 @@ struct Sm3 {
       f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
     }
   };
+  /// Rows along the last dimension; the accumulators of the dimensions before it are one number a row.
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
-    const Shape& shape = p.data.shape();
-    const int rank = shape.rank();
+    const int rank = std::max(1, p.data.rank()), last = rank - 1;
+    std::vector<int64> dims(static_cast<size_t>(rank), 1);
+    for (int i = 0; i < p.data.rank(); ++i) dims[static_cast<size_t>(i)] = p.data.dim(i);
+    const int64 n = dims.back(), rows = n ? p.data.numel() / n : 0;
+    std::vector<std::vector<real>> before, after;  // one accumulator vector a dimension
+    std::vector<Tensor*> kept;
+    for (int i = 0; i < rank; ++i) {
+      kept.push_back(&s(fmt::format("a{}", i), Shape{dims[static_cast<size_t>(i)]}));
+      before.emplace_back(kept.back()->data(), kept.back()->data() + kept.back()->numel());
+      after.emplace_back(before.back().size(), real(0));
+    }
     const real lr = real(o.lr * k.lr_scale), l2 = real(o.weight_decay), eps = real(o.eps);
     const Ema mean(o.momentum);
-    std::vector<real*> covers;  // one accumulator vector a dimension
-    for (int i = 0; i < rank; ++i) covers.push_back(s(fmt::format("a{}", i), Shape{shape[i]}).mutable_data());
-    if (rank == 0) covers.push_back(s("a0", Shape{1}).mutable_data());
-    std::vector<std::vector<real>> next;
-    for (int i = 0; i < std::max(rank, 1); ++i)
-      next.emplace_back(static_cast<size_t>(rank ? shape[i] : 1), real(0));
     real *w = p.data.mutable_data(), *m = s("m").mutable_data();
-    const real* grad = p.grad.data();
-    std::vector<int64> at(covers.size(), 0);
-    for (int64 e = 0; e < p.data.numel(); ++e) {
-      const real g = grad[e] + l2 * w[e];
-      real least = covers[0][at[0]];
-      for (size_t i = 1; i < covers.size(); ++i) least = std::min(least, covers[i][at[i]]);
-      const real nu = least + g * g;
-      for (size_t i = 0; i < covers.size(); ++i) {
-        real& top = next[i][static_cast<size_t>(at[i])];
-        top = std::max(top, nu);
-      }
-      m[e] = mean(m[e], g / std::sqrt(nu + eps));
-      w[e] -= lr * m[e];
-      for (int i = rank - 1; i >= 0; --i) {
-        if (++at[static_cast<size_t>(i)] < shape[i]) break;
-        at[static_cast<size_t>(i)] = 0;
-      }
+    const real *g = p.grad.data(), *across = before.back().data();
+    std::mutex merging;
+    parallel_for(
+        rows, std::max<int64>(1, kParallelGrain / std::max<int64>(1, n)), [&](int64 begin, int64 end) {
+          auto top = after;  // zeros: nu is not negative
+          std::vector<real> nu(static_cast<size_t>(n));
+          for (int64 row = begin; row < end; ++row) {
+            real along = std::numeric_limits<real>::infinity();
+            for_each_index(dims, row, [&](size_t i, size_t at) { along = std::min(along, before[i][at]); });
+            elements(
+                n,
+                [=](real& x, real y, real& mu, real a, real& own, real& column) {
+                  y += l2 * x;
+                  own = std::min(along, a) + y * y;
+                  column = std::max(column, own);
+                  mu = mean(mu, y / std::sqrt(own + eps));
+                  x -= lr * mu;
+                },
+                w + row * n, g + row * n, m + row * n, across, nu.data(),
+                top[static_cast<size_t>(last)].data());
+            const real most = *std::max_element(nu.begin(), nu.end());
+            for_each_index(dims, row, [&](size_t i, size_t at) { top[i][at] = std::max(top[i][at], most); });
+          }
+          const std::lock_guard lock(merging);  // maxima do not depend on their order
+          for (size_t i = 0; i < top.size(); ++i)
+            for (size_t j = 0; j < top[i].size(); ++j) after[i][j] = std::max(after[i][j], top[i][j]);
+        });
+    for (size_t i = 0; i < after.size(); ++i)
+      std::copy(after[i].begin(), after[i].end(), kept[i]->mutable_data());
+  }
+  /// body(dimension, index in it) for all dimensions but the last.
+  template <class Body>
+  static void for_each_index(const std::vector<int64>& dims, int64 row, const Body& body) {
+    for (size_t i = dims.size() - 1; i-- > 0;) {
+      body(i, static_cast<size_t>(row % dims[i]));
+      row /= dims[i];
     }
-    for (size_t i = 0; i < covers.size(); ++i) std::copy(next[i].begin(), next[i].end(), covers[i]);
   }
 };
 

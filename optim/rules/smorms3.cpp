@@ -4,6 +4,7 @@
 //   x = a^2/(b + eps);   mem = 1 + mem*(1 - x)
 //   w <- w - min(lr, x)*g/(sqrt(b) + eps)
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -19,7 +20,7 @@ struct Smorms3 {
   };
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const real lr = real(o.lr * k.lr_scale), eps = real(o.eps);
-    Tensor& memory = s.starting_at("mem", Tensor::ones(p.data.shape()));
+    Tensor& memory = filled(s, "mem", 1);
     for_each_element(p.data, p.grad, s("a"), s("b"), memory,
                      [=](real& w, real g, real& a, real& b, real& mem) {
                        const real r = 1 / (mem + 1);

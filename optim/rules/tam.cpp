@@ -30,12 +30,11 @@ struct Tam {
     double lr = 1e-3, momentum = 0.9, decay_rate = 0.9, eps = 1e-8, weight_decay = 0;
     void visit(auto&& f) {
       f("lr", lr, "step size", positive());
-      f("momentum", momentum, "share of the velocity that is kept", decay_rate_limits());
-      f("decay_rate", decay_rate, "decay of the mean cosine", decay_rate_limits());
+      f("momentum", momentum, "share of the velocity that is kept", gradus::decay_rate());
+      f("decay_rate", decay_rate, "decay of the mean cosine", gradus::decay_rate());
       f("eps", eps, "least share of a gradient that is taken", epsilon());
       f("weight_decay", weight_decay, "decoupled weight decay", at_least(0));
     }
-    static Limits decay_rate_limits() { return gradus::decay_rate(); }
   };
   static constexpr bool kDecoupled = true;
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {

@@ -25,6 +25,16 @@ double gradient_norm(const Pass<Options>& pass) {
   return std::sqrt(total(pass, [](const auto& item) { return sum_of_squares(item.p.grad); }));
 }
 
+/// The mean of second moments over all elements of all tensors, each by its own correction.
+struct MeanOverAll {
+  double sum = 0, count = 0;
+  void add(const Tensor& v, double correction) {
+    sum += sum_elements(v, [](real x) { return static_cast<double>(x); }) / correction;
+    count += static_cast<double>(v.numel());
+  }
+  double value() const { return count > 0 ? sum / count : 0; }
+};
+
 /// g + l2*w, in storage of its own.
 Tensor decayed_gradient(const Param& p, double l2);
 

@@ -6,6 +6,7 @@
 //   w <- w - lr * mhat/(sqrt(vhat) + eps),   mhat = m/(1-beta1^t),  vhat = v/(1-beta2^t)
 // The paper corrects no bias (bias_correction = false); the usual code does.
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/filled.h"
 #include "optim/vocabulary/moment_options.h"
 
 namespace gradus::rules {
@@ -31,7 +32,7 @@ struct Yogi {
     const Ema first(o.beta1);
     const real take = real(1 - o.beta2), step = real(lr / c1), root = real(1 / std::sqrt(c2)),
                eps = real(o.eps);
-    Tensor& v = s.starting_at("v", Tensor::full(p.data.shape(), real(o.initial_accumulator_value)));
+    Tensor& v = filled(s, "v", real(o.initial_accumulator_value));
     for_each_element(p.data, p.grad, s("m"), v, [=](real& w, real g, real& m, real& second) {
       g += decay.l2 * w;
       m = first(m, g);

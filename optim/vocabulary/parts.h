@@ -12,13 +12,14 @@ namespace gradus {
 
 /// The elements first .. first+count-1 of every tensor of a pass.
 struct Part {
+  static constexpr int64 kMost = detail::kSumChunk;  ///< count is at most this
   int64 first, count;
 };
 
 /// Calls body(part) for the parts of n elements, split over threads when there is enough work.
 template <class Body>
 void for_each_part(int64 n, const Body& body) {
-  constexpr int64 kPart = detail::kSumChunk;
+  constexpr int64 kPart = Part::kMost;
   parallel_for((n + kPart - 1) / kPart, std::max<int64>(1, kParallelGrain / kPart),
                [&](int64 begin, int64 end) {
                  for (int64 i = begin; i < end; ++i) body(Part{i * kPart, std::min(kPart, n - i * kPart)});
@@ -28,7 +29,7 @@ void for_each_part(int64 n, const Body& body) {
 /// The sums of `terms` numbers, which body(part, double* sum) sets for its part; added in a fixed order.
 template <class Body>
 std::vector<double> sum_parts(int64 n, size_t terms, const Body& body) {
-  constexpr int64 kPart = detail::kSumChunk;
+  constexpr int64 kPart = Part::kMost;
   std::vector<double> sums(terms), of_part(terms * static_cast<size_t>((n + kPart - 1) / kPart));
   for_each_part(
       n, [&](Part part) { body(part, of_part.data() + terms * static_cast<size_t>(part.first / kPart)); });

@@ -20,12 +20,12 @@ inline double efficient_step(double lr, double beta1, double beta2, int64 t) {
 }
 
 /// RAdam's rectification r_t of the variance of 1/sqrt(v), or nothing while the second moment has seen too
-/// little (rho_t < 5). Liu et al., ICLR 2020, arXiv 1908.03265.
-inline std::optional<double> rectification(double beta2, int64 t) {
+/// little (rho_t < threshold, which is at least 4). Liu et al., ICLR 2020, arXiv 1908.03265.
+inline std::optional<double> rectification(double beta2, int64 t, double threshold = 5) {
   const double most = 2 / (1 - beta2) - 1;
   const double power = std::pow(beta2, static_cast<double>(t));
   const double rho = most - 2 * static_cast<double>(t) * power / (1 - power);
-  if (rho < 5) return std::nullopt;
+  if (rho < threshold) return std::nullopt;
   return std::sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho));
 }
 

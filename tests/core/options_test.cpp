@@ -23,6 +23,10 @@ struct Sample {
     f("beta", beta, "decay", decay_rate());
   }
 };
+struct Betas {
+  std::vector<double> betas = {0, 0.9};
+  void visit(auto&& f) { f("betas", betas, "decays", decay_rate()); }
+};
 }  // namespace
 
 TEST_CASE("options: a spec is taken apart, nested ones too") {
@@ -72,6 +76,24 @@ TEST_CASE("options: mistakes are refused with the valid choices") {
   CHECK(message("act=relo") == "model m: act: unknown value 'relo'; did you mean 'relu'? valid: relu, tanh");
   CHECK(message("beta=1") == "model m: beta = 1 is out of range: needs 0 <= x < 1");
   CHECK(message("hidden=8-x") == "model m: hidden needs integers joined by '-', not 'x'");
+}
+
+TEST_CASE("options: a list of numbers is joined by '-', which is no sign but behind an exponent") {
+  Betas o;
+  CHECK(describe_options(o)[0].type == "numbers");
+  CHECK(describe_options(o)[0].default_value == "0-0.9");
+  set_options(o, {{"betas", "0.5-1e-05-2E-3-0"}}, "m");
+  CHECK(o.betas == std::vector<double>{0.5, 1e-5, 2e-3, 0});
+  Betas copy;
+  set_options(copy, option_list(o), "m");
+  CHECK(copy.betas == o.betas);
+  set_options(o, {{"betas", "none"}}, "m");
+  CHECK(o.betas.empty());
+  for (const char* bad : {"", "-0.5", "0.5-", "0.5--0.1", "0.5-x", "0.5-1", "1e--1", "nan"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(set_options(o, {{"betas", bad}}, "m"), UsageError);
+  }
+  CHECK(o.betas.empty());
 }
 
 TEST_CASE("options: quotes protect commas, parentheses and quotes in a value") {

@@ -99,10 +99,17 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
       "lr=3,weight_decay=0.1",
       "n_batches_per_epoch=1",
       "d0=1",
-      "d0=1,beta2=0.5"};
+      "d0=1,beta2=0.5",
+      "centered=true",
+      "steps_before_centered=1",
+      "keep=2",
+      "beta1_warmup=20",
+      "variant=exp",
+      "simple=true"};
   const auto candidates = [](const OptionInfo& o) -> std::vector<std::string> {
     if (o.type == "flag") return {o.default_value == "true" ? "false" : "true"};
     if (o.type == "integer") return {"0", "1", "2", "3", "7"};
+    if (o.type == "numbers") return {"0.3", "0.5-0.9"};
     if (o.type == "number") return {"0.3", "0.05", "0.5", "0", "0.9", "3", "1e-3", "20", "1.02"};
     std::vector<std::string> words;
     for (size_t at = 0; at < o.limits.size();) {

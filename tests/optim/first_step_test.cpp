@@ -1,37 +1,19 @@
 // The first step of every baseline and adaptive rule, worked out by hand for one vector: with m = v = 0 and t = 1 each
-// rule is a short formula of w, g and its options. eps is large here, so that its place shows.
-#include <functional>
-#include <map>
+// rule is a short formula of w, g and its options.
+#include "tests/optim/first_step.h"
 
 #include "optim/rules/rules.h"
 #include "tests/optim/closure.h"
-#include "tests/selected.h"
 
 using namespace gradus;
 using namespace gradus::testing;
 
 namespace {
 
-constexpr double kLr = 0.01, kE = 0.01, kWd = 0.1;
-const Values kGradient = kG[0];
-
-double root_mean_square(const Values& x) { return length(x) / std::sqrt(static_cast<double>(x.size())); }
-double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
-// g over the bias-corrected root, |g|, and over the uncorrected one, sqrt((1-beta2)*g^2), that has lr corrected instead.
-double adam_ratio(double g) { return g / (std::abs(g) + kE); }
-double efficient_ratio(double g, double beta2) {
-  return std::sqrt(1 - beta2) / 0.1 * 0.1 * g / (std::sqrt(1 - beta2) * std::abs(g) + kE);
-}
-
-struct FirstStep {
-  std::string options;
-  std::function<double(double w, double g)> move;  // of an element; what runs over the tensor: kW0, kGradient
-};
-
 const double kRms = root_mean_square(kW0), kNorm = length(kGradient);
 
 // All with beta1 = 0.9 (mars: 0.95), beta2 = 0.999 unless named.
-const std::map<std::string, std::vector<FirstStep>>& first_steps() {
+const FirstSteps& first_steps() {
   const auto still = [](double, double) { return 0.0; };
   const auto descent = [](double, double g) { return -kLr * g; };
   const auto plain_adam = [](double, double g) { return -kLr * adam_ratio(g); };
@@ -41,10 +23,12 @@ const std::map<std::string, std::vector<FirstStep>>& first_steps() {
     const double eta = kLr * std::sqrt(0.001) / 0.1 / (std::sqrt(0.001) * std::abs(g) + kE);
     return -std::clamp(eta, 0.05, 0.2) * 0.1 * g;
   };
-  static const std::map<std::string, std::vector<FirstStep>> table = {
+  static const FirstSteps table = {
       {"sgd",
        {{"momentum=0.9", descent},
         {"weight_decay=0.1", [](double w, double g) { return -kLr * (g + kWd * w); }},
+        {"weight_decay=0.1,decoupled=true,momentum=0.9,nesterov=true",
+         [](double w, double g) { return -kLr * (1.9 * g + kWd * w); }},
         {"momentum=0.9,nesterov=true", [](double, double g) { return -kLr * 1.9 * g; }}}},
       {"rmsprop",
        {{"beta2=0.75,eps=0.01", [](double, double g) { return -kLr * g / (0.5 * std::abs(g) + kE); }}}},
@@ -141,18 +125,5 @@ TEST_CASE("every adaptive rule: its first step is the one worked out by hand") {
   std::vector<OptimizerEntry> rules = rules::adaptive_rules();
   for (auto* baseline : {rules::sgd, rules::rmsprop, rules::adagrad, rules::adadelta})
     rules.push_back(baseline());
-  for (const OptimizerEntry& entry : rules) {
-    const std::string& name = entry.text.name;
-    if (!tests::selected(name)) continue;
-    CAPTURE(name);
-    REQUIRE(first_steps().contains(name));
-    for (const FirstStep& expected : first_steps().at(name)) {
-      CAPTURE(expected.options);
-      std::string spec = name + (expected.options.empty() ? "" : ":" + expected.options);
-      if (name != "adafactor") spec += (expected.options.empty() ? ":lr=0.01" : ",lr=0.01");
-      const Values w = run(spec, {kGradient})[0];
-      for (size_t i = 0; i < w.size(); ++i)
-        CHECK(near(w[i] - kW0[i], expected.move(kW0[i], kGradient[i]), 1e-12, 2e-7));
-    }
-  }
+  check_first_steps(rules, first_steps(), 2e-7);
 }

@@ -61,7 +61,24 @@ TEST_CASE("golden: a wrong expectation, a broken file and an unknown kind are to
   CHECK(!off.passed());
   CHECK(off.steps.at(0).worst == "x");
   CHECK_THROWS_AS(replay(write(head + problem + R"("expect": [{"step": 2, "params": {}}]})")), DataError);
+  // Weights to evaluate are compared too: without any of its own a rule evaluates those it trains.
+  const ReplayReport evaluated = replay(
+      write(head + problem + R"("expect": [{"step": 1, "params": {}, "averaged": {"x": [0.5, 4]}}]})"));
+  CHECK(evaluated.error() == 0.5);
+  CHECK(evaluated.steps.at(0).worst == "x (averaged)");
   CHECK_THROWS_AS(replay(write(head + R"("problem": {"kind": "riddle"}, "expect": []})")), DataError);
+  // A rule that draws takes the recorded numbers: v = alpha/lr*draw, w <- w - lr*(b*v + ...), b = (beta+1)/3.
+  const auto drawn = [&](const std::string& draws) {
+    return replay(write(R"({"format": "gradus-replay-1", "optimizer": "gravity", "tolerance": 1e-9,
+      "options": {"lr": 0.5, "alpha": 0.25, "beta": 0.5}, "params": {"x": {"shape": [2], "data": [1, 2]}},
+      "problem": {"kind": "gradients", "steps": [{"x": [0, 0]}], "draws": )" +
+                        draws + R"(},
+      "expect": [{"step": 1, "params": {"x": [0.75, 2.25]}}]})"));
+  };
+  CHECK(drawn(R"([{"x": [2, -2]}])").passed());
+  CHECK(!drawn(R"([{"x": [2, 2]}])").passed());
+  CHECK_THROWS_AS(drawn(R"([{"x": [2]}])"), DataError);
+  CHECK_THROWS_AS(drawn(R"([{"y": [2, -2]}])"), DataError);
   CHECK_THROWS_AS(replay(write(head)), DataError);
   CHECK_THROWS_AS(replay(write("{}")), DataError);
   CHECK_THROWS_AS(replay(folder / "absent.json"), DataError);
