@@ -10,9 +10,10 @@
 //   line_search = strong-wolfe: a from the strong Wolfe conditions (1e-4, 0.9), tried first at the a above;  x <- x + a*d
 //   the step ends at max_eval evaluations, max|g| <= tolerance_grad, max|a*d| <= tolerance_change or
 //   |f - f'| < tolerance_change
-// All evaluations of a step are on its batch; pairs and d are kept between steps. The memory begins anew when other
-// parameters are trained, after an evaluation that was not finite, and where a line search finds nothing. Options of groups
-// are not looked at.
+// All evaluations of a step are on its batch; pairs and d are kept between steps. A round whose loss is not finite is undone and
+// ends the step. The memory begins anew after it, where a line search finds nothing, and when other parameters are trained.
+// Options of groups are not looked at. On mini-batches pairs mix changes of weights and of batches, and steps without a line
+// search are soon far too long: take strong-wolfe there.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -138,7 +139,7 @@ struct Lbfgs {
   static Value evaluate(Around& around) {
     Value v{};
     v.g = flat(around.gradients(v.f));
-    if (!std::isfinite(v.f)) fail<NumericError>("optimizer lbfgs: the loss is {}; nothing was changed", v.f);
+    if (!std::isfinite(v.f)) fail<NumericError>("optimizer lbfgs: the loss is {}", v.f);
     return v;
   }
 
@@ -182,14 +183,7 @@ struct Lbfgs {
       shared.clear();
       shared.scalar("of") = of;
     }
-    TrialWeights start(pass);
-    try {
-      rounds(pass);
-    } catch (...) {
-      shared.clear();
-      throw;
-    }
-    start.keep();
+    rounds(pass);
   }
 
   static void rounds(Pass<Options>& pass) {
@@ -231,13 +225,16 @@ struct Lbfgs {
           return memory.clear();
         }
       } else {
-        const std::vector<Tensor> moves = parts_of(d, pass);
-        for (auto& item : pass.items)
-          for_each_element(item.p.data, moves[item.p.index], [c = real(a)](real& w, real x) { w += c * x; });
-        if (!last) {
-          now = evaluate(around);
-          ++evaluations;
+        TrialWeights weights(pass);
+        weights.move_to(parts_of(d, pass), a);
+        try {
+          if (!last) now = evaluate(around);
+        } catch (const NumericError&) {  // too far: back, and anew from the gradient
+          n = 0;
+          return memory.clear();
         }
+        evaluations += !last;
+        weights.keep();
       }
       if (last || evaluations >= most || largest(now.g) <= o.tolerance_grad ||
           a * largest(d) <= o.tolerance_change || std::abs(now.f - f) < o.tolerance_change)

@@ -148,6 +148,7 @@ TEST_CASE(
   Batch batch;
   batch.x = Tensor::zeros({kRows, 1});
   batch.y = IntTensor({kRows});
+  batch.index = IntTensor::arange(kRows);
   const Batch drawn = with_sampled_labels(Task::kClassification, logits, batch, Rng(3));
   std::vector<double> share(3);
   for (int64 i = 0; i < kRows; ++i) share[static_cast<size_t>(drawn.y[i])] += 1.0 / kRows;
