@@ -66,9 +66,11 @@ void add_flags(CLI::App& app, const OptionFields& fields, const std::shared_ptr<
         },
         range.empty() ? f.help : fmt::format("{} ({})", f.help, range));
     option->type_name(value_name(f) + (text.empty() || text == "none" ? "" : "=" + text));
-    // Of a value given twice the last counts; a list keeps all.
-    option->expected(1)->multi_option_policy(is_list(f) ? CLI::MultiOptionPolicy::TakeAll
-                                                        : CLI::MultiOptionPolicy::TakeLast);
+    // Of a value given twice the last counts; a list keeps all. One word is a value: the next may be a name of the command.
+    option->expected(1)
+        ->allow_extra_args(is_list(f))
+        ->multi_option_policy(is_list(f) ? CLI::MultiOptionPolicy::TakeAll
+                                         : CLI::MultiOptionPolicy::TakeLast);
   }
 }
 
