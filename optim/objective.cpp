@@ -7,26 +7,42 @@
 
 namespace gradus {
 
+std::span<const NeedText> need_texts() {
+  static constexpr NeedText kTexts[] = {
+      {&Needs::loss, "loss", "the loss value"},
+      {&Needs::re_evaluation, "re-evaluation", "further loss and gradient evaluations on the same batch"},
+      {&Needs::hvp, "hvp", "Hessian-vector products"},
+      {&Needs::per_sample, "per-sample", "per-sample gradients"},
+      {&Needs::gauss_newton, "gauss-newton", "Jacobians of the outputs"},
+      {&Needs::second_batch, "second-batch", "a second independent batch"},
+      {&Needs::full_gradient, "full-gradient", "the gradient over all data"},
+      {&Needs::sampled_labels, "sampled-labels", "gradients with labels drawn from the model's distribution"},
+  };
+  return kTexts;
+}
+
 Needs Needs::operator|(const Needs& o) const {
-  return {loss || o.loss,
-          re_evaluation || o.re_evaluation,
-          hvp || o.hvp,
-          per_sample || o.per_sample,
-          gauss_newton || o.gauss_newton,
-          second_batch || o.second_batch};
+  Needs both = *this;
+  for (const NeedText& t : need_texts()) both.*t.need = this->*t.need || o.*t.need;
+  return both;
+}
+
+bool Needs::beyond(const Needs& given) const {
+  for (const NeedText& t : need_texts())
+    if (this->*t.need && !(given.*t.need)) return true;
+  return false;
+}
+
+Needs Needs::everything() {
+  Needs all;
+  for (const NeedText& t : need_texts()) all.*t.need = true;
+  return all;
 }
 
 void require(const Needs& needs, const Needs& offers, const std::string& optimizer) {
-  const auto check = [&](bool Needs::*need, const char* what) {
-    if (needs.*need && !(offers.*need))
-      fail<UsageError>("optimizer {} needs {}, which this training regime cannot give", optimizer, what);
-  };
-  check(&Needs::loss, "the loss value");
-  check(&Needs::re_evaluation, "further loss and gradient evaluations on the same batch");
-  check(&Needs::hvp, "Hessian-vector products");
-  check(&Needs::per_sample, "per-sample gradients");
-  check(&Needs::gauss_newton, "Jacobians of the outputs");
-  check(&Needs::second_batch, "a second independent batch");
+  for (const NeedText& t : need_texts())
+    if (needs.*t.need && !(offers.*t.need))
+      fail<UsageError>("optimizer {} needs {}, which this training regime cannot give", optimizer, t.what);
 }
 
 void Objective::unsupported(const char* what) { fail<UsageError>("this objective cannot give {}", what); }
@@ -35,6 +51,8 @@ std::vector<Tensor> Objective::hvp(std::span<const Tensor>) { unsupported("Hessi
 std::vector<Tensor> Objective::per_sample_gradients() { unsupported("per-sample gradients"); }
 GaussNewton Objective::gauss_newton() { unsupported("Jacobians of the outputs"); }
 Objective& Objective::second_batch() { unsupported("a second independent batch"); }
+std::vector<Tensor> Objective::full_gradient() { unsupported("the gradient over all data"); }
+SampledGradient Objective::sampled_gradient(const Rng&) { unsupported("gradients with sampled labels"); }
 
 GivenGradients::GivenGradients(const Parameters& parameters, double loss)
     : parameters_(parameters), loss_(loss) {}

@@ -15,16 +15,31 @@
 
 namespace gradus {
 
+class Rng;
+
 /// What an optimizer needs beyond the gradient of the current batch, or what an objective can give.
 struct Needs {
-  bool loss = false;           ///< the loss value
-  bool re_evaluation = false;  ///< loss and gradient of the same batch at other parameter values
-  bool hvp = false;            ///< products with the Hessian
-  bool per_sample = false;     ///< the gradient of every example
-  bool gauss_newton = false;   ///< outputs, their Jacobian and the loss's derivatives in the outputs
-  bool second_batch = false;   ///< a second, independent batch
+  bool loss = false;            ///< the loss value
+  bool re_evaluation = false;   ///< loss and gradient of the same batch at other parameter values
+  bool hvp = false;             ///< products with the Hessian
+  bool per_sample = false;      ///< the gradient of every example
+  bool gauss_newton = false;    ///< outputs, their Jacobian and the loss's derivatives in the outputs
+  bool second_batch = false;    ///< a second, independent batch
+  bool full_gradient = false;   ///< the gradient over all data
+  bool sampled_labels = false;  ///< the gradient with labels drawn from the model's own distribution
   Needs operator|(const Needs& o) const;
+  /// Whether it asks for something that `given` lacks.
+  bool beyond(const Needs& given) const;
+  static Needs everything();
 };
+/// A need as lists and messages name it.
+struct NeedText {
+  bool Needs::*need;
+  const char* name;  ///< "hvp"
+  const char* what;  ///< "Hessian-vector products"
+};
+/// One for every field of Needs, in their order.
+std::span<const NeedText> need_texts();
 /// Throws UsageError naming the optimizer and the first need that `offers` lacks.
 void require(const Needs& needs, const Needs& offers, const std::string& optimizer);
 
@@ -42,6 +57,12 @@ struct GaussNewton {
   std::function<Tensor(const Tensor&)> transposed_times = nullptr, times = nullptr;
 };
 
+/// A gradient of the batch's loss with labels drawn from the model's own distribution.
+struct SampledGradient {
+  std::vector<Tensor> gradient;  ///< one tensor per parameter (undefined for frozen ones)
+  int64 labels = 0;              ///< how many were drawn: the loss is their mean
+};
+
 /// Random vectors that a recorded run prescribes, one tensor per parameter, in the order of parameters() (undefined
 /// where it has none).
 struct PrescribedDraws {
@@ -50,6 +71,7 @@ struct PrescribedDraws {
   bool balance = false;                     ///< what else a method does at random times is due in this step
   /// The 1st, 2nd, ... draw of methods that draw at times of their own, by parameter name, row-major.
   std::vector<std::map<std::string, std::vector<double>>> named = {};
+  std::vector<double> labels = {};  ///< what sampled labels of this step are drawn by, one number a row
 };
 
 class Objective {
@@ -74,6 +96,12 @@ class Objective {
   virtual GaussNewton gauss_newton();
   /// An objective of an independent batch of the same size, over the same parameters.
   virtual Objective& second_batch();
+  /// The gradient of the mean loss over all data at the present parameter values, one tensor per parameter (undefined for
+  /// frozen ones). Parameter::grad stays as it is.
+  virtual std::vector<Tensor> full_gradient();
+  /// The batch's gradient with labels drawn by `rng` from the model's distribution at the present parameter values.
+  /// Parameter::grad stays as it is.
+  virtual SampledGradient sampled_gradient(const Rng& rng);
   /// What a replay prescribes in place of random draws; null: methods draw their own.
   virtual const PrescribedDraws* prescribed_draws() const { return nullptr; }
 

@@ -3,15 +3,25 @@
 #include "core/error.h"
 #include "optim/rules/families.h"
 #include "optim/rules/matrix_zoo.h"
+#include "optim/rules/objective_rules.h"
 #include "optim/rules/rules.h"
 #include "optim/rules/zoo.h"
 
 namespace gradus {
 namespace {
 
-std::vector<OptimizerEntry> join(const std::vector<std::vector<OptimizerEntry>>& families) {
+struct FamilyTable {
+  const char* family;
+  std::vector<OptimizerEntry> entries;
+};
+
+std::vector<OptimizerEntry> join(const std::vector<FamilyTable>& tables) {
   std::vector<OptimizerEntry> all;
-  for (const auto& family : families) all.insert(all.end(), family.begin(), family.end());
+  for (const FamilyTable& table : tables)
+    for (OptimizerEntry entry : table.entries) {
+      entry.family = table.family;
+      all.push_back(std::move(entry));
+    }
   return all;
 }
 
@@ -19,23 +29,27 @@ std::vector<OptimizerEntry> join(const std::vector<std::vector<OptimizerEntry>>&
 
 const std::vector<OptimizerEntry>& optimizers() {
   static const std::vector<OptimizerEntry> table = join({
-      {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()},
-      rules::adaptive_rules(),
-      rules::moment_rules(),
-      rules::momentum_rules(),
-      rules::sign_rules(),
-      rules::layerwise_rules(),
-      rules::matrix_rules(),
-      rules::projected_rules(),
-      rules::stepsize_rules(),
-      rules::scale_rules(),
-      rules::curvature_rules(),
-      {rules::clip_norm(), rules::clip_value()},
-      rules::clipping_transforms(),
-      rules::gradient_transforms(),
-      rules::model_wrappers(),
-      rules::training_wrappers(),
-      rules::averaging_wrappers(),
+      {"baseline", {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()}},
+      {"adaptive", rules::adaptive_rules()},
+      {"adaptive", rules::moment_rules()},
+      {"momentum", rules::momentum_rules()},
+      {"sign", rules::sign_rules()},
+      {"layer-wise", rules::layerwise_rules()},
+      {"matrix", rules::matrix_rules()},
+      {"matrix", rules::projected_rules()},
+      {"step-size", rules::stepsize_rules()},
+      {"step-size", rules::scale_rules()},
+      {"curvature", rules::curvature_rules()},
+      {"curvature", rules::second_order_rules()},
+      {"sharpness", rules::sharpness_optimizers()},
+      {"variance-reduction", rules::variance_reduction_optimizers()},
+      {"privacy", rules::privacy_optimizers()},
+      {"clipping", {rules::clip_norm(), rules::clip_value()}},
+      {"clipping", rules::clipping_transforms()},
+      {"gradient", rules::gradient_transforms()},
+      {"model-wrapper", rules::model_wrappers()},
+      {"training-wrapper", rules::training_wrappers()},
+      {"averaging", rules::averaging_wrappers()},
   });
   return table;
 }

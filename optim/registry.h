@@ -27,9 +27,14 @@ struct OptimizerEntry {
   bool wraps = false;  ///< needs another optimizer in parentheses: "lookahead(adam:lr=1e-3):k=5"
   std::vector<OptionInfo> options;
   std::function<OptimizerPtr(const Spec&, const Parameters&, const std::vector<GroupSpec>&)> make;
+  bool transforms = false;  ///< a wrapper that only changes the gradient on its way to the rule inside
+  std::string family;       ///< "adaptive": of the table it is in
+
+  /// "rule", "wrapper" or "transform".
+  const char* kind() const { return transforms ? "transform" : wraps ? "wrapper" : "rule"; }
 };
 
-/// The table, in the order of lists and help: baselines, rules by family, wrappers.
+/// The table, in the order of lists and help: baselines, rules by family, wrappers. Families stand together.
 const std::vector<OptimizerEntry>& optimizers();
 /// Throws UsageError listing the valid names and the nearest.
 const OptimizerEntry& find_optimizer(std::string_view name);
@@ -49,5 +54,14 @@ struct StateCost {
   std::vector<std::string> slots;  ///< "m", "v", ...
 };
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape);
+
+/// What an entry with its default options (a wrapper's around plain SGD) asks for and looks at, found by running it.
+struct OptimizerTraits {
+  Needs needs;
+  bool matrix = false;  ///< its step depends on how the elements of a matrix stand in rows and columns
+};
+OptimizerTraits traits_of(const OptimizerEntry& entry);
+/// The names of needs ("hvp"), or "gradient" for none.
+std::vector<std::string> need_names(const Needs& needs);
 
 }  // namespace gradus

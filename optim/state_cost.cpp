@@ -1,4 +1,4 @@
-// What an optimizer costs, found by running it on a quadratic for a few steps.
+// What an optimizer costs, asks for and looks at, found by running it on a quadratic for a few steps.
 #include <fmt/format.h>
 
 #include <map>
@@ -14,7 +14,7 @@ class Quadratic final : public Objective {
  public:
   explicit Quadratic(ParameterPtr p) : parameters_{std::move(p)} {}
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return {true, true, true, true, true, true}; }
+  Needs offers() const override { return Needs::everything(); }
   double loss() override {
     double sum = 0;
     for (real w : value().span()) sum += 0.5 * static_cast<double>(w) * static_cast<double>(w);
@@ -35,6 +35,8 @@ class Quadratic final : public Objective {
             Tensor::ones({kSamples, 1, 1})};
   }
   Objective& second_batch() override { return *this; }
+  std::vector<Tensor> full_gradient() override { return {value().clone()}; }
+  SampledGradient sampled_gradient(const Rng&) override { return {{noisy(value())}, kSamples}; }
 
  private:
   static constexpr int64 kSamples = 2;
@@ -49,13 +51,28 @@ class Quadratic final : public Objective {
   Rng rng_{2};
 };
 
+OptimizerPtr plain(const OptimizerEntry& entry, const ParameterPtr& p) {
+  return entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
+}
+
+constexpr int kSteps = 12;  // rings and buffers of default length fill
+
+// The weights, one after the other, that the same numbers in this shape end at.
+std::vector<real> trained_as(const OptimizerEntry& entry, const Shape& shape) {
+  const auto p = make_parameter("w", ParamKind::kWeight, Rng(1).normal_tensor(shape));
+  const OptimizerPtr optimizer = plain(entry, p);
+  Quadratic objective(p);
+  for (int step = 0; step < kSteps; ++step) optimizer->step(objective);
+  return p->value.values();
+}
+
 }  // namespace
 
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
-  constexpr int kSteps = 12, kMost = 200;  // rings and buffers fill
+  constexpr int kMost = 200;
   const auto p = make_parameter("w", shape.rank() >= 2 ? ParamKind::kWeight : ParamKind::kBias,
                                 Rng(1).normal_tensor(shape));
-  const OptimizerPtr optimizer = entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
+  const OptimizerPtr optimizer = plain(entry, p);
   Quadratic objective(p);
   std::size_t held = 0;
   for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > held); ++step) {
@@ -82,6 +99,19 @@ StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
   for (std::string& slot : cost.slots)
     if (parts.contains(slot)) slot += fmt::format(".0-{}", parts[slot] - 1);
   return cost;
+}
+
+OptimizerTraits traits_of(const OptimizerEntry& entry) {
+  const auto p = make_parameter("w", ParamKind::kWeight, Tensor::ones({2, 2}));
+  return {plain(entry, p)->needs(), trained_as(entry, {8, 12}) != trained_as(entry, {12, 8})};
+}
+
+std::vector<std::string> need_names(const Needs& needs) {
+  std::vector<std::string> names;
+  for (const NeedText& t : need_texts())
+    if (needs.*t.need) names.emplace_back(t.name);
+  if (names.empty()) names.emplace_back("gradient");
+  return names;
 }
 
 }  // namespace gradus

@@ -74,6 +74,8 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
     std::vector<Tensor> per_sample_gradients() override { return objective_.per_sample_gradients(); }
     GaussNewton gauss_newton() override { return objective_.gauss_newton(); }
     Objective& second_batch() override { return objective_.second_batch(); }
+    std::vector<Tensor> full_gradient() override { return objective_.full_gradient(); }
+    SampledGradient sampled_gradient(const Rng& rng) override { return objective_.sampled_gradient(rng); }
     const PrescribedDraws* prescribed_draws() const override { return objective_.prescribed_draws(); }
 
    private:
@@ -96,7 +98,9 @@ class TransformWrapper final : public Wrapper<typename T::Options> {
 template <class T>
 OptimizerEntry transform_entry(OptimizerText text,
                                const std::source_location& where = std::source_location::current()) {
-  return wrapper_entry<TransformWrapper<T>>(std::move(text), where);
+  OptimizerEntry entry = wrapper_entry<TransformWrapper<T>>(std::move(text), where);
+  entry.transforms = true;
+  return entry;
 }
 
 }  // namespace gradus

@@ -85,7 +85,8 @@ Step training_step(const Workload& w, const std::string& spec, int64 batch_size)
     if (!p->frozen) step.parameters += p->value.numel();
   step.run = [=] {
     ModelObjective objective(*model, *parameters, {batch}, {.keep_graph = optimizer->needs().hvp},
-                             [=] { return batch; });
+                             {.second = [=] { return batch; },
+                              .all = [=](const std::function<void(const Batch&)>& use) { use(batch); }});
     optimizer->step(objective);
     for (const ParameterPtr& p : *parameters) p->grad = Tensor();
   };

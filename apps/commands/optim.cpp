@@ -7,6 +7,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/optim_list.h"
 #include "apps/commands/registry_commands.h"
 #include "core/glob.h"
 #include "optim/registry.h"
@@ -33,11 +34,12 @@ std::string cost_text(const StateCost& cost) {
 int show(const std::string& name) {
   const OptimizerEntry& entry = find_optimizer(name);
   const OptimizerText& text = entry.text;
-  std::string out =
-      fmt::format("{}: {}\n\nsource   {}\npaper    {}\n\nequations\n{}\n", text.name, text.summary,
-                  text.source, wrapped(text.paper, 9, 100), indented(text.equations));
+  std::string out = fmt::format("{}: {}\n\nsource   {}\nfamily   {}\npaper    {}\n\nequations\n{}\n",
+                                text.name, text.summary, text.source, entry.family,
+                                wrapped(text.paper, 9, 100), indented(text.equations));
   out += options_table(entry.options);
   out += fmt::format("\nstate    {}\n", cost_text(state_cost(entry, kCostShape)));
+  out += fmt::format("asks for {}\n", fmt::join(need_names(traits_of(entry).needs), ", "));
   if (text.extra_reads)
     out += fmt::format("passes   one fused pass and {} more over a tensor of the parameters' size\n",
                        text.extra_reads);
@@ -102,12 +104,7 @@ int state_memory(const std::string& pattern, bool json) {
 void add_optim(CLI::App& app, Action& action) {
   CLI::App* optim =
       app.add_subcommand("optim", "optimizers: list, show NAME, schedules, servers, state-memory");
-  add_list(*optim, action, "optimizer", [] {
-    std::vector<Listed> all;
-    for (const auto& entry : optimizers())
-      all.push_back({entry.text.name, entry.text.summary, entry.options});
-    return all;
-  });
+  add_optimizer_list(*optim, action);
   CLI::App* one = optim->add_subcommand("show", "paper, equations, options, cost of one");
   auto name = std::make_shared<std::string>();
   one->add_option("NAME", *name, "its name")->required()->type_name("");

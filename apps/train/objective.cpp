@@ -14,25 +14,38 @@
 #include "optim/elements.h"
 
 namespace gradus {
+namespace {
+
+// sum += weight*x; an undefined sum is zero.
+void add_scaled(Tensor& sum, double weight, const Tensor& x) {
+  if (!sum.defined()) sum = Tensor::zeros(x.shape());
+  for_each_element(sum, x, [w = static_cast<real>(weight)](real& s, real y) { s += w * y; });
+}
+
+}  // namespace
 
 ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::vector<Batch> batches,
-                               const LossOptions& options, SecondBatch second)
+                               const LossOptions& options, BatchSources sources)
     : model_(model),
       parameters_(parameters),
       batches_(std::move(batches)),
       options_(options),
-      draw_second_(std::move(second)),
+      sources_(std::move(sources)),
       rng_(model.run().rng.state()) {
   for (const Batch& b : batches_) examples_ += b.size();
 }
 
-Needs ModelObjective::offers(const Model& model, bool several_batches, bool second_batch) {
+Needs ModelObjective::offers(const Model& model, bool several_batches, const BatchSources& sources) {
+  const Task task = model.task();
   return {.loss = true,
           .re_evaluation = true,
           .hvp = true,
           .per_sample = true,
-          .gauss_newton = model.task() != Task::kLanguageModel && !several_batches,
-          .second_batch = second_batch};
+          .gauss_newton = task != Task::kLanguageModel && !several_batches,
+          .second_batch = sources.second != nullptr,
+          .full_gradient = sources.all != nullptr,
+          .sampled_labels =
+              task == Task::kClassification || task == Task::kLanguageModel || task == Task::kRegression};
 }
 
 void ModelObjective::evaluate(bool record, const std::function<void(const Tensor&, double)>& use) {
@@ -84,9 +97,7 @@ double ModelObjective::gradient() {
         sums[i] = grads[i].detach();
         continue;
       }
-      if (!sums[i].defined()) sums[i] = Tensor::zeros(grads[i].shape());
-      for_each_element(sums[i], std::as_const(grads[i]),
-                       [w = static_cast<real>(weight)](real& s, real g) { s += w * g; });
+      add_scaled(sums[i], weight, grads[i]);
     }
   });
   if (note_norms) {
@@ -98,9 +109,62 @@ double ModelObjective::gradient() {
     }
     norms_ = {l1, std::sqrt(squares)};
   }
-  size_t next = 0;
-  for (const auto& p : parameters_) p->grad = p->frozen ? Tensor() : sums[next++];
+  const std::vector<Tensor> all = by_parameter(sums);
+  for (size_t i = 0; i < all.size(); ++i) parameters_[i]->grad = all[i];
   return mean;
+}
+
+std::vector<Tensor> ModelObjective::by_parameter(const std::vector<Tensor>& of_trained) const {
+  std::vector<Tensor> all;
+  size_t next = 0;
+  for (const auto& p : parameters_) all.push_back(p->frozen ? Tensor() : of_trained[next++]);
+  return all;
+}
+
+void ModelObjective::add_gradients(const Tensor& loss, std::span<const Tensor> values, double weight,
+                                   std::vector<Tensor>& sums) {
+  if (!std::isfinite(loss.item())) fail<NumericError>("the loss is {}", loss.item());
+  const std::vector<Tensor> grads = grad(loss, values, {.allow_unused = true});
+  for (size_t i = 0; i < grads.size(); ++i)
+    if (grads[i].defined()) add_scaled(sums[i], weight, grads[i]);
+}
+
+std::vector<Tensor> ModelObjective::full_gradient() {
+  if (!sources_.all) unsupported("the gradient over all data");
+  const std::vector<Tensor> values = trained();
+  std::vector<Tensor> sums(values.size());
+  int64 examples = 0;
+  const ModeScope training(model_, true);
+  const Recording recording(true);
+  const Reevaluation again(model_, rng_);
+  sources_.all([&](const Batch& batch) {
+    const Tensor loss = loss_of(model_.task(), model_(input_of(batch)), batch, options_.classes);
+    add_gradients(loss, values, static_cast<double>(batch.size()), sums);
+    examples += batch.size();
+  });
+  for (Tensor& s : sums)
+    if (s.defined())
+      for_each_element(s, [c = static_cast<real>(1 / static_cast<double>(examples))](real& x) { x *= c; });
+  return by_parameter(sums);
+}
+
+SampledGradient ModelObjective::sampled_gradient(const Rng& rng) {
+  if (!offers().sampled_labels) unsupported("gradients with labels drawn from the model's distribution");
+  const std::vector<Tensor> values = trained();
+  std::vector<Tensor> sums(values.size());
+  SampledGradient out;
+  const ModeScope training(model_, true);
+  const Recording recording(true);
+  const Reevaluation again(model_, rng_);
+  for (size_t i = 0; i < batches_.size(); ++i) {
+    const Tensor output = model_(input_of(batches_[i]));
+    const Batch sampled = with_sampled_labels(model_.task(), output, batches_[i], rng.fork(i));
+    add_gradients(loss_of(model_.task(), output, sampled), values,
+                  static_cast<double>(sampled.size()) / static_cast<double>(examples_), sums);
+    out.labels += label_count(sampled);
+  }
+  out.gradient = by_parameter(sums);
+  return out;
 }
 
 const ModelObjective::Recorded* ModelObjective::kept() const {
@@ -135,9 +199,7 @@ void ModelObjective::add_product(const Recorded& at, std::span<const Tensor> v, 
       product[i] = hi.storage()->ref_count() == 1 ? hi.detach() : hi.clone();  // the caller's own
       continue;
     }
-    if (!product[i].defined()) product[i] = Tensor::zeros(hi.shape());
-    for_each_element(product[i], std::as_const(hi),
-                     [w = static_cast<real>(weight)](real& s, real x) { s += w * x; });
+    add_scaled(product[i], weight, hi);
   }
 }
 
@@ -246,10 +308,10 @@ GaussNewton ModelObjective::gauss_newton() {
 }
 
 Objective& ModelObjective::second_batch() {
-  if (!draw_second_) unsupported("a second independent batch");
+  if (!sources_.second) unsupported("a second independent batch");
   if (!second_) {
     std::vector<Batch> batches;
-    batches.push_back(draw_second_());
+    batches.push_back(sources_.second());
     second_ = std::make_unique<ModelObjective>(model_, parameters_, std::move(batches), options_);
   }
   return *second_;

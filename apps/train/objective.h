@@ -23,20 +23,25 @@ struct GradNorms {
   double l1 = std::nan(""), l2 = l1;
 };
 
+/// Where an objective finds batches beside those of its step; empty: not to be had.
+struct BatchSources {
+  std::function<Batch()> second;  ///< draws one that is independent of the step's; called at most once
+  /// Hands out all data once, batch by batch.
+  std::function<void(const std::function<void(const Batch&)>&)> all;
+};
+
 /// One step's batches (more than one where gradients are accumulated), weighted by their sizes. The first
 /// evaluation is the training pass: it draws dropout masks and moves running statistics. Every further one
 /// repeats its masks and leaves the statistics alone, so all are values of one function.
 class ModelObjective final : public Objective {
  public:
-  /// Draws a batch independent of the step's; called at most once.
-  using SecondBatch = std::function<Batch()>;
   ModelObjective(Model& model, const Parameters& parameters, std::vector<Batch> batches,
-                 const LossOptions& options = {}, SecondBatch second = nullptr);
+                 const LossOptions& options = {}, BatchSources sources = {});
 
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return offers(model_, batches_.size() > 1, draw_second_ != nullptr); }
+  Needs offers() const override { return offers(model_, batches_.size() > 1, sources_); }
   /// What the objectives of this model offer, of several batches or one.
-  static Needs offers(const Model& model, bool several_batches, bool second_batch);
+  static Needs offers(const Model& model, bool several_batches, const BatchSources& sources);
   double loss() override;
   /// Throws NumericError if the loss is not finite.
   double gradient() override;
@@ -48,6 +53,10 @@ class ModelObjective final : public Objective {
   /// Throws UsageError for several batches and for models of tokens, GraphError as per_sample_gradients.
   GaussNewton gauss_newton() override;
   Objective& second_batch() override;
+  /// Over BatchSources::all, in training mode; dropout's masks go on from the step's.
+  std::vector<Tensor> full_gradient() override;
+  /// Of classes, tokens and real targets, without label smoothing.
+  SampledGradient sampled_gradient(const Rng& rng) override;
 
   /// Of the first evaluation.
   const Score& score() const { return score_; }
@@ -58,6 +67,11 @@ class ModelObjective final : public Objective {
   /// Calls use(loss of the batch, its weight) batch by batch, in training mode, recording or not.
   void evaluate(bool record, const std::function<void(const Tensor&, double)>& use);
   std::vector<Tensor> trained() const;
+  /// sums += weight * gradients of `loss` in `values`. Throws NumericError if the loss is not finite.
+  static void add_gradients(const Tensor& loss, std::span<const Tensor> values, double weight,
+                            std::vector<Tensor>& sums);
+  /// One tensor per trained parameter as one per parameter.
+  std::vector<Tensor> by_parameter(const std::vector<Tensor>& of_trained) const;
   /// A recorded gradient of one batch: its loss at `values`, as they were then.
   struct Recorded {
     std::vector<Tensor> values, grads;
@@ -73,7 +87,7 @@ class ModelObjective final : public Objective {
   const Parameters& parameters_;
   std::vector<Batch> batches_;
   LossOptions options_;
-  SecondBatch draw_second_;
+  BatchSources sources_;
   std::unique_ptr<ModelObjective> second_;
   Rng::State rng_;
   bool evaluated_ = false;

@@ -225,6 +225,37 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
   return out;
 }
 
+Batch with_sampled_labels(Task task, const Tensor& output, const Batch& batch, Rng rng) {
+  Batch sampled = batch;
+  if (task == Task::kRegression) {
+    sampled.targets = output.detach().clone();
+    for (int64 i = 0; i < output.numel(); ++i)
+      sampled.targets.mutable_data()[i] += static_cast<real>(rng.normal());
+    return sampled;
+  }
+  if (task != Task::kClassification && task != Task::kLanguageModel)
+    fail<UsageError>("labels cannot be drawn from the outputs of {} models", task_name(task));
+  const int64 classes = output.dim(output.rank() - 1), count = output.numel() / classes;
+  sampled.targets = Tensor();
+  sampled.y = IntTensor(batch.tokens.defined() ? batch.tokens.shape() : Shape{count});
+  std::vector<double> p(static_cast<size_t>(classes));
+  for (int64 i = 0; i < count; ++i) {
+    const real* z = output.data() + i * classes;
+    const double top = static_cast<double>(*std::max_element(z, z + classes));
+    double sum = 0;
+    for (int64 c = 0; c < classes; ++c)
+      sum += p[static_cast<size_t>(c)] = std::exp(static_cast<double>(z[c]) - top);
+    double left = rng.uniform() * sum;
+    int64 drawn = 0;
+    while (drawn + 1 < classes && left >= p[static_cast<size_t>(drawn)])
+      left -= p[static_cast<size_t>(drawn++)];
+    sampled.y.mutable_data()[i] = drawn;
+  }
+  return sampled;
+}
+
+int64 label_count(const Batch& batch) { return batch.tokens.defined() ? batch.tokens.numel() : batch.size(); }
+
 Batch rows_of(const Batch& batch, int64 begin, int64 end) {
   Batch part;
   part.position = batch.position;

@@ -57,6 +57,12 @@ struct OutputCurvature {
 };
 OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& batch,
                                  const ClassLoss& how = {});
+/// The batch with targets drawn from the model's own distribution, given its output: classes (B) and next tokens (B,T) from
+/// the softmax, real targets around the output with variance 1. Draw i of `rng` is that of the i-th label. Throws UsageError
+/// for other tasks.
+Batch with_sampled_labels(Task task, const Tensor& output, const Batch& batch, Rng rng);
+/// How many labels the loss of a batch is the mean of: examples, or tokens.
+int64 label_count(const Batch& batch);
 /// Examples begin..end-1 of a batch, sharing its storage.
 Batch rows_of(const Batch& batch, int64 begin, int64 end);
 

@@ -109,6 +109,10 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
                                                      .drop_last = config.drop_last,
                                                      .seed = Rng(seed_of(config)).fork("second").bits64(),
                                                      .prefetch = 0});
+  if (optimizer_->needs().full_gradient)
+    all_ = std::make_unique<Loader>(
+        data_.train,
+        LoaderOptions{.batch_size = config_.batch_size, .drop_last = config.drop_last, .prefetch = 0});
   loader_ =
       std::make_unique<Loader>(data_.train, LoaderOptions{.batch_size = config.batch_size,
                                                           .shuffle = config.shuffle,
@@ -181,7 +185,7 @@ void Trainer::check_trainable() {
   if (schedule_->watches_score() && task != Task::kClassification && task != Task::kLanguageModel)
     fail<UsageError>("--schedule {}: it watches the accuracy, and {} has none", config_.schedule,
                      task_name(task));
-  require(optimizer_->needs(), ModelObjective::offers(*model_, config_.accumulate > 1, second_ != nullptr),
+  require(optimizer_->needs(), ModelObjective::offers(*model_, config_.accumulate > 1, sources()),
           optimizer_->name());
   // Batch norm has no statistics of a single value: its variance is not defined, and in the limit the output is the bias
   // whatever the example is, which would be trained on without a word.
@@ -259,21 +263,26 @@ void Trainer::begin() {
   if (config_.init.empty()) fit_to_data(*model_, data_.train);
 }
 
+BatchSources Trainer::sources() const {
+  BatchSources sources;
+  if (second_)
+    sources.second = [this] {
+      const int64 n = second_->batches_per_epoch();
+      return second_->make({state_.step / n, state_.step % n});
+    };
+  if (all_)
+    sources.all = [this](const std::function<void(const Batch&)>& use) {
+      for (int64 i = 0; i < all_->batches_per_epoch(); ++i) use(all_->make({0, i}));
+    };
+  return sources;
+}
+
 double Trainer::step_at(double scale) {
   const auto start = Clock::now();
-  ModelObjective::SecondBatch second;
-  if (second_)
-    second = [&] {
-      const int64 n = second_->batches_per_epoch();
-      second_->seek({state_.step / n, state_.step % n});
-      Batch batch;
-      second_->next(batch);
-      return batch;
-    };
   ModelObjective objective(
       *model_, parameters_, next_batches(),
       {.classes = class_loss_, .grad_norms = config_.log_grad_norms, .keep_graph = optimizer_->needs().hvp},
-      second);
+      sources());
   const double loss = optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;

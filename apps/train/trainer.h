@@ -89,6 +89,8 @@ class Trainer {
   /// What a resumed run says of itself.
   std::string resumed_at() const;
   std::vector<Batch> next_batches();
+  /// Batches beside those of the step, as far as the optimizer asks for them.
+  BatchSources sources() const;
   /// Scores the test set into the state and writes a row. False if `stop` ended it.
   bool evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop);
   void note_score(const RunDirectory& run, double score, const Scores& test,
@@ -112,6 +114,7 @@ class Trainer {
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Loader> second_;  // of second batches
+  std::unique_ptr<Loader> all_;     // of gradients over all data
   std::unique_ptr<Board> board_;    // of --tensorboard
   int64 steps_per_epoch_ = 0, total_steps_ = 0;
   std::map<std::string, double> schedule_start_;  // state of the schedule before the first step

@@ -35,7 +35,8 @@ Json read_json(const std::filesystem::path& file);
 Parameters parameters_of(const Golden& golden);
 /// The optimizer it names, with base and groups, over these parameters.
 OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters);
-/// The random draws that problem.probes, warmup_probes and balance_steps prescribe for a step, if they are there.
+/// The random draws that problem.probes, draws, label_draws, warmup_probes and balance_steps prescribe for a step, if they
+/// are there.
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step);
 using gradus::relative_error;
 double relative_error(const Tensor& a, const std::vector<double>& b);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/rng.h"
 #include "optim/replay/kinds.h"
 
 namespace gradus::replay_detail {
@@ -35,7 +36,13 @@ class LinearObjective final : public Objective {
   const Parameters& parameters() const override { return parameters_; }
   const PrescribedDraws* prescribed_draws() const override { return draws_ ? &*draws_ : nullptr; }
   Needs offers() const override {
-    return {.loss = true, .re_evaluation = true, .hvp = true, .per_sample = true, .gauss_newton = true};
+    return {.loss = true,
+            .re_evaluation = true,
+            .hvp = true,
+            .per_sample = true,
+            .gauss_newton = true,
+            .full_gradient = true,
+            .sampled_labels = true};
   }
   double loss() override {
     double sum = 0;
@@ -43,12 +50,28 @@ class LinearObjective final : public Objective {
     return sum / count();
   }
   double gradient() override {
-    std::vector<double> g(model_.a.at(0).size());
-    for (size_t row : rows_) add(g, model_.slope(row, z(row)) / count(), row);
-    const auto parts = split(g, 1);
+    const auto parts = mean_gradient(rows_, [&](size_t row) { return model_.slope(row, z(row)); });
     for (size_t i = 0; i < parts.size(); ++i)
-      if (!parameters_[i]->frozen) parameters_[i]->grad = parts[i].view(parameters_[i]->value.shape());
+      if (!parameters_[i]->frozen) parameters_[i]->grad = parts[i];
     return loss();
+  }
+  std::vector<Tensor> full_gradient() override {
+    std::vector<size_t> all;
+    for (size_t row = 0; row < model_.a.size(); ++row) all.push_back(row);
+    return mean_gradient(all, [&](size_t row) { return model_.slope(row, z(row)); });
+  }
+  // Logistic: label 1 if the draw is below the probability of 1; else the output plus the draw.
+  SampledGradient sampled_gradient(const Rng& rng) override {
+    std::vector<double> draws = draws_ ? draws_->labels : std::vector<double>{};
+    Rng own = rng;
+    while (draws.size() < rows_.size()) draws.push_back(model_.logistic ? own.uniform() : own.normal());
+    size_t next = 0;
+    return {mean_gradient(rows_,
+                          [&](size_t row) {
+                            const double draw = draws[next++], p = 1 / (1 + std::exp(-z(row)));
+                            return model_.logistic ? p - (draw < p ? 1 : 0) : -draw;
+                          }),
+            static_cast<int64>(rows_.size())};
   }
   std::vector<Tensor> hvp(std::span<const Tensor> v) override {
     const std::vector<double> flat = join([&](size_t i) { return v[i]; });
@@ -89,6 +112,15 @@ class LinearObjective final : public Objective {
 
  private:
   double count() const { return static_cast<double>(rows_.size()); }
+  // The mean of slope(row)*a over these rows, one tensor per parameter.
+  std::vector<Tensor> mean_gradient(const std::vector<size_t>& rows,
+                                    const std::function<double(size_t)>& slope) const {
+    std::vector<double> g(model_.a.at(0).size());
+    for (size_t row : rows) add(g, slope(row) / static_cast<double>(rows.size()), row);
+    auto parts = split(g, 1);
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] = parts[i].view(parameters_[i]->value.shape());
+    return parts;
+  }
   template <class Part>
   std::vector<double> join(const Part& part) const {
     std::vector<double> flat;

@@ -87,7 +87,8 @@ OptimizerPtr optimizer_of(const Golden& golden, const Parameters& parameters) {
 
 std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& parameters, int64 step) {
   const Json& problem = golden.json.at("problem");
-  if (!problem.contains("probes") && !problem.contains("draws")) return std::nullopt;
+  if (!problem.contains("probes") && !problem.contains("draws") && !problem.contains("label_draws"))
+    return std::nullopt;
   // A list holds all parameters one after the other, an object each by name.
   const auto read = [&](const Json& vectors) {
     std::vector<Tensor> parts;
@@ -111,6 +112,8 @@ std::optional<PrescribedDraws> draws_of(const Golden& golden, const Parameters& 
   PrescribedDraws draws;
   if (problem.contains("probes")) draws.probe = read(problem.at("probes").at(static_cast<size_t>(step - 1)));
   if (problem.contains("draws")) problem.at("draws").get_to(draws.named);
+  if (problem.contains("label_draws"))
+    problem.at("label_draws").at(static_cast<size_t>(step - 1)).get_to(draws.labels);
   for (const Json& vectors : problem.value("warmup_probes", Json::array()))
     draws.warmup.push_back(read(vectors));
   for (const Json& due : problem.value("balance_steps", Json::array()))

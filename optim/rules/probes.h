@@ -3,6 +3,7 @@
 
 #include "core/rng.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/draws.h"
 
 namespace gradus::rules {
 
@@ -25,6 +26,16 @@ DiagonalEstimate hessian_diagonal(Pass<Options>& pass, Around& around, int64 sam
       z.push_back(Rng(static_cast<std::uint64_t>(pass.info.step), static_cast<std::uint64_t>(sample))
                       .fork(item.p.name)
                       .rademacher_tensor(item.p.data.shape()));
+  std::vector<Tensor> product = around.hessian_times(z);
+  return {std::move(z), std::move(product)};
+}
+
+/// The same with standard normal vectors in place of +-1, of the step.
+template <class Options>
+DiagonalEstimate hessian_diagonal_by_normals(Pass<Options>& pass, Around& around) {
+  std::vector<Tensor> z;
+  for (const auto& item : pass.items)
+    z.push_back(normal_probe(pass.objective, item.p.name, item.p.data.shape(), pass.info.step));
   std::vector<Tensor> product = around.hessian_times(z);
   return {std::move(z), std::move(product)};
 }

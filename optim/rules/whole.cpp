@@ -24,6 +24,11 @@ void Around::add(const std::string& name) {
 }
 
 std::vector<Tensor> Around::gradients(Objective& objective) {
+  double loss = 0;
+  return gradients(objective, loss);
+}
+
+std::vector<Tensor> Around::gradients(Objective& objective, double& loss) {
   const Parameters& all = objective_.parameters();
   std::vector<Tensor> kept, found;
   // Out of the way, so that the evaluation cannot write into the tensors of the step.
@@ -32,7 +37,7 @@ std::vector<Tensor> Around::gradients(Objective& objective) {
     for (size_t i = 0; i < all.size(); ++i) all[i]->grad = kept[i];
   };
   try {
-    objective.gradient();
+    loss = objective.gradient();
   } catch (...) {
     put_back();
     throw;

@@ -50,6 +50,9 @@ class Around {
   /// that of the step. Throws NumericError if one is not finite.
   std::vector<Tensor> gradients(Objective& objective);
   std::vector<Tensor> gradients() { return gradients(objective_); }
+  /// The same, and the loss there.
+  std::vector<Tensor> gradients(Objective& objective, double& loss);
+  std::vector<Tensor> gradients(double& loss) { return gradients(objective_, loss); }
   /// Hessian times v, one tensor per item.
   std::vector<Tensor> hessian_times(std::span<const Tensor> v);
   /// One tensor per item out of one per parameter of the objective.

@@ -24,4 +24,14 @@ inline Tensor normal_draw(Objective& objective, const std::string& name, const S
   return Tensor::from(shape, std::vector<real>(found->second.begin(), found->second.end()));
 }
 
+/// The step's standard normal vector for the parameter `name`: what a replay prescribes as its probe, else a function of name
+/// and step alone.
+inline Tensor normal_probe(Objective& objective, const std::string& name, const Shape& shape, int64 step) {
+  const PrescribedDraws* given = objective.prescribed_draws();
+  const Parameters& all = objective.parameters();
+  for (size_t i = 0; given && i < given->probe.size(); ++i)
+    if (all[i]->name == name && given->probe[i].defined()) return given->probe[i];
+  return Rng(static_cast<std::uint64_t>(step)).fork(name).normal_tensor(shape);
+}
+
 }  // namespace gradus

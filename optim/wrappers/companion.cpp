@@ -78,8 +78,7 @@ class Companion final : public Optimizer {
         }
     first_ = make_optimizer(first, matrices, known(groups, known_first));
     second_ = make_optimizer(second, rest, known(groups, known_second));
-    const Needs n = second_->needs();
-    if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
+    if (second_->needs().beyond({.loss = true}))
       fail<UsageError>(
           "optimizer {}: {} asks for more than the gradient of a batch; a companion gets no more", name_,
           second_->name());

@@ -34,8 +34,7 @@ std::vector<Direction> directions(std::deque<ParamRow>& rows, const std::vector<
 }
 
 void check_gradients_suffice(const Optimizer& inner, const std::string& wrapper) {
-  const Needs n = inner.needs();
-  if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
+  if (inner.needs().beyond({.loss = true}))
     fail<UsageError>("optimizer {}({}): {} asks for more than gradients of its batch, which {} cannot give",
                      wrapper, inner.name(), inner.name(), wrapper);
 }

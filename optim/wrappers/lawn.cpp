@@ -31,8 +31,7 @@ class Lawn final : public Wrapper<LawnOptions> {
  public:
   Lawn(const Spec& spec, const Parameters& parameters, const std::vector<GroupSpec>& groups)
       : Wrapper(spec, parameters, groups) {
-    const Needs n = inner().needs();
-    if (n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch)
+    if (inner().needs().beyond({.loss = true}))
       fail<UsageError>(
           "optimizer lawn cannot wrap {0}: lawn projects the gradient of the batch, and {0} evaluates more "
           "of its "

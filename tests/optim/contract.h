@@ -17,7 +17,7 @@ class Problem final : public Objective {
     return *this;
   }
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return {true, true, true, true, true, true}; }
+  Needs offers() const override { return Needs::everything(); }
   double loss() override {
     if (poisoned_after >= 0 && evaluations_++ >= poisoned_after) return std::nan("");
     double sum = 1;
@@ -72,6 +72,22 @@ class Problem final : public Objective {
   Objective& second_batch() override {
     if (!second_) second_ = std::make_unique<Problem>(parameters_);
     return second_->at(step_ + 1000);
+  }
+  std::vector<Tensor> full_gradient() override {
+    std::vector<Tensor> out;
+    for (const auto& p : parameters_) {
+      out.push_back(p->frozen ? Tensor() : p->value.clone());
+      for (int64 j = 0; !p->frozen && j < p->value.numel(); ++j)
+        out.back().mutable_data()[j] = scale * (p->value.data()[j] - real(0.3));
+    }
+    return out;
+  }
+  SampledGradient sampled_gradient(const Rng&) override {
+    SampledGradient out{{}, 4};
+    for (size_t i = 0; i < parameters_.size(); ++i)
+      out.gradient.push_back(parameters_[i]->frozen ? Tensor()
+                                                    : draw("label", i, parameters_[i]->value.shape()));
+    return out;
   }
   real scale = 1, curvature = 1;
   int64 poisoned_after = -1;  ///< evaluations after which loss and gradient are NaN; -1: never

@@ -164,8 +164,7 @@ TEST_CASE("every optimizer: what it needs is asked for by name; an objective tha
   for_every_optimizer([](const OptimizerEntry& entry) {
     Parameters ps = make_parameters();
     const auto optimizer = make_optimizer(plain_spec(entry), ps);
-    const Needs n = optimizer->needs();
-    const bool more = n.loss || n.re_evaluation || n.hvp || n.per_sample || n.gauss_newton || n.second_batch;
+    const bool more = optimizer->needs().beyond({});
     Problem(ps).at(1).gradient();
     const auto before = weights(ps);
     if (!more) {

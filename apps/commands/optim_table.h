@@ -1,0 +1,30 @@
+// The page optim/rules/TABLE.md: all optimizers with what they cost, ask for and reach, made from the registry and a file of
+// recorded scores.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "optim/registry.h"
+
+namespace gradus {
+
+/// The best run of an optimizer on a task.
+struct RecordedScore {
+  std::string rate;    ///< its step size, or "-" for an optimizer without one
+  double score = 0;    ///< accuracy on the test set (lenet), loss on the test set (gpt)
+  double step_ms = 0;  ///< time of a whole training step
+};
+/// By task ("lenet", "gpt"), then by name.
+using Scores = std::map<std::string, std::map<std::string, RecordedScore>>;
+
+/// A file of tests/optimizer_scores.py: lines "task name rate score step_ms ...", tabs between them, below a line of titles.
+/// A score of "-" (no rate trained) is left out. Throws DataError naming file and line.
+Scores read_scores(const std::filesystem::path& file);
+
+/// The page, a table a family.
+std::string optimizer_page(const std::vector<const OptimizerEntry*>& entries, const Scores& scores);
+
+}  // namespace gradus
