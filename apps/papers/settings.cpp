@@ -18,7 +18,8 @@ TrainConfig small_images(int64 images, int64 epochs) {
           .model = "lenet:conv1=8,conv2=16",
           .schedule = "cosine",
           .epochs = epochs,
-          .batch_size = 64};
+          .batch_size = 64,
+          .eval_every = kAtTheEnd};
 }
 
 }  // namespace gradus

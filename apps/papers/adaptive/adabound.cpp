@@ -19,6 +19,7 @@ namespace {
 TrainConfig adabound_setting() {
   TrainConfig config = small_images(5000, 6);
   config.schedule = "multistep:milestones=4";
+  config.eval_every.reset();  // every epoch
   return config;
 }
 

@@ -14,6 +14,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "core/rng.h"
 
 namespace gradus::paper_entries {
@@ -50,7 +51,8 @@ void adam_cm_experiment(Experiment& e) {
              .model = "lenet:conv1=8,conv2=16",
              .schedule = "cosine",
              .epochs = 5,
-             .batch_size = 64});
+             .batch_size = 64,
+             .eval_every = kAtTheEnd});
   e.arm("adam-cm").optim("adam-cm:topC=5,decay=0.7").tune("lr", {1e-4, 3e-4, 1e-3, 3e-3});
   e.arm("adam").optim("adam").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2});
   const char* const fixed = "the step size, 0.1, is part of the claim";

@@ -11,6 +11,7 @@
 // "As low" is a ratio of training losses of 1.05.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 
 namespace gradus::paper_entries {
@@ -22,7 +23,8 @@ Outcome adam_correction(const Trial& trial) {
                      .model = "mlp:hidden=256-256",
                      .schedule = "constant",
                      .steps = 300,
-                     .batch_size = 128};
+                     .batch_size = 128,
+                     .eval_every = kAtTheEnd};
   config.optim = fmt::format("adam:beta1=0.9,beta2=0.9999,bias_correction={}", trial.word("bias_correction"));
   Outcome outcome;
   sweep(trial, config, "lr", {1e-3, 3e-3, 1e-2}).report(outcome);
@@ -37,7 +39,8 @@ void adam_experiment(Experiment& e) {
                      .model = model,
                      .schedule = "inverse-sqrt",
                      .epochs = 5,
-                     .batch_size = 128});
+                     .batch_size = 128,
+                     .eval_every = kAtTheEnd});
   const std::pair<const char*, std::vector<double>> rules[] = {
       {"adam", {3e-4, 1e-3, 3e-3, 1e-2, 3e-2}},
       {"sgd:momentum=0.9,nesterov=true", {0.01, 0.03, 0.1, 0.3, 1}},

@@ -15,6 +15,7 @@ namespace {
 
 Outcome adamomentum_run(const Trial& trial) {
   TrainConfig config = small_images();
+  config.eval_every.reset();  // every epoch
   config.optim = trial.word("optim") + ",lr=" + trial.word("lr");
   Outcome outcome = trial.train(config);
   if (!outcome.diverged) outcome.metrics["first_epoch_loss"] = outcome.curves.at("train_loss").y.front();

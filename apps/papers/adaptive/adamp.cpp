@@ -14,6 +14,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "apps/train/trainer.h"
 #include "core/rng.h"
 
@@ -62,7 +63,8 @@ Outcome adamp_network(const Trial& trial) {
                      .model = "resnet8:width=8",
                      .schedule = "cosine",
                      .epochs = 5,
-                     .batch_size = 64};
+                     .batch_size = 64,
+                     .eval_every = kAtTheEnd};
   config.optim = trial.word("optim") + ",lr=" + trial.word("lr");
   return trial.train(config, [](Trainer& trainer, Outcome& outcome) {
     double square = 0;  // of what batch norm makes scale-invariant

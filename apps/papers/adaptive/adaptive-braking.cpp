@@ -9,6 +9,7 @@
 // Departures: a perceptron on MNIST in place of ResNets on CIFAR-10 and ImageNet.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 
 namespace gradus::paper_entries {
 namespace {
@@ -18,7 +19,8 @@ Outcome braking_run(const Trial& trial) {
                      .model = "mlp:hidden=128-128",
                      .schedule = trial.word("schedule"),
                      .epochs = 6,
-                     .batch_size = 64};
+                     .batch_size = 64,
+                     .eval_every = kAtTheEnd};
   const std::string rule = trial.word("optim") + ",lr=" + trial.word("lr");
   config.optim = rule;
   Outcome outcome = trial.train(config);

@@ -11,6 +11,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "core/rng.h"
 
 namespace gradus::paper_entries {
@@ -47,7 +48,8 @@ void ademamix_experiment(Experiment& e) {
              .model = "mlp:hidden=128-128",
              .schedule = "cosine",
              .epochs = 8,
-             .batch_size = 64});
+             .batch_size = 64,
+             .eval_every = kAtTheEnd});
   const std::vector<double> lr = {1e-3, 2e-3, 4e-3, 8e-3};
   const char* const warm = "alpha_warmup=1250,beta3_warmup=1250";
   e.arm("ademamix").optim(fmt::format("ademamix:beta3=0.999,alpha=5,{}", warm)).tune("lr", lr);

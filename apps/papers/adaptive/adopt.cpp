@@ -16,6 +16,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 #include "core/rng.h"
 
@@ -60,8 +61,11 @@ Outcome adopt_counterexample(const Trial& trial) {
 }
 
 Outcome adopt_network(const Trial& trial) {
-  TrainConfig config{
-      .data = "fashion-mnist:limit=5000", .model = "mlp:hidden=64", .epochs = 3, .batch_size = 64};
+  TrainConfig config{.data = "fashion-mnist:limit=5000",
+                     .model = "mlp:hidden=64",
+                     .epochs = 3,
+                     .batch_size = 64,
+                     .eval_every = kAtTheEnd};
   config.optim = trial.word("optim") + ":lr=" + trial.word("lr");
   Outcome outcome;
   sweep(trial, config, "beta2", {0.5, 0.9, 0.99, 0.999, 0.9999}).report(outcome);

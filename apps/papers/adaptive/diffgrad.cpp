@@ -14,6 +14,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "core/rng.h"
 
 namespace gradus::paper_entries {
@@ -50,7 +51,8 @@ void diffgrad_experiment(Experiment& e) {
              .model = "lenet:conv1=8,conv2=16",
              .schedule = "multistep:milestones=4",
              .epochs = 5,
-             .batch_size = 64});
+             .batch_size = 64,
+             .eval_every = kAtTheEnd});
   e.arm("diffgrad").optim("diffgrad").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
   e.arm("adam").optim("adam").tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
   e.arm("sgd").optim("sgd:momentum=0.9").tune("lr", {1e-2, 2e-2, 5e-2, 1e-1});

@@ -15,6 +15,7 @@ namespace {
 
 Outcome innaprop_run(const Trial& trial) {
   TrainConfig config = small_images(5000, 8);
+  config.eval_every.reset();  // every epoch
   config.optim = trial.word("optim") + ",weight_decay=0.01,lr=" + trial.word("lr");
   Outcome outcome = trial.train(config);
   if (!outcome.diverged)

@@ -7,6 +7,7 @@
 // paper is met by luck alone in mini-batch training.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 
 namespace gradus::paper_entries {
 namespace {
@@ -16,7 +17,8 @@ void swats_experiment(Experiment& e) {
              .model = "mlp:hidden=128-128",
              .schedule = "constant",
              .epochs = 10,
-             .batch_size = 64});
+             .batch_size = 64,
+             .eval_every = kAtTheEnd});
   e.arm("swats").optim("swats:switch_tol_abs=0,switch_tol_rel=1e-2").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2});
   e.arm("adam").optim("adam").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2});
   e.arm("sgd").optim("sgd:momentum=0.9").tune("lr", {1e-2, 3e-2, 1e-1, 3e-1});

@@ -6,6 +6,7 @@
 // Departures: 2,000 images of MNIST and a perceptron in place of CIFAR with ResNets, and of augmentation; one ascent step.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 
 namespace gradus::paper_entries {
 namespace {
@@ -15,7 +16,8 @@ void amp_experiment(Experiment& e) {
              .model = "mlp:hidden=100-100",
              .schedule = "multistep:milestones=10-15",
              .epochs = 20,
-             .batch_size = 50});
+             .batch_size = 50,
+             .eval_every = kAtTheEnd});
   const std::vector<double> lr = {0.02, 0.05};
   e.arm("amp")
       .optim("amp(sgd:momentum=0.9,weight_decay=1e-4):inner_lr=1")

@@ -20,6 +20,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/linear_rows.h"
+#include "apps/papers/settings.h"
 #include "core/rng.h"
 
 namespace gradus::paper_entries {
@@ -81,8 +82,11 @@ Outcome sania_run(const Trial& trial) {
   return outcome;
 }
 
-const TrainConfig kSaniaNetwork{
-    .data = "mnist:limit=4000", .model = "mlp:hidden=64", .epochs = 4, .batch_size = 64};
+const TrainConfig kSaniaNetwork{.data = "mnist:limit=4000",
+                                .model = "mlp:hidden=64",
+                                .epochs = 4,
+                                .batch_size = 64,
+                                .eval_every = kAtTheEnd};
 
 Outcome sania_network(const Trial& trial) {
   TrainConfig config = kSaniaNetwork;

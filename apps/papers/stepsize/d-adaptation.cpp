@@ -8,6 +8,7 @@
 // Departures: one convex problem in place of twelve and of the networks; growth_rate is left at infinity, as the theory has it.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 
 namespace gradus::paper_entries {
@@ -17,7 +18,8 @@ const TrainConfig kDistanceSetting{.data = "mnist:limit=10000",
                                    .model = "mlp:hidden=none",
                                    .schedule = "linear",
                                    .epochs = 5,
-                                   .batch_size = 128};
+                                   .batch_size = 128,
+                                   .eval_every = kAtTheEnd};
 
 Outcome distance_sweep(const Trial& trial) {
   TrainConfig config = kDistanceSetting;

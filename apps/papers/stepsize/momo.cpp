@@ -9,6 +9,7 @@
 // Departures: MNIST and the paper's perceptron alone, 8,000 images in 4 epochs; SGD's gradients are dampened as MoMo's are.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 
 namespace gradus::paper_entries {
@@ -23,7 +24,8 @@ Outcome momo_sweep(const Trial& trial) {
                      .model = "mlp:hidden=100-100",
                      .schedule = "constant",
                      .epochs = 4,
-                     .batch_size = 128};
+                     .batch_size = 128,
+                     .eval_every = kAtTheEnd};
   config.optim = trial.word("optim");
   Outcome outcome;
   const double lr = trial.number("lr");

@@ -13,6 +13,7 @@
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/landscape.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 #include "core/rng.h"
 
@@ -66,7 +67,8 @@ Outcome polyak_network(const Trial& trial) {
                      .model = "mlp:hidden=100-100",
                      .schedule = "constant",
                      .epochs = 4,
-                     .batch_size = 128};
+                     .batch_size = 128,
+                     .eval_every = kAtTheEnd};
   config.optim = trial.word("optim") + ":lr=" + trial.word("lr");
   Outcome outcome;
   const Sweep momenta =

@@ -11,13 +11,19 @@
 
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/sweep.h"
 
 namespace gradus::paper_entries {
 namespace {
 
 TrainConfig prodigy_setting(const std::string& model) {
-  return {.data = "mnist:limit=10000", .model = model, .schedule = "cosine", .epochs = 5, .batch_size = 128};
+  return {.data = "mnist:limit=10000",
+          .model = model,
+          .schedule = "cosine",
+          .epochs = 5,
+          .batch_size = 128,
+          .eval_every = kAtTheEnd};
 }
 
 Outcome prodigy_sweep(const Trial& trial) {

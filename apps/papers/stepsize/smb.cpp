@@ -7,6 +7,7 @@
 // Departures: a perceptron on MNIST alone. An epoch of SMB costs up to two evaluations of the gradient a batch; here epochs count.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 
 namespace gradus::paper_entries {
 namespace {
@@ -15,7 +16,8 @@ const TrainConfig kModelStepSetting{.data = "mnist:limit=10000",
                                     .model = "mlp:hidden=100-100",
                                     .schedule = "constant",
                                     .epochs = 6,
-                                    .batch_size = 128};
+                                    .batch_size = 128,
+                                    .eval_every = kAtTheEnd};
 
 Outcome smb_run(const Trial& trial) {
   TrainConfig config = kModelStepSetting;
