@@ -8,7 +8,8 @@
 // on badly scaled ones, and there below the same rule without the preconditioner (AdGD).
 //   logistic regression of MNIST's 3 against 8: 2,000 images, the pixels lit in a fifth of them and a constant, 200 steps of all data;
 //   scaled: every column times exp(U(-3, 3)), drawn by the seed
-// Departures: full batches alone; AdGD is OASIS with an alpha that no curvature reaches.
+// Departures: full batches alone; AdGD is OASIS with an alpha that no curvature reaches. Nothing on plain columns depends
+// on the seed, so their figures have no spread.
 #include <algorithm>
 #include <cmath>
 

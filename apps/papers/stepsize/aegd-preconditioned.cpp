@@ -73,7 +73,12 @@ EnergyWalk energy_walk(const std::string& optim, const Landscape& f, const std::
       result.inside = false;
       break;
     }
-    result.value = walk.step(f);
+    try {
+      result.value = walk.step(f);
+    } catch (const NumericError&) {  // the step would leave the simplex
+      result.inside = false;
+      break;
+    }
     const double now = walk.optimizer().scalar("r").value();
     result.rises += now > energy;
     energy = now;

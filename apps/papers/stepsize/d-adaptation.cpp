@@ -6,6 +6,8 @@
 // and this for first estimates d0 from 1e-8 to 1e-4.
 //   softmax regression of MNIST, linear decay to 0
 // Departures: one convex problem in place of twelve and of the networks; growth_rate is left at infinity, as the theory has it.
+// Tried before: 10,000 images. D-Adapted SGD was 0.13 points above SGD, D-Adapted Adam 0.64 below Adam (90 % interval 0.55 to 0.72);
+// d0 changed its accuracy by 0.40 points.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -14,7 +16,7 @@
 namespace gradus::paper_entries {
 namespace {
 
-const TrainConfig kDistanceSetting{.data = "mnist:limit=10000",
+const TrainConfig kDistanceSetting{.data = "mnist:limit=20000",
                                    .model = "mlp:hidden=none",
                                    .schedule = "linear",
                                    .epochs = 5,

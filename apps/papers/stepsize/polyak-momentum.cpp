@@ -7,6 +7,8 @@
 // ill-conditioned quadratic momentum with its own Polyak step beats gradient descent with Polyak's step.
 // Departures: a perceptron on MNIST in place of ResNets on CIFAR; least squares as a diagonal quadratic of condition number 10^4,
 // 100 variables, random starts.
+// Tried before: 4 epochs. ALR-SMAG's accuracy varied by 1.40 points (90 % interval 1.22 to 1.59; with 0.99 it was still on its way),
+// that of SGD by 6.9; everything else was as claimed.
 #include <algorithm>
 #include <limits>
 
@@ -66,7 +68,7 @@ Outcome polyak_network(const Trial& trial) {
   TrainConfig config{.data = "mnist:limit=8000",
                      .model = "mlp:hidden=100-100",
                      .schedule = "constant",
-                     .epochs = 4,
+                     .epochs = 10,
                      .batch_size = 128,
                      .eval_every = kAtTheEnd};
   config.optim = trial.word("optim") + ":lr=" + trial.word("lr");
