@@ -6,15 +6,62 @@
 namespace gradus::paper_entries {
 
 // adaptive
+Paper adabound();
 Paper adabelief();
-// federated
-Paper fedopt();
+Paper adam_cm();
+Paper swats();
+Paper adamomentum();
+Paper diffgrad();
+Paper adamod();
+Paper adaptive_braking();
+Paper radam();
+Paper lion();
+Paper grams();
+Paper innaprop();
+Paper adamp();
+Paper adopt();
+Paper adan();
+Paper adam();
+Paper ademamix();
+Paper adafactor();
+Paper came();
+
+// layerwise
+Paper lars();
+Paper lamb();
+Paper coordinate_clipping();
+Paper sgd_sai();
+Paper sgg();
+Paper subset_norm();
+Paper matrix_whitening();
+Paper adago();
+Paper lanton();
+
+// stepsize
+Paper adagrad_norm();
+Paper smb();
+Paper prodigy();
+Paper d_adaptation();
+Paper polyak_momentum();
+Paper momo();
+Paper aegd_preconditioned();
+Paper rmsprop_adam_affine();
+
+// curvature
+Paper oasis();
+Paper sania();
+Paper gradient_regularization();
+Paper amp();
 
 // problems
+Paper prospect();
 Paper neuralndcg();
 Paper scaledgd();
 Paper incremental_matrix_sensing();
 Paper noregret_games();
 Paper sketched_newton_al();
+
+// federated
+Paper fedopt();
 
 }  // namespace gradus::paper_entries

@@ -23,6 +23,8 @@
 
 namespace gradus {
 
+class Trainer;
+
 /// Thrown out of a run that should stop (Ctrl-C); the run is lost, all finished ones are kept.
 class Interrupted : public std::runtime_error {
  public:
@@ -49,6 +51,10 @@ class Trial {
   /// The path of a file that several runs start from (a pretrained network): `make` writes it where the first of them
   /// asks; the others, also in other processes, wait for it. `name` says all that decides its contents.
   std::string base(const std::string& name, const std::function<void(const std::string& path)>& make) const;
+  /// A training run as training arms have, with this trial's seed, threads and data (`config` need not name them): what it
+  /// leaves; of one that diverged no metrics. `inspect` sees the trained state and may add to the outcome.
+  using Inspect = std::function<void(Trainer&, Outcome&)>;
+  virtual Outcome train(TrainConfig config, const Inspect& inspect = nullptr) const = 0;
   /// To be asked between steps: throws Interrupted when the run should stop.
   virtual void checkpoint(double share_done) const = 0;
 };

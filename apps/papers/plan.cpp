@@ -41,13 +41,6 @@ const Experiment::NamedSetting& setting_of(const Experiment& experiment, const A
   throw UsageError(fmt::format("arm {}: ", arm.name()) + unknown_name("setting", arm.setting_name(), names));
 }
 
-// What looks at the test set in training has no place here.
-void refuse_looking(const Arm& arm, const TrainConfig& config) {
-  if (config.early_stop) fail<UsageError>("arm {}: early stopping would choose by the test set", arm.name());
-  if (parse_spec(config.schedule).name == "plateau")
-    fail<UsageError>("arm {}: the plateau schedule would follow the test set", arm.name());
-}
-
 void check_claim(const Experiment& experiment, const Experiment::NamedClaim& named) {
   std::vector<std::string> names;
   for (const Arm& a : experiment.arms()) names.push_back(a.name());
@@ -59,6 +52,12 @@ void check_claim(const Experiment& experiment, const Experiment::NamedClaim& nam
 }
 
 }  // namespace
+
+void refuse_looking(const std::string& arm, const TrainConfig& config) {
+  if (config.early_stop) fail<UsageError>("arm {}: early stopping would choose by the test set", arm);
+  if (parse_spec(config.schedule).name == "plateau")
+    fail<UsageError>("arm {}: the plateau schedule would follow the test set", arm);
+}
 
 std::string RunSpec::label() const {
   return tuning() ? fmt::format("{}, trial {}, seed {}", arm, trial + 1, seed)
@@ -110,7 +109,7 @@ Plan::Plan(std::string paper, const Experiment& experiment, const PlanOptions& o
       planned.config.tensorboard = false;  // runs leave an outcome and nothing else
       planned.config.save.clear();
       check(planned.config);
-      refuse_looking(arm, planned.config);
+      refuse_looking(arm.name(), planned.config);
     }
     arms_.push_back(std::move(planned));
   }

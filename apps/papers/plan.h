@@ -78,6 +78,9 @@ class Plan {
   std::vector<int64> seeds_, tuning_seeds_;
 };
 
+/// What looks at the test set in training has no place in a paper's runs: throws UsageError naming the arm.
+void refuse_looking(const std::string& arm, const TrainConfig& config);
+
 /// "sam(sgd:lr=1)" with lr = 0.1: the outermost optimizer that has the option gets it. Throws UsageError if none has.
 std::string with_option(const std::string& optim, const std::string& key, const std::string& value);
 /// A tuned key set in a training run: "optim.KEY", a key of TrainConfig, or an option of its optimizer.

@@ -9,15 +9,58 @@ const std::vector<Paper>& papers() {
   using namespace paper_entries;
   static const std::vector<Paper> table = {
       // adaptive: element-wise adaptive rules
+      adabound(),
       adabelief(),
-      // federated: many clients that keep their data
-      fedopt(),
+      adam_cm(),
+      swats(),
+      adamomentum(),
+      diffgrad(),
+      adamod(),
+      adaptive_braking(),
+      radam(),
+      lion(),
+      grams(),
+      innaprop(),
+      adamp(),
+      adopt(),
+      adan(),
+      adam(),
+      ademamix(),
+      adafactor(),
+      came(),
+      // layerwise: layer-wise, matrix and large-batch scaling, clipping
+      lars(),
+      lamb(),
+      coordinate_clipping(),
+      sgd_sai(),
+      sgg(),
+      subset_norm(),
+      matrix_whitening(),
+      adago(),
+      lanton(),
+      // stepsize: step sizes and schedules that set themselves
+      adagrad_norm(),
+      smb(),
+      prodigy(),
+      d_adaptation(),
+      polyak_momentum(),
+      momo(),
+      aegd_preconditioned(),
+      rmsprop_adam_affine(),
+      // curvature: second order, sharpness, the shape of the loss
+      oasis(),
+      sania(),
+      gradient_regularization(),
+      amp(),
       // problems: losses and solvers for tasks of their own
+      prospect(),
       neuralndcg(),
       scaledgd(),
       incremental_matrix_sensing(),
       noregret_games(),
       sketched_newton_al(),
+      // federated: many clients that keep their data
+      fedopt(),
   };
   return table;
 }

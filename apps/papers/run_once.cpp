@@ -13,32 +13,6 @@
 namespace gradus {
 namespace {
 
-class FunctionTrial : public Trial {
- public:
-  FunctionTrial(const RunSpec& spec, DataShelf& shelf, const PlanOptions& plan, const RunMonitor& monitor)
-      : shelf_(shelf), plan_(plan), monitor_(monitor) {
-    seed = spec.seed;
-    tuning = spec.tuning();
-    quick = spec.quick;
-    options = spec.options;
-    folder = plan.folder + "/shared";
-  }
-  Data data(const std::string& spec) const override {
-    TrainConfig config;
-    config.data = quick ? quick_data(spec, plan_.folder) : spec;
-    config.data_dir = plan_.data_dir;
-    return shelf_.data(config, tuning);
-  }
-  void checkpoint(double share_done) const override {
-    if (monitor_(share_done)) throw Interrupted();
-  }
-
- private:
-  DataShelf& shelf_;
-  const PlanOptions& plan_;
-  const RunMonitor& monitor_;
-};
-
 void add_point(Outcome& outcome, const char* name, const char* label, double x, double y) {
   if (!std::isfinite(y)) return;
   Curve& curve = outcome.curves[name];
@@ -51,10 +25,11 @@ void add_metric(Outcome& outcome, const char* name, double value) {
   if (!std::isnan(value)) outcome.metrics[name] = value;
 }
 
-Outcome training_run(const RunSpec& spec, DataShelf& shelf, const RunMonitor& monitor) {
+Outcome training_run(const TrainConfig& config, bool tuning, DataShelf& shelf, const RunMonitor& monitor,
+                     const Trial::Inspect& inspect = nullptr) {
   Outcome outcome;
-  Trainer trainer(spec.config, shelf.data(spec.config, spec.tuning()));
-  const bool by_epoch = !spec.config.steps;
+  Trainer trainer(config, shelf.data(config, tuning));
+  const bool by_epoch = !config.steps;
   trainer.observe_rows([&](const MetricsRow& row) {
     const double x = by_epoch ? row.epoch : static_cast<double>(row.step);
     const char* label = by_epoch ? "epoch" : "step";
@@ -76,8 +51,56 @@ Outcome training_run(const RunSpec& spec, DataShelf& shelf, const RunMonitor& mo
   if (trainer.model().task() == Task::kLanguageModel)
     add_metric(outcome, "perplexity", std::exp(state.last_test.loss()));
   outcome.metrics["optimizer_bytes"] = static_cast<double>(trainer.optimizer().state_bytes());
+  if (inspect) inspect(trainer, outcome);
   return outcome;
 }
+
+Outcome diverged(const NumericError& e) {
+  Outcome outcome;
+  outcome.diverged = true;
+  outcome.note = e.what();
+  return outcome;
+}
+
+class FunctionTrial : public Trial {
+ public:
+  FunctionTrial(const RunSpec& spec, DataShelf& shelf, const PlanOptions& plan, const RunMonitor& monitor)
+      : shelf_(shelf), plan_(plan), monitor_(monitor), arm_(spec.arm) {
+    seed = spec.seed;
+    tuning = spec.tuning();
+    quick = spec.quick;
+    options = spec.options;
+    folder = plan.folder + "/shared";
+  }
+  Data data(const std::string& spec) const override {
+    TrainConfig config;
+    config.data = quick ? quick_data(spec, plan_.folder) : spec;
+    config.data_dir = plan_.data_dir;
+    return shelf_.data(config, tuning);
+  }
+  Outcome train(TrainConfig config, const Inspect& inspect) const override {
+    config.seed = seed;
+    config.data_dir = plan_.data_dir;
+    config.threads = plan_.threads;
+    if (quick) config = quick_config(config, {}, plan_.folder);
+    check(config);
+    refuse_looking(arm_, config);
+    try {
+      return training_run(config, tuning, shelf_, monitor_, inspect);
+    } catch (const NumericError& e) {
+      return diverged(e);
+    }
+  }
+  void checkpoint(double share_done) const override {
+    if (monitor_(share_done)) throw Interrupted();
+  }
+
+ private:
+  DataShelf& shelf_;
+  const PlanOptions& plan_;
+  const RunMonitor& monitor_;
+  std::string arm_;
+};
 
 // Numbers that are none make the run a diverged one, so that whatever reads outcomes meets finite numbers alone.
 void refuse_infinite(Outcome& outcome) {
@@ -136,11 +159,9 @@ Outcome run_once(const RunSpec& spec, const Arm& arm, DataShelf& shelf, const Pl
   Outcome outcome;
   try {
     outcome = spec.function ? arm.function()(FunctionTrial(spec, shelf, options, monitor))
-                            : training_run(spec, shelf, monitor);
+                            : training_run(spec.config, spec.tuning(), shelf, monitor);
   } catch (const NumericError& e) {
-    outcome = {};
-    outcome.diverged = true;
-    outcome.note = e.what();
+    outcome = diverged(e);
   }
   refuse_infinite(outcome);
   outcome.seconds = (processor_seconds() - start) / threads();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "optim/registry.h"
+#include "apps/papers/landscape.h"
 
 namespace gradus {
 namespace {
@@ -28,17 +28,20 @@ ToyFunction toy_valley() { return {"valley", valley_value}; }
 
 void descend(const Trial& trial, const ToyFunction& f, const ToyPoint& start, double target, int64 most,
              Outcome& outcome) {
-  const Parameters w = {
-      make_parameter("w", ParamKind::kWeight,
-                     Tensor::from({2}, {static_cast<real>(start[0]), static_cast<real>(start[1])}))};
-  const OptimizerPtr optimizer = make_optimizer(trial.word("optim"), w);
+  const Landscape landscape{[&](std::span<const double> w, std::span<double> gradient) {
+    ToyPoint g;
+    const double value = f.value({w[0], w[1]}, g);
+    std::copy(g.begin(), g.end(), gradient.begin());
+    return value;
+  }};
+  Walk walk(trial.word("optim"), start);
   Curve curve{"step", {}, {}};
   double least = INFINITY;
   int64 reached = most + 1;
   for (int64 step = 0; step <= most; ++step) {
-    const real* at = w[0]->value.data();
+    const std::vector<double> w = walk.point();
     ToyPoint gradient;
-    const double value = f.value({at[0], at[1]}, gradient);
+    const double value = f.value({w[0], w[1]}, gradient);
     curve.x.push_back(static_cast<double>(step));
     curve.y.push_back(value);
     least = std::min(least, value);
@@ -47,8 +50,7 @@ void descend(const Trial& trial, const ToyFunction& f, const ToyPoint& start, do
       break;
     }
     trial.checkpoint(static_cast<double>(step) / static_cast<double>(most));
-    w[0]->grad = Tensor::from({2}, {static_cast<real>(gradient[0]), static_cast<real>(gradient[1])});
-    optimizer->step(1, value);
+    walk.step(landscape);
   }
   outcome.metrics[f.name + "_steps"] = static_cast<double>(reached);
   outcome.metrics[f.name + "_loss"] = least;

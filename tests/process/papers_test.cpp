@@ -36,6 +36,22 @@ TEST_CASE("papers run --quick: every paper, and a record that can be read" * doc
   }
 }
 
+TEST_CASE("papers run: a pattern and a family go on over papers, each in a folder of its own" *
+          doctest::test_suite("papers")) {
+  const TempDir dir;
+  const std::vector<std::string> command = {"papers",  "run",    "p*",      "--family", "stepsize",
+                                            "--quick", "--json", "--quiet", "--out",    "all"};
+  const Outcome run = run_gradus(command, {.folder = dir.path()});
+  REQUIRE_MESSAGE(run.code == 0, run.err);
+  const nlohmann::json results = nlohmann::json::parse(run.out)["results"];
+  std::vector<std::string> slugs;
+  for (const auto& record : results) {
+    slugs.push_back(record["slug"]);
+    CHECK(figures(dir.read("all/" + slugs.back() + "/result.json")) == figures(record.dump()));
+  }
+  CHECK(slugs == std::vector<std::string>{"prodigy", "polyak-momentum"});
+}
+
 TEST_CASE("papers run: jobs give the figures of one process; a second call finds all runs; --check" *
           doctest::test_suite("papers")) {
   const TempDir dir;

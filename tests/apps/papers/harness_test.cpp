@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "apps/train/trainer.h"
 #include "core/error.h"
 #include "data/registry.h"
 #include "tests/temp_dir.h"
@@ -286,6 +287,71 @@ TEST_CASE("harness: a function that is tuned is given no test set either") {
   CHECK(tuning_size == 20);
   CHECK(final_size == 30);
   CHECK(reads.none());
+}
+
+TEST_CASE("harness: a function trains as a training arm does, and looks at the test set no earlier") {
+  Reads reads;
+  Experiment e;
+  e.setting(short_setting());
+  e.tune_for("test_loss");
+  e.arm("arm").optim("sgd").tune("lr", {1e-2, 1e-1});
+  e.arm("function")
+      .run([&](const Trial& t) {
+        TrainConfig config = short_setting();
+        config.optim = "sgd:lr=" + t.word("lr");
+        int64 seen = 0;
+        Outcome o = t.train(config, [&](Trainer& trainer, Outcome& outcome) {
+          outcome.metrics["bytes"] = static_cast<double>(trainer.optimizer().state_bytes());
+          seen = trainer.state().step;
+        });
+        CHECK(seen == (t.tuning ? 4 : 5));  // of 80 or 100 examples
+        if (t.tuning) CHECK(reads.none());
+        return o;
+      })
+      .tune("lr", {1e-2, 1e-1});
+  e.claim("close", equal("arm", "function", "test_loss", 0));
+  const DataShelf::Open open = [&](const TrainConfig& config) {
+    Data data = open_data(config.data);
+    data.test = std::make_shared<CountingSet>(data.test, reads);
+    return data;
+  };
+  const TempDir dir;
+  const Plan plan("test", e, {.folder = dir.path()});
+  DataShelf shelf(open);
+  const auto go_on = [](double) { return false; };
+  const auto run = [&](const RunSpec& spec, size_t arm) {
+    return run_once(spec, *plan.arms()[arm].arm, shelf, plan.options(), go_on);
+  };
+  for (const bool tuning : {true, false}) {
+    const auto spec = [&](size_t arm) {
+      return tuning ? plan.tuning_run(arm, 1, plan.tuning_seeds()[0])
+                    : plan.final_run(arm, {{"lr", "0.1"}}, 7);
+    };
+    const Outcome of_function = run(spec(1), 1), of_arm = run(spec(0), 0);
+    for (const auto& [name, value] : of_arm.metrics) CHECK(of_function.metrics.at(name) == value);
+    CHECK(of_function.curves == of_arm.curves);
+    CHECK(of_function.metrics.contains("bytes"));
+    if (tuning) CHECK(reads.none());
+  }
+}
+
+TEST_CASE("harness: what a function trains may not follow the test set, and divergence is an outcome") {
+  Experiment e;
+  e.arm("a").run([](const Trial& t) {
+    TrainConfig config = short_setting();
+    config.optim = "sgd:lr=1e30";
+    const Outcome diverged = t.train(config);
+    CHECK(diverged.diverged);
+    CHECK(diverged.metrics.empty());
+    config.early_stop = 1;
+    CHECK_THROWS_WITH_AS(t.train(config), doctest::Contains("test set"), UsageError);
+    Outcome o;
+    o.metrics["score"] = 1;
+    return o;
+  });
+  e.claim("one", at_least("a", "score", 1));
+  const TempDir dir;
+  CHECK(run_in(dir.path(), e).verdict == Verdict::kShown);
 }
 
 TEST_CASE("harness: stopped after any run and resumed, the record is the same bytes") {

@@ -1,0 +1,67 @@
+// Lion.
+// Paper: Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of Optimization Algorithms", NeurIPS
+//        2023, arXiv 2302.06675.
+//   w = w - lr*(sign(beta1*m + (1-beta1)*g) + weight_decay*w)
+//   m = beta2*m + (1-beta2)*g
+// The claims at our scale: a transformer ends no more than 0.02 above AdamW with small batches and with large ones, with half of
+// AdamW's state.
+// Departures: two layers on characters; batches of 16 and of 128 windows with as many windows in all; the search for programs is left
+// out.
+#include "apps/papers/entries.h"
+#include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
+
+namespace gradus::paper_entries {
+namespace {
+
+void lion_experiment(Experiment& e) {
+  TrainConfig small = small_language_model(500), large = small_language_model(64);
+  small.schedule = "cosine:warmup=25";
+  large.schedule = "cosine:warmup=4";
+  large.batch_size = 128;
+  for (const bool many : {false, true}) {
+    const std::string name = many ? "large" : "small";
+    e.setting(name, many ? large : small);
+    e.arm("lion-" + name)
+        .setting(name)
+        .optim("lion:weight_decay=0.5")
+        .tune("lr", {1e-4, 3e-4, 1e-3, 3e-3, 1e-2});
+    e.arm("adamw-" + name)
+        .setting(name)
+        .optim("adamw:weight_decay=0.1,beta2=0.99")
+        .tune("lr", {1e-3, 3e-3, 6e-3, 1e-2, 2e-2});
+  }
+  e.tune_for("test_loss");
+  e.seeds(4);
+  e.claim("small batches: test loss no more than 0.02 above AdamW's",
+          not_worse("lion-small", "adamw-small", "test_loss", 0.02));
+  e.claim("large batches: test loss no more than 0.02 above AdamW's",
+          not_worse("lion-large", "adamw-large", "test_loss", 0.02));
+  e.claim("state of half of AdamW's bytes",
+          ratio_at_most("lion-small", "adamw-small", "optimizer_bytes", 0.51));
+}
+
+}  // namespace
+
+Paper lion() {
+  return {.slug = "lion",
+          .family = "adaptive",
+          .title = "Symbolic Discovery of Optimization Algorithms",
+          .authors = "Chen, Liang, Huang et al.",
+          .venue = "NeurIPS",
+          .year = 2023,
+          .arxiv = "2302.06675",
+          .idea =
+              "A search over programs found it: the sign of a blend of momentum and gradient, all "
+              "elements moving by the same amount. Claimed: AdamW's quality or better with half its "
+              "memory, the more so for large batches.",
+          .equations =
+              "w = w - lr*(sign(beta1*m + (1-beta1)*g) + weight_decay*w)\n"
+              "m = beta2*m + (1-beta2)*g",
+          .files = {"optim/rules/lion.cpp"},
+          .use = "gradus train --optim lion:lr=3e-4",
+          .experiment = lion_experiment,
+          .minutes = 4};
+}
+
+}  // namespace gradus::paper_entries
