@@ -109,3 +109,17 @@ TEST_CASE("line search: where the function ends, where it only rises, and where 
     CHECK(tried[i] <= 10 * tried[i - 1]);
   }
 }
+
+TEST_CASE("line search: of the points tried in a bracket the lowest is returned, not the last") {
+  // Too high; low, and still steep; higher again, though below the start.
+  const std::vector<double> values{1, -10, -5};
+  size_t next = 0;
+  const Phi scripted = [&](double a) {
+    const double value = values.at(next++);
+    return at(a, value, value > 0 ? 5 : -0.95);
+  };
+  const LineSearchResult r = strong_wolfe(scripted, at(0, 0, -1), 10, {.evaluations = 3});
+  CHECK(r.point.value == -10);
+  CHECK(r.evaluations == 3);
+  CHECK(!r.converged);
+}
