@@ -96,7 +96,7 @@ int list(const std::string& pattern, const ListOptions& options) {
   if (options.json)
     print_json(json_of(entries));
   else if (options.markdown)
-    print(optimizer_page(entries, options.scores.empty() ? Scores{} : read_scores(options.scores)));
+    print(optimizer_page(entries, options.scores.empty() ? ScoreTable{} : read_scores(options.scores)));
   else
     print(optimizer_list(entries));
   return kOk;

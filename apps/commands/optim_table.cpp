@@ -36,7 +36,7 @@ double number(const std::string& text, const std::filesystem::path& file, int64 
   return value;
 }
 
-std::string score_text(const Scores& scores, const std::string& task, const std::string& name, double factor,
+std::string score_text(const ScoreTable& scores, const std::string& task, const std::string& name, double factor,
                        int digits) {
   const auto on = scores.find(task);
   if (on == scores.end() || !on->second.contains(name)) return "-";
@@ -44,7 +44,7 @@ std::string score_text(const Scores& scores, const std::string& task, const std:
   return fmt::format("{:.{}f}{}", factor * r.score, digits, r.rate == "-" ? "" : " (" + r.rate + ")");
 }
 
-std::string step_text(const Scores& scores, const std::string& name) {
+std::string step_text(const ScoreTable& scores, const std::string& name) {
   const auto on = scores.find("lenet");
   if (on == scores.end() || !on->second.contains(name) || !on->second.contains("adamw")) return "-";
   return fmt::format("{:.2f}", on->second.at(name).step_ms / on->second.at("adamw").step_ms);
@@ -52,10 +52,10 @@ std::string step_text(const Scores& scores, const std::string& name) {
 
 }  // namespace
 
-Scores read_scores(const std::filesystem::path& file) {
+ScoreTable read_scores(const std::filesystem::path& file) {
   std::ifstream in(file);
   if (!in) fail<DataError>("{}: cannot be opened", file.string());
-  Scores scores;
+  ScoreTable scores;
   std::string line;
   std::getline(in, line);  // titles
   for (int64 count = 2; std::getline(in, line); ++count) {
@@ -72,7 +72,7 @@ Scores read_scores(const std::filesystem::path& file) {
   return scores;
 }
 
-std::string optimizer_page(const std::vector<const OptimizerEntry*>& entries, const Scores& scores) {
+std::string optimizer_page(const std::vector<const OptimizerEntry*>& entries, const ScoreTable& scores) {
   std::string out = fmt::format(fmt::runtime(kOpening), kRealName, kPageShape.str()), family;
   const double adamw = state_cost(find_optimizer("adamw"), kPageShape).bytes_moved;
   for (const OptimizerEntry* e : entries) {

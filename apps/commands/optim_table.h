@@ -18,13 +18,13 @@ struct RecordedScore {
   double step_ms = 0;  ///< time of a whole training step
 };
 /// By task ("lenet", "gpt"), then by name.
-using Scores = std::map<std::string, std::map<std::string, RecordedScore>>;
+using ScoreTable = std::map<std::string, std::map<std::string, RecordedScore>>;
 
 /// A file of tests/optimizer_scores.py: lines "task name rate score step_ms ...", tabs between them, below a line of titles.
 /// A score of "-" (no rate trained) is left out. Throws DataError naming file and line.
-Scores read_scores(const std::filesystem::path& file);
+ScoreTable read_scores(const std::filesystem::path& file);
 
 /// The page, a table a family.
-std::string optimizer_page(const std::vector<const OptimizerEntry*>& entries, const Scores& scores);
+std::string optimizer_page(const std::vector<const OptimizerEntry*>& entries, const ScoreTable& scores);
 
 }  // namespace gradus
