@@ -121,7 +121,7 @@ TEST_CASE("model objective: the gradient over all data is that of one batch of t
 
 TEST_CASE("model objective: sampled labels are the model's own, and so is their gradient") {
   SmallTask task(6);
-  ModelObjective objective(*task.model, task.parameters, {task.batch}, {.label_smoothing = 0.3});
+  ModelObjective objective(*task.model, task.parameters, {task.batch}, {.classes = {.label_smoothing = 0.3}});
   objective.gradient();
   const std::vector<Tensor> own = gradients(task.parameters);
   const SampledGradient sampled = objective.sampled_gradient(Rng(5));
