@@ -11,6 +11,7 @@
 // Departures: this function is ours, after the paper's toys; a perceptron on MNIST in place of ResNets.
 // Tried before: a small convolutional network on 5,000 images of Fashion-MNIST, 5 epochs: the toy as below, but test accuracy 0.95 points
 // below Adam's (90 % interval 0.52 to 1.38; 84.99 and 85.94 %).
+// Then the perceptron on 10,000 images: 0.23 points below (0.06 to 0.41), within noise of 0.3.
 #include <cmath>
 
 #include "apps/papers/entries.h"
@@ -49,7 +50,7 @@ Outcome critical_escape(const Trial& trial) {
 }
 
 void adam_cm_experiment(Experiment& e) {
-  e.setting({.data = "mnist:limit=10000",
+  e.setting({.data = "mnist:limit=20000",
              .model = "mlp:hidden=128-128",
              .schedule = "cosine",
              .epochs = 5,

@@ -9,6 +9,7 @@
 // 100 variables, random starts.
 // Tried before: 4 epochs. ALR-SMAG's accuracy varied by 1.40 points (90 % interval 1.22 to 1.59; with 0.99 it was still on its way),
 // that of SGD by 6.9; everything else was as claimed.
+// Then 8,000 images in 10 epochs: 0.77 points (0.44 to 1.10), within noise of 1; SGD by 57.
 #include <algorithm>
 #include <limits>
 
@@ -65,7 +66,7 @@ Outcome polyak_descent(const Trial& trial) { return polyak_quadratic(trial, {0})
 
 // Tuned with the momentum 0.9; then the same step size with all.
 Outcome polyak_network(const Trial& trial) {
-  TrainConfig config{.data = "mnist:limit=8000",
+  TrainConfig config{.data = "mnist:limit=16000",
                      .model = "mlp:hidden=100-100",
                      .schedule = "constant",
                      .epochs = 10,
