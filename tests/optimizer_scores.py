@@ -73,7 +73,7 @@ def train(gradus, task, spec, steps):
 
 
 def record(gradus, name, task, entry, rates, steps):
-    has_rate = entry["kind"] != "rule" or "lr" in entry["options"]
+    has_rate = entry["kind"] != "rule" or any(o["name"] == "lr" for o in entry["options"])
     best, tried = None, []
     for rate in rates if has_rate else [None]:
         spec = spec_of(entry, rate, name)
@@ -100,7 +100,7 @@ def main():
     if options.steps and options.file == default:
         parser.error("--steps: rows of shorter runs do not belong into optim/rules/scores.tsv; give a --file")
     entries = json.loads(subprocess.run([options.gradus, "optim", "list", "--json"], capture_output=True, check=True,
-                                        text=True).stdout)["optimizers"]
+                                        text=True).stdout)["entries"]
     order = {entry["name"]: i for i, entry in enumerate(entries)}
     rows = {}
     if options.file.exists():

@@ -66,11 +66,11 @@ std::string home_of(const std::string& flag, bool exactly) {
   const auto text_name = [](const auto& entry) { return entry.text.name; };
   const auto own_name = [](const auto& entry) { return std::string(entry.name); };
   const auto own_options = [](const auto& entry) { return entry.options; };
-  std::vector<OptimizerEntry> optimizers_first = {find_optimizer("adam"),
-                                                  find_optimizer("sgd")};  // what most have
-  optimizers_first.insert(optimizers_first.end(), optimizers().begin(), optimizers().end());
-  std::string found = hint("optimizer", "--optim", optimizers_first, text_name, own_options);
+  // What most optimizers have, then what schedules have, then what one optimizer alone has.
+  std::string found = hint("optimizer", "--optim", std::vector{find_optimizer("adam"), find_optimizer("sgd")},
+                           text_name, own_options);
   if (found.empty()) found = hint("schedule", "--schedule", schedules(), own_name, own_options);
+  if (found.empty()) found = hint("optimizer", "--optim", optimizers(), text_name, own_options);
   if (found.empty())
     found = hint("model", "--model", models(), own_name, [](const ModelEntry& m) { return m.options(); });
   if (found.empty()) found = hint("data", "--data", datasets(), own_name, own_options);

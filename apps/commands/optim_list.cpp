@@ -10,6 +10,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/optim_table.h"
+#include "apps/commands/registry_commands.h"
 #include "core/error.h"
 #include "core/glob.h"
 #include "optim/schedule.h"
@@ -44,23 +45,20 @@ std::vector<std::pair<std::string, std::vector<const OptimizerEntry*>>> by_famil
   return families;
 }
 
+// What every list says of its entries, and what is an optimizer's alone.
 nlohmann::ordered_json json_of(const std::vector<const OptimizerEntry*>& entries) {
-  nlohmann::ordered_json json;
-  json["optimizers"] = nlohmann::ordered_json::array();
-  for (const OptimizerEntry* e : entries) {
-    const OptimizerTraits traits = traits_of(*e);
-    nlohmann::ordered_json options;
-    for (const OptionInfo& o : e->options) options[o.name] = o.default_value;
-    json["optimizers"].push_back(
-        {{"name", e->text.name},
-         {"family", e->family},
-         {"kind", e->kind()},
-         {"summary", e->text.summary},
-         {"paper", e->text.paper},
-         {"source", e->text.source},
-         {"needs", need_names(traits.needs)},
-         {"matrix", traits.matrix},
-         {"options", options.is_null() ? nlohmann::ordered_json::object() : options}});
+  std::vector<Listed> listed;
+  for (const OptimizerEntry* e : entries) listed.push_back({e->text.name, e->text.summary, e->options});
+  nlohmann::ordered_json json = list_json("optimizer", listed);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const OptimizerEntry& e = *entries[i];
+    const OptimizerTraits traits = traits_of(e);
+    json["entries"][i].update({{"family", e.family},
+                               {"kind", e.kind()},
+                               {"paper", e.text.paper},
+                               {"source", e.text.source},
+                               {"needs", need_names(traits.needs)},
+                               {"matrix", traits.matrix}});
   }
   auto& families = json["families"] = nlohmann::ordered_json::object();
   for (const auto& [family, members] : by_family(entries)) families[family] = members.size();
@@ -74,16 +72,16 @@ int list_schedules(const std::string& pattern, const ListOptions& options) {
     throw UsageError("--kind schedule: schedules have no family, needs or rows, and no page");
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows;
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  std::vector<Listed> listed;
   for (const ScheduleEntry& entry : schedules()) {
     names.push_back(entry.name);
     if (!glob_match(pattern, entry.name)) continue;
     rows.push_back({"  " + entry.name, entry.summary});
-    json.push_back({{"name", entry.name}, {"kind", "schedule"}, {"summary", entry.summary}});
+    listed.push_back({entry.name, entry.summary, entry.options});
   }
   if (rows.empty()) throw UsageError(unknown_name("schedule", pattern, names));
   if (options.json)
-    print_json({{"schedules", json}, {"count", rows.size()}});
+    print_json(list_json("schedule", listed));
   else
     print(fmt::format("schedule ({})\n{}", rows.size(), columns(rows)));
   return kOk;
