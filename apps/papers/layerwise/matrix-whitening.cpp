@@ -57,8 +57,7 @@ Paper matrix_whitening() {
               "Muon: m with all singular values 1\n"
               "AdaMuon: the same over its root mean square",
           .files = {"optim/rules/shampoo.cpp", "optim/rules/whitening_soap.cpp", "optim/rules/splus.cpp",
-                    "optim/rules/muon.cpp", "optim/rules/matrix.cpp",
-                    "optim/rules/signum.cpp"},
+                    "optim/rules/muon.cpp", "optim/rules/matrix.cpp", "optim/rules/signum.cpp"},
           .use = "gradus train --optim soap:lr=2e-3",
           .experiment = matrix_whitening_experiment,
           .minutes = 5};
