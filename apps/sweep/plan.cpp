@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
+#include <optional>
 
 #include "apps/cli/flags.h"
 #include "core/error.h"
@@ -46,6 +46,75 @@ OptionList filled(const OptionList& given, const std::vector<SweepAxis>& axes,
   return out;
 }
 
+size_t after_digits(const std::string& text, size_t at) {
+  while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
+  return at;
+}
+size_t after_sign(const std::string& text, size_t at) {
+  return at < text.size() && (text[at] == '-' || text[at] == '+') ? at + 1 : at;
+}
+
+// Where the number that begins at `at` ends: sign, digits, a point only before digits, an exponent. `at` if there is none.
+size_t number_end(const std::string& text, size_t at) {
+  const size_t whole = after_sign(text, at);
+  size_t end = after_digits(text, whole);
+  const bool point = end < text.size() && text[end] == '.' && after_digits(text, end + 1) > end + 1;
+  if (point) end = after_digits(text, end + 1);
+  if (end == whole) return at;
+  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    const size_t power = after_sign(text, end + 1), power_end = after_digits(text, power);
+    if (power_end > power) end = power_end;
+  }
+  return end;
+}
+
+// "1e-4..1e-2" or "1e-4..1e-2/5" at that place.
+std::optional<SweepAxis> range_at(const std::string& key, const std::string& text, size_t at) {
+  const size_t low_end = number_end(text, at);
+  if (low_end == at || text.compare(low_end, 2, "..") != 0) return {};
+  const size_t high_end = number_end(text, low_end + 2);
+  if (high_end == low_end + 2) return {};
+  SweepAxis a{key, "", at, high_end};
+  a.low = *number_in(text.substr(at, low_end - at));
+  a.high = *number_in(text.substr(low_end + 2, high_end - low_end - 2));
+  if (!(a.low < a.high))
+    fail<UsageError>("{} {}: a range goes from the smaller number to the larger", flag_name(key), text);
+  if (high_end < text.size() && text[high_end] == '/' && after_digits(text, high_end + 1) > high_end + 1) {
+    a.end = after_digits(text, high_end + 1);
+    a.count = static_cast<int64>(*number_in(text.substr(high_end + 1, a.end - high_end - 1)));
+    constexpr int64 kMost = 1000;
+    if (a.count < 2 || a.count > kMost)
+      fail<UsageError>("{} {}: a range has 2 to {} values", flag_name(key), text, kMost);
+  }
+  return a;
+}
+
+bool range_in(const std::string& text) {
+  for (size_t at = 0; at < text.size(); ++at) {
+    const size_t end = number_end(text, at);
+    if (end > at && text.compare(end, 2, "..") == 0 && number_end(text, end + 2) > end + 2) return true;
+  }
+  return false;
+}
+
+// "{relu|gelu}" at that place.
+std::optional<SweepAxis> set_at(const std::string& key, const std::string& text, size_t at) {
+  if (text[at] != '{') return {};
+  const size_t close = text.find_first_of("{}", at + 1);
+  if (close == std::string::npos || text[close] != '}') return {};
+  const std::string list = text.substr(at + 1, close - at - 1);
+  if (list.find('|') == std::string::npos) return {};
+  SweepAxis a{key, "", at, close + 1};
+  for (size_t from = 0; from <= list.size();) {
+    const size_t bar = std::min(list.find('|', from), list.size());
+    a.words.push_back(list.substr(from, bar - from));
+    if (range_in(a.words.back()))
+      fail<UsageError>("{} {}: a range within a set is not taken apart", flag_name(key), text);
+    from = bar + 1;
+  }
+  return a;
+}
+
 }  // namespace
 
 std::vector<std::string> SweepAxis::values() const {
@@ -57,42 +126,14 @@ std::vector<std::string> SweepAxis::values() const {
 }
 
 std::vector<SweepAxis> axes_of(const std::string& key, const std::string& text) {
-  static const std::regex range(
-      R"(([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\.\.([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)(?:/([0-9]+))?)");
-  static const std::regex set(R"(\{([^{}]*\|[^{}]*)\})");
   std::vector<SweepAxis> axes;
-  for (std::sregex_iterator it(text.begin(), text.end(), range), end; it != end; ++it) {
-    SweepAxis a{key, "", static_cast<size_t>(it->position()),
-                static_cast<size_t>(it->position() + it->length())};
-    a.low = *number_in((*it)[1].str()), a.high = *number_in((*it)[2].str());
-    if (!(a.low < a.high))
-      fail<UsageError>("{} {}: a range goes from the smaller number to the larger", flag_name(key), text);
-    if ((*it)[3].matched) {
-      a.count = static_cast<int64>(*number_in((*it)[3].str()));
-      constexpr int64 kMost = 1000;
-      if (a.count < 2 || a.count > kMost)
-        fail<UsageError>("{} {}: a range has 2 to {} values", flag_name(key), text, kMost);
-    }
-    axes.push_back(a);
+  for (size_t at = 0; at < text.size();) {
+    std::optional<SweepAxis> axis = range_at(key, text, at);
+    if (!axis) axis = set_at(key, text, at);
+    at = axis ? axis->end : at + 1;
+    if (axis) axes.push_back(*axis);
   }
-  for (std::sregex_iterator it(text.begin(), text.end(), set), end; it != end; ++it) {
-    SweepAxis a{key, "", static_cast<size_t>(it->position()),
-                static_cast<size_t>(it->position() + it->length())};
-    const std::string list = (*it)[1].str();
-    for (size_t at = 0; at <= list.size();) {
-      const size_t bar = std::min(list.find('|', at), list.size());
-      a.words.push_back(list.substr(at, bar - at));
-      at = bar + 1;
-    }
-    axes.push_back(a);
-  }
-  std::sort(axes.begin(), axes.end(),
-            [](const SweepAxis& a, const SweepAxis& b) { return a.begin < b.begin; });
-  for (size_t i = 0; i < axes.size(); ++i) {
-    if (i && axes[i].begin < axes[i - 1].end)
-      fail<UsageError>("{} {}: a range within a set is not taken apart", flag_name(key), text);
-    axes[i].name = varied_name(key, text, axes[i].begin);
-  }
+  for (SweepAxis& axis : axes) axis.name = varied_name(key, text, axis.begin);
   return axes;
 }
 
