@@ -12,7 +12,8 @@
 //   Ups = max(||G||, ||W||, 1);   norms of matrices are Frobenius'
 //   while merit'z > -eta2/2*||b||^2:  eta1 *= nu^2, eta2 /= nu, delta likewise from delta/nu^4, and z is improved
 //   (x, lambda) += alpha*z, alpha halved from 1 until  merit falls by alpha*beta*merit'z;   theta *= theta_decay
-// Departure from the authors' code: it takes hess f for W in merit_x, which is wrong for curved constraints.
+// Departures from the authors' code: it takes hess f for W in merit_x, which is wrong for curved constraints; a step is also taken
+// where the merit rises by no more than its rounding, which near the solution hides the fall asked for.
 #pragma once
 
 #include <string>

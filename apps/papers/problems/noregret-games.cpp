@@ -7,7 +7,8 @@
 // converges, where equal steps diverge; the adaptive form does so without being told, and with additive noise its regret is at
 // most of order sqrt(T).
 // The problem is the paper's own: the planar game th*ph from (1,1); multiplicative: in each round 3*th*ph or -th*ph, with
-// probability 1/2; additive: deviation 1/2. Regret of the first player against the unit ball.
+// probability 1/2; additive: deviation 1/2. Regret of the first player against the unit ball. Under multiplicative noise steps are
+// constant and eta is tuned, gamma = 10*eta (og: eta); under additive noise gamma_t = 0.3*t^-1/4 (og: 0.3*t^-1/2), eta_t = 0.3*t^-1/2.
 // Tried before: an exponent of the additive regret below 1/2 was asked for, which a regret of order sqrt(T) cannot show: 0.490
 // (0.419 to 0.562), within noise. Now the exponent may be 0.6, which tells sqrt(T) from T. Equal steps diverge the more slowly the
 // smaller they are, so that their tuning ends at the lower end of any grid.
