@@ -36,15 +36,17 @@ inline void ask_for_block(const real* p) {
   for (int64 i = 0; i < kBlock; i += kLine) __builtin_prefetch(p + kAhead + i, 0, 2);
 }
 
+// Bodies come by value: their scalars then stand in registers. Behind a reference a condition or a std::max on one is an
+// access to memory under a condition, which keeps the loop from becoming vector code.
 template <class Body, class... P>
-void run_elements(int64 begin, int64 end, const Body& body, P* __restrict... p) {
+void run_elements(int64 begin, int64 end, const Body body, P* __restrict... p) {
 #pragma GCC ivdep
   for (int64 i = begin; i < end; ++i) body(p[i]...);
 }
 
 // The blocks begin..end-1 of n elements; `far`: they come from beyond the caches.
 template <class Body, class... P>
-void run_blocks(int64 begin, int64 end, int64 n, bool far, const Body& body, P* __restrict... p) {
+void run_blocks(int64 begin, int64 end, int64 n, bool far, const Body body, P* __restrict... p) {
   const int64 whole = std::min(end, n / kBlock);
   for (int64 block = begin; block < whole; ++block) {
     const int64 first = block * kBlock;
@@ -59,7 +61,7 @@ inline constexpr int64 kSumChunk = 4096, kSumLanes = 16;
 
 // Sum over begin..end-1 in kSumLanes interleaved partial sums: a fixed order that vectorises.
 template <class Body, class... P>
-double sum_chunk(int64 begin, int64 end, const Body& body, const P* __restrict... p) {
+double sum_chunk(int64 begin, int64 end, const Body body, const P* __restrict... p) {
   std::array<double, kSumLanes> lanes{};
   int64 i = begin;
   for (; i + kSumLanes <= end; i += kSumLanes)

@@ -54,6 +54,8 @@ struct StateCost {
   std::vector<std::string> slots;  ///< "m", "v", ...
 };
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape);
+/// The same of an optimizer with options and what stands inside it. Throws as make_optimizer.
+StateCost state_cost(const Spec& spec, const Shape& shape);
 
 /// What an entry with its default options (a wrapper's around plain SGD) asks for and looks at, found by running it.
 struct OptimizerTraits {

@@ -51,8 +51,17 @@ class Quadratic final : public Objective {
   Rng rng_{2};
 };
 
+Spec plain_spec(const OptimizerEntry& entry) { return {entry.text.name, entry.wraps ? "sgd" : "", {}}; }
 OptimizerPtr plain(const OptimizerEntry& entry, const ParameterPtr& p) {
-  return entry.make({entry.text.name, entry.wraps ? "sgd" : "", {}}, {p}, {});
+  return entry.make(plain_spec(entry), {p}, {});
+}
+
+// Reads that the sizes of weights and state do not tell, of the optimizer and what stands inside it (of two that share
+// the parameters the first).
+double extra_reads(const Spec& spec) {
+  const double own = static_cast<double>(find_optimizer(spec.name).text.extra_reads);
+  if (spec.inner.empty()) return own;
+  return own + extra_reads(parse_spec(spec.inner.substr(0, spec.inner.find('|'))));
 }
 
 constexpr int kSteps = 12;  // rings and buffers of default length fill
@@ -69,10 +78,14 @@ std::vector<real> trained_as(const OptimizerEntry& entry, const Shape& shape) {
 }  // namespace
 
 StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
+  return state_cost(plain_spec(entry), shape);
+}
+
+StateCost state_cost(const Spec& spec, const Shape& shape) {
   constexpr int kMost = 200;
   const auto p = make_parameter("w", shape.rank() >= 2 ? ParamKind::kWeight : ParamKind::kBias,
                                 Rng(1).normal_tensor(shape));
-  const OptimizerPtr optimizer = plain(entry, p);
+  const OptimizerPtr optimizer = make_optimizer(spec, {p});
   Quadratic objective(p);
   std::size_t held = 0;
   for (int step = 0; step < kSteps || (step < kMost && optimizer->state_bytes() > held); ++step) {
@@ -84,7 +97,7 @@ StateCost state_cost(const OptimizerEntry& entry, const Shape& shape) {
   StateCost cost;
   std::map<std::string, int> parts;
   const auto n = static_cast<double>(shape.numel());
-  cost.bytes_moved = (3.0 + static_cast<double>(entry.text.extra_reads)) * sizeof(real);
+  cost.bytes_moved = (3.0 + extra_reads(spec)) * sizeof(real);
   for (const auto& [key, tensor] : optimizer->save_state().tensors) {
     const std::string slot = key.substr(key.rfind('/') + 1), name = slot.substr(0, slot.find('.'));
     if (name == slot)

@@ -1,35 +1,42 @@
 #!/usr/bin/env python3
-"""Records what every optimizer reaches, for optim/rules/TABLE.md. Needs the data (GRADUS_DATA) and hours, so it is no test.
+"""Records what every optimizer reaches and costs, for optim/rules/TABLE.md. Needs the data (GRADUS_DATA) and an hour or
+two, so it is no test.
 
-  GRADUS_DATA=... python3 tests/optimizer_scores.py build/bin/gradus [--task lenet|gpt] [--only GLOB]...
-  build/bin/gradus optim list --markdown --scores optim/rules/scores.tsv > optim/rules/TABLE.md
+  GRADUS_DATA=... python3 tests/optimizer_scores.py build/bin/gradus [--task lenet|gpt|step]... [--only GLOB]...
+  OMP_NUM_THREADS=1 build/bin/gradus optim list --markdown --scores optim/rules/scores.tsv > optim/rules/TABLE.md
 
 A row a task and optimizer, written as soon as it is known; rows that are there are kept (--again records them anew), so
-a recording that was stopped goes on. Every optimizer tries the same step sizes, all other options at their defaults;
-wrappers around AdamW, whose step size is tried; an optimizer without a step size runs once.
+a recording that was stopped goes on.
+
+lenet, gpt: the step size is climbed to on one grid for all (half decades), from the default: trials of few steps,
+compared by the loss on examples held out of the training data; then one run with the best and the test set. All other
+options are at their defaults; wrappers stand around AdamW, whose step size is tried; an optimizer without a step size
+runs once. step: milliseconds of a training step of lenet (`gradus bench lenet`), to be recorded on a quiet machine.
 """
 import argparse
 import fnmatch
 import json
+import math
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 
-RATES = ["1e-4", "3e-4", "1e-3", "3e-3", "1e-2", "3e-2", "1e-1", "3e-1", "1"]
-TITLES = ["task", "name", "rate", "score", "step_ms", "tried"]
+RATES = ["1e-5", "3e-5", "1e-4", "3e-4", "1e-3", "3e-3", "1e-2", "3e-2", "1e-1", "3e-1", "1", "3", "10"]
+TITLES = ["task", "name", "rate", "score", "tried"]
+LENET = ["--model", "lenet", "--batch-size", "64"]
+GPT = ["--model", "gpt:dim=64,layers=2", "--batch-size", "12"]
 TASKS = {
     "lenet": {
-        "line": ["--data", "mnist", "--model", "lenet", "--batch-size", "64", "--epochs", "1", "--seed", "1"],
+        "trial": LENET + ["--data", "mnist:limit=6400,test_limit=1", "--validation", "0.08", "--steps", "30"],
+        "run": LENET + ["--data", "mnist:limit=6400,test_limit=5000", "--validation", "0", "--epochs", "1"],
         "measure": "test_accuracy",
-        "better": lambda a, b: a > b,
     },
     "gpt": {
-        "line": ["--data", "tinyshakespeare", "--model", "gpt", "--batch-size", "12", "--steps", "300", "--seed", "0"],
+        "trial": GPT + ["--data", "tinyshakespeare:val=0.001", "--validation", "0.01", "--steps", "60"],
+        "run": GPT + ["--data", "tinyshakespeare:val=0.03", "--validation", "0", "--steps", "300"],
         "measure": "test_loss",
-        "better": lambda a, b: a < b,
     },
 }
 # A gradient over all data of every tenth step would take days on text.
@@ -37,68 +44,98 @@ EXTRA = {("gpt", "svrg"): "every=150", ("gpt", "sarah"): "every=150"}
 
 
 def spec_of(entry, rate, task):
-    """The optimizer at this step size; None for no step size of its own."""
+    """The optimizer at this step size; None for its own."""
     extra = EXTRA.get((task, entry["name"]), "")
     if entry["kind"] == "rule":
         options = ",".join(filter(None, [f"lr={rate}" if rate else "", extra]))
         return entry["name"] + (":" + options if options else "")
-    base = f"adamw:lr={rate}"
+    base = f"adamw:lr={rate}" if rate else "adamw"
     if entry["name"] == "companion":
-        base = f"muon:lr={rate}|adamw"
+        base = f"muon:lr={rate}|adamw" if rate else "muon|adamw"
     return f"{entry['name']}({base})" + (":" + extra if extra else "")
 
 
-def train(gradus, task, spec, steps):
-    """(score, milliseconds a step), or (None, why not)."""
-    line = list(task["line"])
-    if steps:
-        for flag in ("--epochs", "--steps"):
-            if flag in line:
-                del line[line.index(flag):line.index(flag) + 2]
-        line += ["--steps", str(steps)]
-    folder = tempfile.mkdtemp(prefix="gradus-scores-")
-    try:
-        done = subprocess.run([gradus, "train", *line, "--optim", spec, "--schedule", "constant", "--threads", "1",
-                               "--quiet", "--json", "--out", os.path.join(folder, "run")], capture_output=True, text=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def first_rate(entry):
+    """The place on the grid next to the default step size; None for an optimizer without one."""
+    default = 1e-3
+    if entry["kind"] == "rule":
+        own = [o["default"] for o in entry["options"] if o["name"] == "lr"]
+        if not own:
+            return None
+        default = float(own[0])
+    return min(range(len(RATES)), key=lambda i: abs(math.log(float(RATES[i]) / default)))
+
+
+def train(gradus, line, spec, measure):
+    """(measure, ""), or (None, why not)."""
+    with tempfile.TemporaryDirectory(prefix="gradus-scores-") as folder:
+        done = subprocess.run([gradus, "train", *line, "--seed", "1", "--optim", spec, "--schedule", "constant",
+                               "--threads", "1", "--quiet", "--json", "--out", os.path.join(folder, "run")],
+                              capture_output=True, text=True)
     if done.returncode == 4:
         return None, "diverged"
     if done.returncode != 0:
         return None, " ".join(done.stderr.split())[:200]
-    result = json.loads(done.stdout)
-    if result[task["measure"]] is None:
-        return None, "diverged"
-    return result[task["measure"]], 1000 * result["train_seconds"] / max(result["steps"], 1)
+    value = json.loads(done.stdout)[measure]
+    return (None, "diverged") if value is None else (value, "")
 
 
-def record(gradus, name, task, entry, rates, steps):
-    has_rate = entry["kind"] != "rule" or any(o["name"] == "lr" for o in entry["options"])
-    best, tried = None, []
-    for rate in rates if has_rate else [None]:
-        spec = spec_of(entry, rate, name)
-        score, rest = train(gradus, task, spec, steps)
-        tried.append(f"{rate or spec}={score if score is not None else rest}")
-        print(f"{name} {spec}: {score if score is not None else rest}", flush=True)
-        if score is not None and (best is None or task["better"](score, best[1])):
-            best = (rate or "-", score, rest)
-    row = [name, entry["name"]] + ([best[0], f"{best[1]:.6g}", f"{best[2]:.6g}"] if best else ["-", "-", "-"])
-    return row + ["; ".join(tried).replace("\t", " ")]
+def climb(first, loss_at):
+    """The place of the grid with the least loss on the way from `first`: upwards while it falls, else downwards."""
+    known = {}
+
+    def loss(i):
+        if i not in known:
+            known[i] = loss_at(i)
+        return known[i]
+
+    best = first
+    for way in (1, -1):
+        while 0 <= best + way < len(RATES) and loss(best + way) < loss(best):
+            best += way
+        if best != first:
+            break
+    # Where all that was tried diverged smaller steps are the way out.
+    while loss(best) == math.inf and best > 0:
+        best -= 1
+    return best
+
+
+def record(gradus, name, task, entry):
+    first = first_rate(entry)
+    tried = []
+
+    def loss_at(i):
+        value, why = train(gradus, task["trial"], spec_of(entry, RATES[i], name), "validation_loss")
+        tried.append(f"{RATES[i]}={why or format(value, '.4g')}")
+        return math.inf if value is None else value
+
+    best = climb(first, loss_at) if first is not None else None
+    rate = None if best is None else RATES[best]
+    score, why = train(gradus, task["run"], spec_of(entry, rate, name), task["measure"])
+    if why:
+        tried.append(f"run {why}")
+    return [rate or "-", "-" if score is None else f"{score:.6g}", "; ".join(tried).replace("\t", " ")]
+
+
+def step_time(gradus, entry):
+    spec = spec_of(entry, None, "step")
+    done = subprocess.run([gradus, "bench", "lenet", "--json", "--time", "0.4", "--optim", spec], capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        return ["-", "-", " ".join(done.stderr.split())[:200]]
+    return ["-", f"{1000 * json.loads(done.stdout.splitlines()[0])['step_s']:.4g}", ""]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gradus", help="the program")
-    parser.add_argument("--task", action="append", choices=sorted(TASKS), help="default: all")
+    parser.add_argument("--task", action="append", choices=[*TASKS, "step"], help="default: all")
     parser.add_argument("--only", action="append", metavar="GLOB", help="only optimizers that match; may be repeated")
-    parser.add_argument("--rates", default=",".join(RATES), help="step sizes that each one tries (default %(default)s)")
     parser.add_argument("--again", action="store_true", help="record rows anew that are there")
-    parser.add_argument("--steps", type=int, help="train for fewer steps, to try the script; wants a --file of its own")
     default = pathlib.Path(__file__).resolve().parent.parent / "optim/rules/scores.tsv"
     parser.add_argument("--file", type=pathlib.Path, default=default, help="where rows are kept (default optim/rules/scores.tsv)")
     options = parser.parse_args()
-    if options.steps and options.file == default:
-        parser.error("--steps: rows of shorter runs do not belong into optim/rules/scores.tsv; give a --file")
     entries = json.loads(subprocess.run([options.gradus, "optim", "list", "--json"], capture_output=True, check=True,
                                         text=True).stdout)["entries"]
     order = {entry["name"]: i for i, entry in enumerate(entries)}
@@ -115,14 +152,15 @@ def main():
         beside.write_text("".join("\t".join(r) + "\n" for r in [TITLES] + kept))
         beside.replace(options.file)
 
-    for name in options.task or sorted(TASKS, reverse=True):
+    for name in options.task or [*TASKS, "step"]:
         for entry in entries:
             if options.only and not any(fnmatch.fnmatch(entry["name"], glob) for glob in options.only):
                 continue
             if (name, entry["name"]) in rows and not options.again:
                 continue
-            rows[name, entry["name"]] = record(options.gradus, name, TASKS[name], entry, options.rates.split(","),
-                                               options.steps)
+            row = step_time(options.gradus, entry) if name == "step" else record(options.gradus, name, TASKS[name], entry)
+            rows[name, entry["name"]] = [name, entry["name"], *row]
+            print(*rows[name, entry["name"]], flush=True)
             write()
     return 0
 

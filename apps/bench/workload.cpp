@@ -97,10 +97,13 @@ Step optimizer_step(const std::string& spec) {
   const ParameterPtr parameter = random_parameter({kOptimizerRows, kOptimizerColumns});
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, {parameter});
   Step step{[=] { optimizer->step(); }, parameter->value.numel()};
-  for (int warm = 0; warm < 2; ++warm)
-    step.run();  // some rules have all of their state from the second step on
-  step.bytes = 3.0 * sizeof(real) * static_cast<double>(step.parameters) +
-               2.0 * static_cast<double>(optimizer->state_bytes());
+  constexpr int kLeast = 2, kMost = 12;  // some rules have all of their state only when a ring is full
+  std::size_t held = 0;
+  for (int warm = 0; warm < kLeast || (warm < kMost && optimizer->state_bytes() > held); ++warm) {
+    held = optimizer->state_bytes();
+    step.run();
+  }
+  step.bytes = state_cost(parse_spec(spec), {256, 256}).bytes_moved * static_cast<double>(step.parameters);
   return step;
 }
 

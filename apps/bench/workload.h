@@ -24,7 +24,7 @@ const std::vector<Workload>& training_workloads();
 struct Step {
   std::function<void()> run;
   int64 parameters = 0;
-  double bytes = 0;  ///< an optimizer's: parameter, gradient and state read, parameter and state written
+  double bytes = 0;  ///< an optimizer's: what it moves a step (state_cost)
 };
 /// Forward, loss, backward and a step of `optimizer` (any of the registry; "": the workload's own). `batch` 0: the
 /// workload's own. Throws UsageError for an optimizer that needs what a model and a batch cannot give.

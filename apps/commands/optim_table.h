@@ -11,17 +11,17 @@
 
 namespace gradus {
 
-/// The best run of an optimizer on a task.
+/// What an optimizer came to on a task.
 struct RecordedScore {
-  std::string rate;    ///< its step size, or "-" for an optimizer without one
-  double score = 0;    ///< accuracy on the test set (lenet), loss on the test set (gpt)
-  double step_ms = 0;  ///< time of a whole training step
+  std::string rate;  ///< its step size, or "-" for the default one
+  double score =
+      0;  ///< accuracy on the test set (lenet), loss on it (gpt), milliseconds of a training step (step)
 };
-/// By task ("lenet", "gpt"), then by name.
+/// By task ("lenet", "gpt", "step"), then by name.
 using ScoreTable = std::map<std::string, std::map<std::string, RecordedScore>>;
 
-/// A file of tests/optimizer_scores.py: lines "task name rate score step_ms ...", tabs between them, below a line of titles.
-/// A score of "-" (no rate trained) is left out. Throws DataError naming file and line.
+/// A file of tests/optimizer_scores.py: lines "task name rate score ...", tabs between them, below a line of titles.
+/// A score of "-" (it diverged) is left out. Throws DataError naming file and line.
 ScoreTable read_scores(const std::filesystem::path& file);
 
 /// The page, a table a family.

@@ -47,21 +47,21 @@ struct Adai {
     const double lr = o.lr * k.lr_scale;
     const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
     const real share = real(inverse_mean / bias_correction(o.beta2, k.t)), beta0 = real(o.beta0);
-    const real exponent = real(1 / (3 - 2 * o.dampening)), dampening = real(o.dampening),
-               most = real(1 - o.eps);
+    const real most = real(1 - o.eps);
     const real step = real(lr * std::pow(o.beta0, 1 - o.dampening));
-    const bool plain = o.dampening == 1;
     Tensor& product = filled(s, "beta1_product", 1);
-    for_each_element(p.data, p.grad, s("m"), std::as_const(s("v")), product,
-                     [=](real& w, real g, real& m, real v, real& P) {
-                       g += decay.l2 * w;
-                       const real relative = v * share;
-                       const real b = std::clamp(1 - beta0 * (plain ? relative : power(relative, exponent)),
-                                                 real(0), most);
-                       P *= b;
-                       m = b * m + (plain ? 1 - b : power(1 - b, dampening)) * g;
-                       w = decay.keep * w - step * m / (1 - P);
-                     });
+    with_power(1 / (3 - 2 * o.dampening), [&](auto of_curvature) {
+      with_power(o.dampening, [&](auto dampened) {
+        for_each_element(p.data, p.grad, s("m"), std::as_const(s("v")), product,
+                         [=](real& w, real g, real& m, real v, real& P) {
+                           g += decay.l2 * w;
+                           const real b = std::clamp(1 - beta0 * of_curvature(v * share), real(0), most);
+                           P *= b;
+                           m = b * m + dampened(1 - b) * g;
+                           w = decay.keep * w - step * m / (1 - P);
+                         });
+      });
+    });
   }
 };
 

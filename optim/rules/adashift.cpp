@@ -52,24 +52,27 @@ struct AdaShift {
     const real root = real(1 / std::sqrt(bias_correction(o.beta2, k.t - n)));
     const Ema second(o.beta2);
     for_each_part(p.data.numel(), [&](Part part) {
-      real *w = weights + part.first, *v = second_moment + part.first;
       elements(
-          part.count,
+          part,
           [=](real& x, real& kept, real g, real y) {
             x = second(x, largest ? top * top : kept * kept);
             kept = g + l2 * y;
           },
-          v, now + part.first, grad + part.first, static_cast<const real*>(w));
+          second_moment, now, grad, static_cast<const real*>(weights));
       std::array<real, Part::kMost> m{};
       double weight = 1 / sum_of_powers;
-      for (const real* g : newest) {
-        elements(
-            part.count, [c = real(weight)](real& x, real y) { x += c * y; }, m.data(), g + part.first);
-        weight *= o.beta1;
+      for (size_t i = 0; i < newest.size(); i += 2, weight *= o.beta1 * o.beta1) {
+        const real a = real(weight), b = real(weight * o.beta1);
+        if (i + 1 < newest.size())
+          elements_with(
+              m.data(), part, [=](real& x, real y, real z) { x += a * y + b * z; }, newest[i], newest[i + 1]);
+        else
+          elements_with(
+              m.data(), part, [=](real& x, real y) { x += a * y; }, newest[i]);
       }
-      elements(
-          part.count, [=](real& x, real mean, real y) { x -= step * mean / (std::sqrt(y) * root + eps); }, w,
-          std::as_const(m).data(), static_cast<const real*>(v));
+      elements_with(
+          m.data(), part, [=](real mean, real& x, real y) { x -= step * mean / (std::sqrt(y) * root + eps); },
+          weights, static_cast<const real*>(second_moment));
     });
   }
 };

@@ -8,6 +8,7 @@
 //   d = m/H;   decoupled: d = d + weight_decay*w;   stable: d = d + weight_decay/mean(H)*w;   w <- w - lr*d
 #include "optim/rules/zoo.h"
 #include "optim/vocabulary/largest.h"
+#include "optim/vocabulary/sums.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -35,38 +36,41 @@ struct ApolloDqn {
     const double alpha = (1 - o.beta) / bias_correction(o.beta, k.t);
     const real l2 = real(o.weight_decay_type == "l2" ? o.weight_decay : 0);
     const bool belief = o.rebound == "belief";
-    Tensor y(p.data.shape()), H(p.data.shape());
-    for_each_element(y, p.grad, std::as_const(p.data), s("m"),
-                     [=, a = real(alpha)](real& change, real g, real w, real& m) {
-                       change = g + l2 * w - m;
-                       m += a * change;
-                     });
-    const double r = belief ? static_cast<double>(largest_size(y)) : 0.01;
+    Tensor &m = s("m"), &d = s("d"), &B = s("B");
+    real most = 0;  // max|y|
+    if (belief) {
+      Tensor y(p.data.shape());
+      for_each_element(y, p.grad, std::as_const(p.data), std::as_const(m),
+                       [=](real& change, real g, real w, real mean) { change = g + l2 * w - mean; });
+      most = largest_size(y);
+    }
+    const double r = belief ? static_cast<double>(most) : 0.01;
     const double e = belief ? o.eps : o.eps / r;
-    Tensor &d = s("d"), &B = s("B");
-    const double fourth = sum_elements(std::as_const(d), [](real x) {
-      const double q = static_cast<double>(x) * static_cast<double>(x);
-      return q * q;
-    });
+    // d still without its division by n: sum(y*d), sum(B*d^2) and sum d^4 are divided below.
+    const auto [yd, Bdd, fourth] =
+        for_each_with_sums<3>(std::as_const(p.data), p.grad, std::as_const(d), std::as_const(B), m,
+                              [=, a = real(alpha)](real w, real g, real x, real b, real& mean, double& of_yd,
+                                                   double& of_Bdd, double& of_fourth) {
+                                const real y = g + l2 * w - mean;
+                                mean += a * y;
+                                const double size = static_cast<double>(x), square = size * size;
+                                of_yd = static_cast<double>(y) * size;
+                                of_Bdd = static_cast<double>(b) * square;
+                                of_fourth = square * square;
+                              });
     const double n = std::pow(fourth, 0.25) + e;
-    for_each_element(d, [c = real(1 / n)](real& x) { x *= c; });
-    const double yd = dot(y, d),
-                 Bdd = sum_elements(std::as_const(B), std::as_const(d), [](real b, real x) {
-                   return static_cast<double>(b) * static_cast<double>(x) * static_cast<double>(x);
-                 });
-    const real delta = real(-alpha * yd / n - Bdd), least = real(r), lift = real(belief ? e / alpha : 0);
-    for_each_element(B, std::as_const(d), H, [=](real& b, real x, real& h) {
-      b += delta * (x * x);
-      h = std::max(std::abs(b), least) + lift;
-    });
+    const real delta = real((-alpha * yd - Bdd) / (n * n)), over_n = real(1 / n);
+    const real least = real(r), lift = real(belief ? e / alpha : 0);
+    for_each_element(B, std::as_const(d), [=](real& b, real x) { b += delta * square(x * over_n); });
+    const auto curvature = [=](real b) { return std::max(std::abs(b), least) + lift; };
     double decay = 0;
     if (o.weight_decay_type == "decoupled") decay = o.weight_decay;
     if (o.weight_decay_type == "stable")
       decay = o.weight_decay * static_cast<double>(count) /
-              sum_elements(std::as_const(H), [](real h) { return static_cast<double>(h); });
-    for_each_element(p.data, std::as_const(s("m")), std::as_const(H), d,
-                     [=, c = real(decay), lr = real(o.lr * k.lr_scale)](real& w, real m, real h, real& x) {
-                       x = m / std::max(h, real(1e-37)) + c * w;
+              sum_elements(std::as_const(B), [=](real b) { return static_cast<double>(curvature(b)); });
+    for_each_element(p.data, std::as_const(m), std::as_const(B), d,
+                     [=, c = real(decay), lr = real(o.lr * k.lr_scale)](real& w, real mean, real b, real& x) {
+                       x = mean / std::max(curvature(b), real(1e-37)) + c * w;
                        w -= lr * x;
                      });
   }
@@ -76,7 +80,7 @@ struct ApolloDqn {
 
 OptimizerEntry apollo_dqn() {
   return rule_entry<ApolloDqn>(
-      {"apollo-dqn", "a diagonal quasi-Newton method", "Ma, 2020, arXiv 2009.13586", 12});
+      {"apollo-dqn", "a diagonal quasi-Newton method", "Ma, 2020, arXiv 2009.13586", 5});
 }
 
 }  // namespace gradus::rules

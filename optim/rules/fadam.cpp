@@ -25,12 +25,15 @@ struct FAdam {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const double n = static_cast<double>(p.data.numel());
     if (n == 0) return;
-    const double lr = o.lr * k.lr_scale;
     const Ema fisher(o.beta2 * bias_correction(o.beta2, k.t - 1) / bias_correction(o.beta2, k.t));
     const double rms = std::sqrt(sum_of_squares(p.grad) / n);
-    const real e = real(std::max(o.eps * std::min(rms, 1.0), 1e-37)), exponent = real(o.p);
-    const bool root = o.p == 0.5;
-    const auto divisor = [=](real f) { return (root ? std::sqrt(f) : power(f, exponent)) + e; };
+    const real e = real(std::max(o.eps * std::min(rms, 1.0), 1e-37));
+    with_power(o.p, [&](auto powered) { move(p, s, o, k, fisher, [=](real f) { return powered(f) + e; }); });
+  }
+  template <class Divisor>
+  static void move(Param& p, State& s, const Options& o, const StepInfo& k, const Ema& fisher,
+                   const Divisor& divisor) {
+    const double n = static_cast<double>(p.data.numel());
     const auto [nn, qq] = for_each_with_sums<2>(std::as_const(p.data), p.grad, s("f"),
                                                 [=](real w, real g, real& f, double& a, double& b) {
                                                   f = fisher(f, g * g);
@@ -39,7 +42,8 @@ struct FAdam {
                                                   b = static_cast<double>(y) * static_cast<double>(y);
                                                 });
     const real scale = real(1 / std::max(1.0, std::sqrt(nn / n) / o.clip));
-    const real of_q = real(o.weight_decay / std::max(1.0, std::sqrt(qq / n) / o.clip)), step = real(lr);
+    const real of_q = real(o.weight_decay / std::max(1.0, std::sqrt(qq / n) / o.clip)),
+               step = real(o.lr * k.lr_scale);
     const Ema mean(o.beta1);
     for_each_element(p.data, p.grad, std::as_const(s("f")), s("m"), [=](real& w, real g, real f, real& m) {
       const real inverse = 1 / divisor(f);

@@ -22,17 +22,16 @@ struct Ftrl {
   };
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     if (k.lr_scale == 0) return;  // an infinite regulariser: nothing moves
-    const real over_lr = real(1 / (o.lr * k.lr_scale)), exponent = real(-o.lr_power), beta = real(o.beta);
+    const real over_lr = real(1 / (o.lr * k.lr_scale)), beta = real(o.beta);
     const real l1 = real(o.lambda1), l2 = real(o.lambda2);
-    const bool root = o.lr_power == -0.5;
-    for_each_element(p.data, p.grad, s("z"), s("n"), [=](real& w, real g, real& z, real& n) {
-      const real next = n + g * g;
-      const real now = root ? std::sqrt(next) : power(next, exponent),
-                 before = root ? std::sqrt(n) : power(n, exponent);
-      z += g - (now - before) * over_lr * w;
-      n = next;
-      const real divisor = (beta + now) * over_lr + l2;
-      w = std::abs(z) <= l1 || divisor == 0 ? real(0) : (sign(z) * l1 - z) / divisor;
+    with_power(-o.lr_power, [&](auto powered) {
+      for_each_element(p.data, p.grad, s("z"), s("n"), [=](real& w, real g, real& z, real& n) {
+        const real next = n + g * g, now = powered(next);
+        z += g - (now - powered(n)) * over_lr * w;
+        n = next;
+        const real divisor = (beta + now) * over_lr + l2, moved = (sign(z) * l1 - z) / divisor;
+        w = (std::abs(z) <= l1) | (divisor == 0) ? real(0) : moved;
+      });
     });
   }
 };

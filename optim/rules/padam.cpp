@@ -27,30 +27,29 @@ struct Padam {
     const double lr = o.lr * k.lr_scale;
     const Decay decay = Decay::of(o.weight_decay, lr, o.decoupled);
     const real step = real(efficient_step(lr, o.beta1, o.beta2, k.t)), eps = real(o.eps);
-    const real exponent = real(2 * o.partial);
-    const bool quarter = o.partial == 0.25;
     const Ema first(o.beta1), second(o.beta2);
     const auto moments = [=](real w, real& g, real& m, real& v) {
       g += decay.l2 * w;
       m = first(m, g);
       v = second(v, g * g);
     };
-    const auto move = [=](real& w, real m, real v) {
-      const real base = std::sqrt(v) + eps;
-      w = decay.keep * w - step * m / (quarter ? std::sqrt(base) : power(base, exponent));
-    };
-    if (o.amsgrad)
-      for_each_element(p.data, p.grad, s("m"), s("v"), s("vmax"),
-                       [=](real& w, real g, real& m, real& v, real& top) {
-                         moments(w, g, m, v);
-                         top = std::max(top, v);
-                         move(w, m, top);
-                       });
-    else
-      for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
-        moments(w, g, m, v);
-        move(w, m, v);
-      });
+    with_power(2 * o.partial, [&](auto powered) {
+      const auto move = [=](real& w, real m, real v) {
+        w = decay.keep * w - step * m / powered(std::sqrt(v) + eps);
+      };
+      if (o.amsgrad)
+        for_each_element(p.data, p.grad, s("m"), s("v"), s("vmax"),
+                         [=](real& w, real g, real& m, real& v, real& top) {
+                           moments(w, g, m, v);
+                           top = std::max(top, v);
+                           move(w, m, top);
+                         });
+      else
+        for_each_element(p.data, p.grad, s("m"), s("v"), [=](real& w, real g, real& m, real& v) {
+          moments(w, g, m, v);
+          move(w, m, v);
+        });
+    });
   }
 };
 

@@ -5,10 +5,13 @@
 //   u = g/sqrt(nu + eps);   m = momentum*m + (1-momentum)*u;   w <- w - lr*m
 #include <fmt/format.h>
 
+#include <array>
 #include <limits>
 #include <mutex>
 
 #include "optim/rules/zoo.h"
+#include "optim/vocabulary/largest.h"
+#include "optim/vocabulary/parts.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -24,6 +27,7 @@ struct Sm3 {
       f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
     }
   };
+  static constexpr int64 kNearby = 512;  // elements of a row whose nu stays in the first cache
   /// Rows along the last dimension; the accumulators of the dimensions before it are one number a row.
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const int rank = std::max(1, p.data.rank()), last = rank - 1;
@@ -45,22 +49,25 @@ struct Sm3 {
     parallel_for(
         rows, std::max<int64>(1, kParallelGrain / std::max<int64>(1, n)), [&](int64 begin, int64 end) {
           auto top = after;  // zeros: nu is not negative
-          std::vector<real> nu(static_cast<size_t>(n));
+          std::array<real, kNearby> nu;
+          real* const columns = top[static_cast<size_t>(last)].data();
           for (int64 row = begin; row < end; ++row) {
-            real along = std::numeric_limits<real>::infinity();
+            real along = std::numeric_limits<real>::infinity(), most = 0;
             for_each_index(dims, row, [&](size_t i, size_t at) { along = std::min(along, before[i][at]); });
-            elements(
-                n,
-                [=](real& x, real y, real& mu, real a, real& own, real& column) {
-                  y += l2 * x;
-                  own = std::min(along, a) + y * y;
-                  column = std::max(column, own);
-                  mu = mean(mu, y / std::sqrt(own + eps));
-                  x -= lr * mu;
-                },
-                w + row * n, g + row * n, m + row * n, across, nu.data(),
-                top[static_cast<size_t>(last)].data());
-            const real most = *std::max_element(nu.begin(), nu.end());
+            for (int64 first = 0; first < n; first += kNearby) {
+              const Part part{first, std::min(kNearby, n - first)};
+              elements_with(
+                  nu.data(), part,
+                  [=](real& own, real& x, real y, real& mu, real a, real& column) {
+                    y += l2 * x;
+                    own = std::min(along, a) + y * y;
+                    column = std::max(column, own);
+                    mu = mean(mu, y / std::sqrt(own + eps));
+                    x -= lr * mu;
+                  },
+                  w + row * n, g + row * n, m + row * n, across, columns);
+              most = std::max(most, largest_size(nu.data(), part.count));
+            }
             for_each_index(dims, row, [&](size_t i, size_t at) { top[i][at] = std::max(top[i][at], most); });
           }
           const std::lock_guard lock(merging);  // maxima do not depend on their order

@@ -29,14 +29,16 @@ struct Vsgd {
   static void update(Param& p, State& s, const Options& o, const StepInfo& k) {
     const double lr = o.lr * k.lr_scale, prior = 2 * o.ps, noise = 2 * o.ghattg * o.ps,
                  above = 2 * o.ps + 1e-4;
+    // In step 1 b and h are 0 and x, y constants; later these are 0.
     const bool start = k.t == 1;
-    const real x1 = real(prior / above), y1 = real(noise / above), over_a = real(1 / (above + 1));
+    const real x1 = real(start ? prior / above : 0), y1 = real(start ? noise / above : 0);
+    const real over_a = real(1 / (above + 1));
     const real of_p = real(prior), of_q = real(noise), eps = real(o.eps), step = real(lr);
     const double t = static_cast<double>(k.t);
     const real r1 = real(std::pow(t, -o.tau1)), r2 = real(std::pow(t, -o.tau2));
     const real keep = Decay::decoupled(o.weight_decay, lr).keep;
     for_each_element(p.data, p.grad, s("m"), s("b"), s("h"), [=](real& w, real g, real& m, real& b, real& h) {
-      const real x = start ? x1 : b * over_a, y = start ? y1 : h * over_a, m0 = m;
+      const real x = x1 + b * over_a, y = y1 + h * over_a, m0 = m;
       m = (y * m + x * g) / (x + y);
       const real s2 = x * (y / (x + y));
       b = (1 - r1) * b + r1 * (of_p + s2 + square(m - m0));

@@ -44,6 +44,16 @@ void elements(Part part, const Body& body, P* __restrict... p) {
   detail::run_blocks(part.first / detail::kBlock, (end + detail::kBlock - 1) / detail::kBlock, end, true,
                      body, p...);
 }
+/// body(own[j], a[i], b[i], ...) for the elements of a part, j = 0.. counting them: with numbers that live as long as the
+/// part is worked on. Asks for memory ahead.
+template <class Body, class... P>
+void elements_with(real* __restrict own, Part part, const Body body, P* __restrict... p) {
+  for (int64 begin = 0; begin < part.count; begin += detail::kBlock) {
+    (detail::ask_for_block(p + part.first + begin), ...);
+    detail::run_elements(0, std::min(detail::kBlock, part.count - begin), body, own + begin,
+                         p + part.first + begin...);
+  }
+}
 /// The sum of body(a[i], ...) over the elements of a part, in a fixed order; asks for memory ahead.
 template <class Body, class... P>
 double sum_of(Part part, const Body& body, const P* __restrict... p) {

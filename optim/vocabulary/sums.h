@@ -17,7 +17,7 @@ inline constexpr int64 kTerms = 64;
 
 // Terms go to an array first and are then added lane by lane: two plain loops, which both vectorise.
 template <size_t K, class Body, class... P>
-std::array<double, K> run_with_sums(int64 begin, int64 end, const Body& body, P* __restrict... p) {
+std::array<double, K> run_with_sums(int64 begin, int64 end, const Body body, P* __restrict... p) {
   std::array<std::array<double, kTerms>, K> terms{}, lanes{};
   std::array<double, K> sums{};
   [&]<size_t... k>(std::index_sequence<k...>) {

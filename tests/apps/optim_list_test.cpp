@@ -114,13 +114,15 @@ TEST_CASE("optim list --json: what the text says, and options; schedules in the 
 
 TEST_CASE("the page of all optimizers: scores beside names; damaged files are refused with their line") {
   const TempDir dir;
-  const std::string titles = "task\tname\trate\tscore\tstep_ms\ttried\n";
+  const std::string titles = "task\tname\trate\tscore\ttried\n";
   const std::string file = dir.write("scores.tsv", titles +
-                                                       "lenet\tadamw\t0.001\t0.983\t2\t\n"
-                                                       "lenet\tgsam\t0.01\t0.98765\t5\t\n"
-                                                       "gpt\tgsam\t0.003\t2.1236\t90\t\n"
-                                                       "gpt\tadamw\t-\t-\t-\t\n"
-                                                       "lenet\talr-hb\t-\t0.5\t3\t\n");
+                                                       "lenet\tadamw\t0.001\t0.983\t\n"
+                                                       "lenet\tgsam\t0.01\t0.98765\t\n"
+                                                       "gpt\tgsam\t0.003\t2.1236\t\n"
+                                                       "step\tadamw\t-\t2\t\n"
+                                                       "step\tgsam\t-\t5\t\n"
+                                                       "gpt\tadamw\t-\t-\t\n"
+                                                       "lenet\talr-hb\t-\t0.5\t\n");
   const auto page_of = [&](const std::string& name) {
     return run({"optim", "list", "--markdown", "--scores", file, name}).text;
   };
@@ -131,7 +133,7 @@ TEST_CASE("the page of all optimizers: scores beside names; damaged files are re
   CHECK(holds(page, " | 50.00 | - |\n"));
   CHECK(holds(page, "\n## sharpness\n"));
   CHECK(holds(run({"optim", "list", "--markdown", "adam"}).text, " | - | gradient | - | - |\n"));
-  for (const std::string bad : {"lenet\tadam\t0.1\tmuch\t2\t\n", "lenet adam 0.1 0.9 2\n"}) {
+  for (const std::string bad : {"lenet\tadam\t0.1\tmuch\t\n", "lenet adam 0.1 0.9\n"}) {
     const std::string broken = dir.write("broken.tsv", titles + bad);
     try {
       read_scores(broken);

@@ -44,3 +44,22 @@ TEST_CASE("parts: every element once, sums over all of them, the same bits for a
   }
   set_threads(before);
 }
+
+TEST_CASE("parts: numbers that live as long as a part, beside tensors") {
+  for (const int64 n : {1, 64, 65, 4095, 8200}) {
+    CAPTURE(n);
+    Tensor x(Shape{n}), twice(Shape{n});
+    for (int64 i = 0; i < n; ++i) x.mutable_data()[i] = real(i % 1000);
+    const real* from = x.data();
+    real* to = twice.mutable_data();
+    for_each_part(n, [&](Part part) {
+      std::array<real, Part::kMost> own{};
+      for (int i = 0; i < 2; ++i)
+        elements_with(
+            own.data(), part, [](real& sum, real y) { sum += y; }, from);
+      elements_with(
+          own.data(), part, [](real sum, real& y) { y = sum; }, to);
+    });
+    for (int64 i = 0; i < n; ++i) REQUIRE(twice.data()[i] == 2 * x.data()[i]);
+  }
+}

@@ -20,6 +20,21 @@ TEST_CASE("powers: those of the standard library, over the range of squared grad
     }
 }
 
+TEST_CASE("powers: the chosen form is the power it stands for") {
+  for (const double p : {0.25, 0.5, 0.6, 1.0, 2.0}) {
+    CAPTURE(p);
+    int chosen = 0;
+    with_power(p, [&](auto powered) {
+      ++chosen;
+      for (const real x : {real(0), real(0.3), real(1), real(7)})
+        CHECK(double(powered(x)) == doctest::Approx(std::pow(double(x), p)).epsilon(2e-5));
+    });
+    CHECK(chosen == 1);
+  }
+  with_power(0.5, [](auto powered) { CHECK(powered(real(2)) == std::sqrt(real(2))); });
+  with_power(1, [](auto powered) { CHECK(powered(real(0.1)) == real(0.1)); });
+}
+
 TEST_CASE("powers: of zero and of one") {
   CHECK(power(0, real(0.3)) == 0);
   CHECK(power(0, 0) == 1);
