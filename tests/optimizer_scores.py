@@ -62,7 +62,7 @@ def first_rate(entry):
         own = [o["default"] for o in entry["options"] if o["name"] == "lr"]
         if not own:
             return None
-        default = float(own[0])
+        default = default if own[0] == "none" else float(own[0])
     return min(range(len(RATES)), key=lambda i: abs(math.log(float(RATES[i]) / default)))
 
 

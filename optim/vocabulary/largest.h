@@ -11,20 +11,22 @@ namespace gradus {
 
 /// max |x[i]| for i in 0..n-1 on the calling thread; 0 where n is 0.
 inline real largest_size(const real* x, int64 n) {
-  constexpr int64 kLanes = detail::kSumLanes;
+  // As many lanes as keep the loop a loop: fewer are unrolled into single numbers.
+  constexpr size_t kLanes = static_cast<size_t>(detail::kBlock);
+  const auto larger = [](real lane, real y) {
+    const real size = y < 0 ? -y : y;
+    return size > lane ? size : lane;
+  };
   std::array<real, kLanes> lanes{};
   int64 i = 0;
   for (; i + detail::kBlock <= n; i += detail::kBlock) {
     detail::ask_for_block(x + i);
-    for (int64 k = i; k < i + detail::kBlock; k += kLanes)
-      for (int64 j = 0; j < kLanes; ++j) {
-        const real size = x[k + j] < 0 ? -x[k + j] : x[k + j];
-        real& lane = lanes[static_cast<size_t>(j)];
-        lane = size > lane ? size : lane;
-      }
+    for (size_t j = 0; j < kLanes; ++j) lanes[j] = larger(lanes[j], x[i + static_cast<int64>(j)]);
   }
-  for (; i < n; ++i) lanes[0] = std::max(lanes[0], x[i] < 0 ? -x[i] : x[i]);
-  return *std::max_element(lanes.begin(), lanes.end());
+  for (size_t j = 0; i < n; ++i, ++j) lanes[j] = larger(lanes[j], x[i]);
+  for (size_t half = kLanes / 2; half > 0; half /= 2)
+    for (size_t j = 0; j < half; ++j) lanes[j] = larger(lanes[j], lanes[j + half]);
+  return lanes[0];
 }
 
 /// max |x| over the elements; 0 where there are none.
