@@ -61,7 +61,8 @@ double length_of_all(std::span<const double> x) {
   return std::sqrt(sum);
 }
 
-// The next z of the ascent: a step from delta along the gradient, brought back into the ball.
+// The next z of the ascent: a step from delta along the gradient, brought back into the ball. As in the code the adaptive l2 form
+// settles where c*grad is normal to the ellipsoid (delta along c^3*grad), which is not quite its worst point (c^2*grad).
 std::vector<double> ascend(const std::vector<double>& delta, const Tensor& gradient,
                            const std::vector<double>& c, double step, const WorstCaseOptions& o) {
   std::vector<double> z = delta;
