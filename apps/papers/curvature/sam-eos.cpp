@@ -5,9 +5,11 @@
 //   edge(lr, rho) = (sqrt(1 + 8*rho/lr) - 1)/(2*rho),  2/lr at rho = 0;   ratio = lr*lam*(1 + rho*lam)/2 is 1 there
 // The claim: gradient descent with SAM's step holds the largest eigenvalue lam of the Hessian at the edge, which falls as rho
 // grows, all along its way.
-//   network 49-32-32-10 of tanh, on 100 images of MNIST (means over 4x4 pixels, standardised), half the squared error summed
-//   over one-hot outputs; all images at once, 2,400 steps; lam at theta by 20 power iterations every 100 steps, from the
+//   network 49-32-32-10 of tanh, on 200 images of MNIST (means over 4x4 pixels, standardised), half the squared error summed
+//   over one-hot outputs; all images at once, 4,000 steps; lam at theta by 20 power iterations every 100 steps, from the
 //   eigenvector before; what counts is the mean over the last third
+// Tried before: 100 images and 2,400 steps with lr 0.05 too, where the curvature had not come up to the edge (a ratio of 0.62 to
+// 0.77 at rho = 0; with lr 0.1 it was 1.00 to 1.01).
 // Departures: smaller images and network than the paper's; mini-batches and a convolutional network are left out.
 #include <cmath>
 
@@ -58,7 +60,7 @@ double length_of(std::span<const double> v) {
 }
 
 Outcome sam_at_the_edge(const Trial& trial) {
-  const int64 count = trial.quick ? 8 : 100, steps = trial.quick ? 4 : 2400, every = trial.quick ? 4 : 100;
+  const int64 count = trial.quick ? 8 : 200, steps = trial.quick ? 4 : 4000, every = trial.quick ? 4 : 100;
   const bool normalized = trial.word("normalized") == "true";
   const double rho = trial.number("rho");
   const Data data = trial.data("mnist");
@@ -71,7 +73,7 @@ Outcome sam_at_the_edge(const Trial& trial) {
   const Landscape f = landscape_of(loss, start);
   Outcome outcome;
   double worst = 0;
-  for (const double lr : {0.1, 0.05}) {
+  for (const double lr : {0.1, 0.07}) {
     Walk walk(fmt::format("sam(sgd:lr={}):rho={},normalized={}", lr, rho, normalized),
               doubles_of(flatten_all(start)));
     Curve& curve = outcome.curves[fmt::format("eigenvalue_lr{}", lr)];
@@ -118,7 +120,7 @@ void sam_eos_experiment(Experiment& e) {
     e.claim(fmt::format("{}: the largest eigenvalue within 6 % of the edge, for both step sizes", name(rho)),
             at_most(name(rho), "edge_error", 0.06));
   for (size_t i = 0; i + 1 < radii.size(); ++i)
-    for (const char* lr : {"0.1", "0.05"})
+    for (const char* lr : {"0.1", "0.07"})
       e.claim(fmt::format("lr {}: lower at {} than at {}", lr, name(radii[i + 1]), name(radii[i])),
               ratio_at_most(name(radii[i + 1]), name(radii[i]), fmt::format("eigenvalue_lr{}", lr), 1));
   e.claim("normalized, with rho/||g|| for rho: the ratio within 6 % of 1",

@@ -5,8 +5,8 @@
 //   one step of gradient descent:  E change of (test loss - training loss) = lr*trC/N
 //   k steps of SGD on k equal parts against k on all:  E difference of test losses = -(k (k-1)/4) lr^2/N * <g, grad trC>
 // The claim: both hold; the second is negative, and of second order in lr.
-//   network 49-16-10 of tanh, a pool of 500 images of MNIST (means over 4x4 pixels, standardised), N = 64, at the first
-//   weights and after 200 steps of gradient descent with lr 0.1 on the pool; 300 samples, k = 2, 4, 8, lr 0.01 to 0.1
+//   network 49-16-10 of tanh(h/2), a pool of 500 images of MNIST (means over 4x4 pixels, standardised), N = 64, at the first
+//   weights and after 200 steps of gradient descent with lr 0.1 on the pool; 200 samples, k = 2, 4, 8, lr 0.01 to 0.1
 // What is measured is paired and balanced so that its noise is small, and its mean the same: SGD takes the parts of a sample in
 // their order and in the opposite one; from the gap of a step lr*<g, g_sample - g> is taken, of mean zero.
 // Departures: the form for k steps goes beyond the paper; the comparison of whole trainings is left out. In double:
@@ -32,6 +32,9 @@ namespace {
 
 constexpr int64 kSampleSize = 64;
 
+// tanh(h/2), by the sigmoid, whose kernel is many times faster in double.
+Tensor bounded(const Tensor& h) { return sigmoid(h) * real(2) - real(1); }
+
 // Of one sample: test loss of SGD less that of gradient descent, SGD in both orders of the parts.
 double balanced_difference(const ExamplePool& pool, std::span<const double> theta,
                            const std::vector<int64>& index, double lr, int64 steps) {
@@ -51,7 +54,7 @@ double balanced_gap(const ExamplePool& pool, std::span<const double> theta, std:
 }
 
 Outcome sgd_against_gd(const Trial& trial) {
-  const int64 count = trial.quick ? 50 : 500, samples = trial.quick ? 1 : 300,
+  const int64 count = trial.quick ? 50 : 500, samples = trial.quick ? 1 : 200,
               warm = trial.quick ? 2 : trial.integer("warm_steps");
   const Data data = trial.data("mnist");
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("sgd-gd");
@@ -63,9 +66,11 @@ Outcome sgd_against_gd(const Trial& trial) {
     return rng.normal_tensor({out, in}, 0, static_cast<real>(1 / std::sqrt(static_cast<double>(in))));
   };
   const Tensors start = {layer(hidden, d), Tensor::zeros({hidden}), layer(10, hidden), Tensor::zeros({10})};
-  const ClassifierPool pool([](std::span<const Tensor> p,
-                               const Tensor& x) { return linear(tanh(linear(x, p[0], p[1])), p[2], p[3]); },
-                            start, images.x, images.labels);
+  const ClassifierPool pool(
+      [](std::span<const Tensor> p, const Tensor& x) {
+        return linear(bounded(linear(x, p[0], p[1])), p[2], p[3]);
+      },
+      start, images.x, images.labels);
   std::vector<double> theta = doubles_of(flatten_all(start));
   for (int64 t = 0; t < warm; ++t) {
     const std::vector<double> g = pool.gradient(theta, {});

@@ -56,7 +56,7 @@ TEST_CASE("landscape: filters of a direction are as long as those of the weights
   CHECK(std::sqrt(inner(r, r)) == doctest::Approx(std::sqrt(inner(w, w))).epsilon(1e-6));
   const Tensors there = moved(w, 2, w, -1, r);
   CHECK(there[1].at({0}) == doctest::Approx(15 - double(r[1].at({0}))).epsilon(1e-6));
-  CHECK(moved(w, 0.5, w, 7, {})[0].at({1}) == doctest::Approx(6));
+  CHECK(moved(w, 0.5, w, 7, {})[0].at({0, 1}) == doctest::Approx(6));
   CHECK(slice_positions({.points = 5, .range = 2}) == std::vector<double>{-2, -1, 0, 1, 2});
   CHECK(slice_positions({.points = 1}) == std::vector<double>{0});
 }
@@ -119,6 +119,27 @@ TEST_CASE("landscape: the largest eigenvalue is that of power iteration; slices 
       CHECK(std::count(text.begin(), text.end(), '\n') == 10);
     }
   }
+}
+
+TEST_CASE("landscape: of a convolutional network the largest eigenvalue is that of power iteration too") {
+  const TempDir dir;
+  const std::string run_dir =
+      trained(dir, "run",
+              {"--data", "digits:train=60,test=20", "--model", "lenet:conv1=2,conv2=3,hidden=8", "--epochs",
+               "2", "--validation", "0", "--batch-size", "20"});
+  const Json json =
+      Json::parse(run({"landscape", run_dir, "--quiet", "--json", "--limit", "30", "--eigenvalues", "1",
+                       "--tolerance", "1e-4", "--probes", "0", "--rho", "0", "--points", "0"})
+                      .text);
+  const Weights weights = find_weights(run_dir, {});
+  const Data data = open_scored_data(weights);
+  const auto model = load_model(weights, data.info());
+  const Surface surface(*model, data.train, 30, 256);
+  Rng rng(4);
+  const PowerIteration power =
+      power_iteration([&](std::span<const Tensor> v) { return surface.hessian_times(v); },
+                      rademacher_like(surface.weights(), rng), 200);
+  CHECK(json["eigenvalues"]["values"][0].get<double>() == doctest::Approx(power.eigenvalue).epsilon(1e-3));
 }
 
 TEST_CASE("landscape: goes on where it was cut, with the same figures; other settings are refused") {
