@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 struct LandscapeCall : WeightsOptions {
   LandscapeOptions measured;
   std::string weights = "last", out;
-  int64 limit = 500, batch_size = 256;
+  int64 limit = 256, batch_size = 256;
   bool test = false, fresh = false, json = false, quiet = false;
 
   void visit(auto&& f) {

@@ -6,10 +6,11 @@
 // The claim: gradient descent with SAM's step holds the largest eigenvalue lam of the Hessian at the edge, which falls as rho
 // grows, all along its way.
 //   network 49-32-32-10 of tanh, on 200 images of MNIST (means over 4x4 pixels, standardised), half the squared error summed
-//   over one-hot outputs; all images at once, 4,000 steps; lam at theta by 20 power iterations every 100 steps, from the
+//   over one-hot outputs; all images at once, 6,000 steps; lam at theta by 20 power iterations every 100 steps, from the
 //   eigenvector before; what counts is the mean over the last third
 // Tried before: 100 images and 2,400 steps with lr 0.05 too, where the curvature had not come up to the edge (a ratio of 0.62 to
-// 0.77 at rho = 0; with lr 0.1 it was 1.00 to 1.01).
+// 0.77 at rho = 0; with lr 0.1 it was 1.00 to 1.01); 200 images and 4,000 steps, where one of three seeds was still below at lr
+// 0.07 and rho = 0 (0.90), and all else within 1.1 %.
 // Departures: smaller images and network than the paper's; mini-batches and a convolutional network are left out.
 #include <cmath>
 
@@ -60,7 +61,7 @@ double length_of(std::span<const double> v) {
 }
 
 Outcome sam_at_the_edge(const Trial& trial) {
-  const int64 count = trial.quick ? 8 : 200, steps = trial.quick ? 4 : 4000, every = trial.quick ? 4 : 100;
+  const int64 count = trial.quick ? 8 : 200, steps = trial.quick ? 4 : 6000, every = trial.quick ? 4 : 100;
   const bool normalized = trial.word("normalized") == "true";
   const double rho = trial.number("rho");
   const Data data = trial.data("mnist");
