@@ -144,4 +144,18 @@ double log_log_slope(std::span<const double> x, std::span<const double> y) {
   return uv / uu;
 }
 
+double kendall_tau(std::span<const double> a, std::span<const double> b) {
+  if (a.size() != b.size()) fail<ShapeError>("Kendall's tau: {} values and {}", a.size(), b.size());
+  double balance = 0, untied_a = 0, untied_b = 0;
+  const auto order = [](double x, double y) { return x < y ? -1 : x > y ? 1 : 0; };
+  for (size_t i = 0; i < a.size(); ++i)
+    for (size_t j = 0; j < i; ++j) {
+      const int by_a = order(a[j], a[i]), by_b = order(b[j], b[i]);
+      balance += by_a * by_b;
+      untied_a += by_a != 0;
+      untied_b += by_b != 0;
+    }
+  return balance / std::sqrt(untied_a * untied_b);
+}
+
 }  // namespace gradus

@@ -40,4 +40,9 @@ struct MeanTest {
 /// different x.
 double log_log_slope(std::span<const double> x, std::span<const double> y);
 
+/// Kendall's rank correlation, the form tau-b that counts ties: (concordant - discordant pairs)/sqrt((pairs not tied in a) *
+/// (pairs not tied in b)); NaN where all of a or all of b are equal. Throws ShapeError for lists of different lengths.
+/// Kendall, Biometrika 33(3), 1945.
+double kendall_tau(std::span<const double> a, std::span<const double> b);
+
 }  // namespace gradus

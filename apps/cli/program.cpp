@@ -164,6 +164,7 @@ int run_program(int argc, const char* const* argv) {
   add_export(app, action);
   add_runs(app, action);
   add_report(app, action);
+  add_landscape(app, action);
   add_compare(app, action);
   add_optim(app, action);
   add_model(app, action);

@@ -52,6 +52,10 @@ Paper oasis();
 Paper sania();
 Paper gradient_regularization();
 Paper amp();
+Paper sam_eos();
+Paper sharpness_generalization();
+Paper sgd_implicit_reg();
+Paper sgd_stability();
 
 // problems
 Paper prospect();

@@ -3,20 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/functional/flat.h"
 #include "core/error.h"
 #include "optim/registry.h"
 
 namespace gradus {
 namespace {
-
-std::vector<double> doubles_of(const Tensor& t) { return {t.data(), t.data() + t.numel()}; }
-
-Tensor tensor_of(std::span<const double> values, const Shape& shape) {
-  Tensor t(shape);
-  real* to = t.mutable_data();
-  for (const double v : values) *to++ = static_cast<real>(v);
-  return t;
-}
 
 class LandscapeObjective final : public Objective {
  public:
@@ -52,6 +44,35 @@ class LandscapeObjective final : public Objective {
 };
 
 }  // namespace
+
+std::vector<double> doubles_of(const Tensor& t) { return {t.data(), t.data() + t.numel()}; }
+
+Tensor tensor_of(std::span<const double> values, const Shape& shape) {
+  if (shape.numel() != std::ssize(values))
+    fail<ShapeError>("{} numbers for a tensor {}", values.size(), shape.str());
+  Tensor t(shape);
+  real* to = t.mutable_data();
+  for (const double v : values) *to++ = static_cast<real>(v);
+  return t;
+}
+
+Tensor tensor_of(std::span<const double> values) { return tensor_of(values, {std::ssize(values)}); }
+
+Landscape landscape_of(const Function& f, std::vector<Tensor> like) {
+  const auto tensors = [like](std::span<const double> v) { return unflatten(tensor_of(v), like); };
+  const auto fill = [](const std::vector<Tensor>& from, std::span<double> to) {
+    const std::vector<double> values = doubles_of(flatten_all(from));
+    std::copy(values.begin(), values.end(), to.begin());
+  };
+  return {[=](std::span<const double> w, std::span<double> gradient) {
+            const ValueAndGrad at = value_and_grad(f, tensors(w));
+            fill(at.grads, gradient);
+            return static_cast<double>(at.value.item());
+          },
+          [=](std::span<const double> w, std::span<const double> v, std::span<double> product) {
+            fill(hvp(f, tensors(w), tensors(v)).products, product);
+          }};
+}
 
 Landscape quadratic(std::vector<double> curvatures) {
   const auto times = [c = curvatures](std::span<const double>, std::span<const double> v,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/functional/functional.h"
 #include "core/shape.h"
 #include "optim/optimizer.h"
 
@@ -19,6 +20,13 @@ struct Landscape {
       hessian_times = nullptr;
 };
 
+/// The elements in double, and back; a vector unless the shape is said. Throws ShapeError for another number of values.
+std::vector<double> doubles_of(const Tensor& t);
+Tensor tensor_of(std::span<const double> values);
+Tensor tensor_of(std::span<const double> values, const Shape& shape);
+
+/// A differentiable function of several tensors as one of all their elements in order, with its Hessian. `like`: their shapes.
+Landscape landscape_of(const Function& f, std::vector<Tensor> like);
 /// 1/2 * sum_i c_i w_i^2, with its Hessian.
 Landscape quadratic(std::vector<double> curvatures);
 /// From `low` to `high`, both included, ratios all the same. count >= 2.

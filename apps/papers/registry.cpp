@@ -52,6 +52,10 @@ const std::vector<Paper>& papers() {
       sania(),
       gradient_regularization(),
       amp(),
+      sam_eos(),
+      sharpness_generalization(),
+      sgd_implicit_reg(),
+      sgd_stability(),
       // problems: losses and solvers for tasks of their own
       prospect(),
       neuralndcg(),

@@ -7,6 +7,7 @@
 #include "autograd/functional/functional.h"
 #include "autograd/functional/hutchinson.h"
 #include "autograd/functional/lanczos.h"
+#include "autograd/functional/power_iteration.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
@@ -171,4 +172,43 @@ TEST_CASE("functional: Hutchinson, Lanczos and Gauss-Newton agree with the Hessi
   const Tensor hv = flatten_all(product(v)), parts = flatten_all(gn) + flatten_all(rest);
   for (int64 i = 0; i < 200; ++i)
     CHECK(std::abs(double(hv.at({i}) - parts.at({i}))) < (kDouble ? 1e-13 : 1e-5));
+}
+
+TEST_CASE("functional: power iteration by hand, with a shift past a negative eigenvalue; Lanczos agrees") {
+  // diag(2, -3): from (1, 1) quotients (2 w^2 - 3 v^2)/(w^2 + v^2).
+  const Tensor d = Tensor::from({2}, {2, -3}), ones = Tensor::ones({2});
+  const LinearOperator a = [&](std::span<const Tensor> v) { return Tensors{v[0] * d}; };
+  const PowerIteration plain = power_iteration(a, {&ones, 1}, 2);
+  CHECK(plain.rayleigh[0] == doctest::Approx(-0.5));
+  CHECK(plain.rayleigh[1] == doctest::Approx((2 * 4 - 3 * 9) / 13.0));
+  CHECK(plain.eigenvalue == doctest::Approx((2 * 16 - 3 * 81) / 97.0));
+  CHECK(std::abs(plain.vector[0].at({1})) == doctest::Approx(9 / std::sqrt(97.0)));
+  CHECK(power_iteration(a, {&ones, 1}, 60).eigenvalue == doctest::Approx(-3).epsilon(1e-6));
+  // Shifted by 4: factors 6 and 1.
+  CHECK(power_iteration(a, {&ones, 1}, 60, 4).eigenvalue == doctest::Approx(2).epsilon(1e-6));
+  const PowerIteration none = power_iteration(a, {&ones, 1}, 0);
+  CHECK(none.rayleigh.empty());
+  CHECK(none.eigenvalue == doctest::Approx(-0.5));
+  const Tensor zero = Tensor::zeros({2});
+  CHECK_THROWS_AS(power_iteration(a, {&zero, 1}, 1), NumericError);
+  CHECK_THROWS_AS(power_iteration(a, {&ones, 1}, -1), UsageError);
+
+  const Network net;
+  Rng rng(3);
+  const Tensors start = rademacher_like(net.params, rng);
+  const double top = top_eigenvalues(net.hessian_operator(), net.params, 1, rng).values[0];
+  CHECK(power_iteration(net.hessian_operator(), start, 300, 1).eigenvalue ==
+        doctest::Approx(top).epsilon(1e-4));
+}
+
+TEST_CASE("functional: Hutchinson's trace of a network of 200 parameters is within 1 % of the exact one") {
+  const Network net;
+  const Tensor h = hessian([&](std::span<const Tensor> p) { return net.loss(p); }, net.params);
+  CHECK(h.dim(0) == 200);
+  double exact = 0;
+  for (int64 i = 0; i < 200; ++i) exact += static_cast<double>(h.at({i, i}));
+  Rng rng(17);
+  const TraceEstimate trace = hutchinson_trace(net.hessian_operator(), net.params, 4000, rng);
+  CHECK(trace.mean == doctest::Approx(exact).epsilon(0.01));
+  CHECK(std::abs(trace.mean - exact) < 4 * trace.standard_error);
 }

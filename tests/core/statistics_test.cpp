@@ -89,3 +89,16 @@ TEST_CASE("the slope on logarithmic axes is the exponent") {
   check_near(log_log_slope(x, y), -0.5);
   CHECK_THROWS_AS(log_log_slope(std::vector<double>{1, 1}, std::vector<double>{2, 3}), UsageError);
 }
+
+TEST_CASE(
+    "Kendall's tau counts pairs in the same and in the opposite order; ties leave the pairs of their list") {
+  using Numbers = std::vector<double>;
+  check_near(kendall_tau(Numbers{1, 2, 3, 4}, Numbers{1, 3, 2, 4}), 4 / 6.0);
+  check_near(kendall_tau(Numbers{1, 2, 3, 4}, Numbers{4, 3, 2, 1}), -1);
+  check_near(kendall_tau(Numbers{4, 2, 9}, Numbers{40, 20, 90}), 1);
+  // Of the six pairs a ties one, b two (the second time one); the balance is -1 (4).
+  check_near(kendall_tau(Numbers{1, 1, 2, 3}, Numbers{1, 2, 2, 1}), -1 / std::sqrt(5.0 * 4.0));
+  check_near(kendall_tau(Numbers{1, 1, 2, 3}, Numbers{1, 2, 2, 3}), 4 / std::sqrt(5.0 * 5.0));
+  CHECK(std::isnan(kendall_tau(Numbers{1, 1}, Numbers{1, 2})));
+  CHECK_THROWS_AS(kendall_tau(Numbers{1}, Numbers{1, 2}), ShapeError);
+}

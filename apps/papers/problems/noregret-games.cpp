@@ -16,6 +16,7 @@
 
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/landscape.h"
 #include "core/error.h"
 #include "core/rng.h"
 #include "optim/methods/optimistic_play.h"
@@ -37,8 +38,6 @@ struct AdaptiveCase {
   double q = 0.25;
   void visit(auto&& f) { f("q", q, "by how much gamma falls more slowly than eta", between(0, 0.25)); }
 };
-
-std::vector<double> doubles_of(const Tensor& t) { return {t.data(), t.data() + t.numel()}; }
 
 // All players from X_1 for T rounds of the feedback scale_t * V(X_{t+1/2}) + noise_t.
 void play_rounds(const OptimisticOptions& options, const CaseValues& in, CaseValues& out) {

@@ -14,6 +14,7 @@
 
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/landscape.h"
 #include "core/error.h"
 #include "core/linalg.h"
 #include "data/two_classes.h"
@@ -55,12 +56,6 @@ class GivenSketches : public SketchSource {
   Tensor vectors_;
   int64 next_ = 0;
 };
-
-Tensor column_of(const std::vector<double>& values) {
-  Tensor t({static_cast<int64>(values.size())});
-  std::copy(values.begin(), values.end(), t.mutable_data());
-  return t;
-}
 
 struct MeritCase : MeritWeights {
   void visit(auto&& f) {
@@ -122,8 +117,8 @@ CaseFunction sketch_project_function() {
             system.project_vector(source.vector(n));
           norms.push_back(system.residual_norm());
         }
-        out.set("z", column_of(system.z()));
-        out.set("residual_norms", column_of(norms));
+        out.set("z", tensor_of(system.z()));
+        out.set("residual_norms", tensor_of(norms));
       });
 }
 
@@ -151,11 +146,11 @@ CaseFunction adasketch_function() {
             adasketch_newton(program_of(in), in.tensor("x"), in.tensor("lambda"), o, source);
         out.set("x", run.x);
         out.set("lambda", run.lambda);
-        out.set("kkt_residuals", column_of(run.kkt_residuals));
+        out.set("kkt_residuals", tensor_of(run.kkt_residuals));
         const auto set = [&](const char* name, double AdaSketchStep::*field) {
           std::vector<double> values;
           for (const AdaSketchStep& s : run.steps) values.push_back(s.*field);
-          out.set(name, column_of(values));
+          out.set(name, tensor_of(values));
         };
         set("alpha", &AdaSketchStep::alpha);
         set("eta1", &AdaSketchStep::eta1);
