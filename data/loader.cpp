@@ -32,8 +32,8 @@ Loader::Loader(DatasetPtr data, LoaderOptions options, DataPosition start_at)
 
 Loader::~Loader() { stop(); }
 
-DataPosition Loader::after(DataPosition p) const {
-  return p.batch + 1 < batches_ ? DataPosition{p.epoch, p.batch + 1} : DataPosition{p.epoch + 1, 0};
+DataPosition Loader::after(DataPosition p, int64 units) const {
+  return p.batch + units < batches_ ? DataPosition{p.epoch, p.batch + units} : DataPosition{p.epoch + 1, 0};
 }
 
 void Loader::seek(DataPosition p) {
@@ -44,12 +44,15 @@ void Loader::seek(DataPosition p) {
   at_end_ = false;
 }
 
-bool Loader::next(Batch& out) {
+bool Loader::next(Batch& out, int64 units) {
   out = Batch{};  // gives its memory back before more is asked for
+  if (units < 1) fail<UsageError>("loader: {} batches at a time", units);
   if (std::exchange(at_end_, false)) return false;
+  if (units != units_) stop();  // what is prepared is of another size
+  units_ = units;
   if (prefetch_ < 1) {
     if (order_epoch_ != position_.epoch) order_ = order(position_.epoch), order_epoch_ = position_.epoch;
-    out = collate(order_, position_, true);
+    out = collate(order_, position_, units_, true);
   } else {
     if (!worker_.joinable()) start();
     std::unique_lock lock(mutex_);
@@ -65,7 +68,7 @@ bool Loader::next(Batch& out) {
     lock.unlock();
     room_.notify_one();
   }
-  position_ = after(position_);
+  position_ = after(position_, units_);
   at_end_ = position_.batch == 0;
   return true;
 }
@@ -92,8 +95,8 @@ void Loader::work(DataPosition p) {
   try {
     for (int64 epoch = p.epoch;; ++epoch) {
       const std::vector<int64> examples = order(epoch);
-      for (; p.epoch == epoch; p = after(p)) {
-        Batch batch = collate(examples, p, false);
+      for (; p.epoch == epoch; p = after(p, units_)) {
+        Batch batch = collate(examples, p, units_, false);
         std::unique_lock lock(mutex_);
         room_.wait(lock, [&] { return stopping_ || static_cast<int64>(queue_.size()) < prefetch_; });
         if (stopping_) return;
@@ -146,12 +149,13 @@ std::vector<int64> Loader::balanced_order(Rng rng) const {
   return order;
 }
 
-Batch Loader::make(DataPosition p) const { return collate(order(p.epoch), p, true); }
+Batch Loader::make(DataPosition p) const { return collate(order(p.epoch), p, 1, true); }
 
-Batch Loader::collate(const std::vector<int64>& order, DataPosition p, bool share) const {
+Batch Loader::collate(const std::vector<int64>& order, DataPosition p, int64 units, bool share) const {
   const DatasetInfo& info = data_->info();
   const int64 begin = p.batch * options_.batch_size;
-  const int64 n = std::min(options_.batch_size, static_cast<int64>(order.size()) - begin);
+  const int64 end = std::min(batches_ * options_.batch_size, static_cast<int64>(order.size()));
+  const int64 n = units < batches_ - p.batch ? units * options_.batch_size : end - begin;
   const int64 one = info.example.numel();
   Batch batch;
   batch.position = p;

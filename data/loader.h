@@ -49,7 +49,8 @@ class Loader {
 
   /// The next batch; false, without a batch, once behind the last one of each epoch. The call after that
   /// begins the next epoch. Rethrows what preparing the batch threw.
-  bool next(Batch& out);
+  /// `units`: batches that are handed out as one, as far as the epoch has them (sizes that change: batch_size 1).
+  bool next(Batch& out, int64 units = 1);
   /// Where the next batch comes from; save it to resume. Behind the last batch of an epoch it is the start of
   /// the next.
   DataPosition position() const { return position_; }
@@ -67,7 +68,7 @@ class Loader {
   std::vector<int64> order(int64 epoch) const;
   std::vector<int64> balanced_order(Rng rng) const;
   /// `share`: by all threads.
-  Batch collate(const std::vector<int64>& order, DataPosition position, bool share) const;
+  Batch collate(const std::vector<int64>& order, DataPosition position, int64 units, bool share) const;
   /// Where the examples of a batch go; what it has none of is null.
   struct Target {
     int64 epoch;
@@ -77,7 +78,7 @@ class Loader {
   };
   /// Fills in the examples begin..end-1.
   void read(const Target& to, int64 begin, int64 end) const;
-  DataPosition after(DataPosition p) const;
+  DataPosition after(DataPosition p, int64 units) const;
   void start();
   void stop();
   void work(DataPosition from);
@@ -87,6 +88,7 @@ class Loader {
   PixelScale scale_;
   int64 prefetch_ = 0;
   int64 batches_ = 0;
+  int64 units_ = 1;  // of the last next(); what the thread prepares
   DataPosition position_;
   bool at_end_ = false;  // the epoch's end is to be reported before the next batch
 

@@ -8,6 +8,7 @@
 #include "nn/models/mlp.h"
 #include "nn/models/mobilenet.h"
 #include "nn/models/nf_resnet.h"
+#include "nn/models/residual_mlp.h"
 #include "nn/models/resnet.h"
 #include "nn/models/siren.h"
 #include "nn/models/unet.h"
@@ -69,6 +70,8 @@ constexpr DataShape kCoordinates{.channels = 2, .height = 1, .width = 1, .target
 
 const ModelEntry kModels[] = {
     entry<Mlp>("mlp", "fully connected layers fc1, fc2, ...", "hidden=5-4,act=tanh", images(1, 3)),
+    entry<ResidualMlp>("residual-mlp", "residual perceptron, normalised branches, no biases",
+                       "width=5,hidden=4,blocks=2", images(1, 3)),
     entry<LeNet>("lenet", "two valid 3x3 convolutions, max pooling, two linear layers",
                  "conv1=2,conv2=3,hidden=4", images(1, 8)),
     entry<Vgg>("vgg", "3x3 convolutions with max pooling, 11 to 19 layers", "width=2", images(2, 8)),

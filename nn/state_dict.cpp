@@ -22,15 +22,28 @@ bool is_bookkeeping(const std::string& name) {
 
 }  // namespace
 
-StateDict state_dict(Module& module) {
+namespace {
+
+template <class Value>
+StateDict collect(Module& module, const Value& value) {
   StateDict state;
   module.visit([&](Module& m, const std::string& path) {
     const auto full = [&](const std::string& name) { return path.empty() ? name : path + "." + name; };
-    for (const Module::NamedSlot& s : m.slots())
-      state.emplace_back(full(s.name), s.slot.parameter()->value.detach());
+    for (const Module::NamedSlot& s : m.slots()) state.emplace_back(full(s.name), value(s.slot));
     for (const Module::NamedBuffer& b : m.buffers()) state.emplace_back(full(b.name), b.value.detach());
   });
   return state;
+}
+
+}  // namespace
+
+StateDict state_dict(Module& module) {
+  return collect(module, [](const ParamSlot& slot) { return slot.parameter()->value.detach(); });
+}
+
+StateDict effective_state_dict(Module& module) {
+  const Recording off(false);
+  return collect(module, [](const ParamSlot& slot) { return slot.value().detach(); });
 }
 
 void load_state_dict(Module& module, const StateDict& state, const std::string& source, bool strict) {

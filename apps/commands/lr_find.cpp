@@ -73,12 +73,13 @@ int lr_find(const LrFindCall& call, const OptionList& given) {
   assign(config, given);
   config.validation = 0;  // nothing is evaluated
   check(config);
+  if (config.batch_size.adaptive()) fail<UsageError>("--batch-size adaptive: lr-find takes a number");
   if (!(call.from < call.to)) fail<UsageError>("--from {} --to {}: needs from < to", call.from, call.to);
   if (config.threads > 0) set_threads(config.threads);
   const InterruptScope signals;
   Trainer trainer(config);
   constexpr int64 kUsualSteps = 100;
-  const int64 steps = config.steps || config.epochs ? trainer.total_steps() : kUsualSteps;
+  const int64 steps = config.steps || config.epochs ? trainer.length() : kUsualSteps;
   Progress progress(call.quiet);
   int64 done = 0;
   const LrCurve curve = lr_range_test(trainer, call.from, call.to, steps, interrupted, [&](const LrPoint& p) {

@@ -4,8 +4,10 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/check_mup.h"
 #include "apps/commands/registry_commands.h"
 #include "apps/train/fine_tuning.h"
+#include "apps/train/parametrisation.h"
 #include "apps/train/task.h"
 #include "data/registry.h"
 #include "nn/layer_table.h"
@@ -95,12 +97,25 @@ int show(const std::string& text, const ModelOptions& options) {
 }  // namespace
 
 void add_model(CLI::App& app, Action& action) {
-  CLI::App* model = app.add_subcommand("model", "models: list, show NAME");
+  CLI::App* model = app.add_subcommand("model", "models: list, show NAME, parametrisations, check-mup NAME");
   add_list(*model, action, "model", [] {
     std::vector<Listed> all;
     for (const auto& entry : models()) all.push_back({entry.name, entry.summary, entry.options()});
     return all;
   });
+  add_table(
+      *model, action, "parametrisations", "what --param knows: all, or the options of one", "parametrisation",
+      [] {
+        std::vector<Listed> all;
+        for (const ParametrisationEntry& e : parametrisations())
+          all.push_back({e.name, e.summary, e.options});
+        return all;
+      },
+      [](size_t i) {
+        const ParametrisationEntry& e = parametrisations()[i];
+        return fmt::format("{}: {}\n\n{}", e.name, e.summary, options_table(e.options));
+      });
+  add_check_mup(*model, action);
   CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();

@@ -107,7 +107,8 @@ Html compared_plots(const std::vector<RunSummary>& runs) {
   const std::vector<std::string> names = short_names(runs);
   // Steps of different sizes are compared by what they have seen.
   const bool epochs = std::any_of(runs.begin(), runs.end(), [&](const RunSummary& r) {
-    return r.config.batch_size * r.config.accumulate != runs[0].config.batch_size * runs[0].config.accumulate;
+    return r.config.batch_size.adaptive() ||
+           r.config.batch_size * r.config.accumulate != runs[0].config.batch_size * runs[0].config.accumulate;
   });
   const AxisSpec x{.label = epochs ? "epoch" : "step", .whole = !epochs};
   std::vector<std::string> sets;

@@ -69,11 +69,15 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
     return v.is_number() ? v.get<double>() : std::nan("");
   };
   std::vector<std::vector<std::string>> rows;
-  for (const char* key : {"data", "model", "optim", "schedule"})
-    rows.push_back({key, result[key].get<std::string>()});
+  for (const char* key : {"data", "model", "param", "optim", "schedule"})
+    if (result.contains(key)) rows.push_back({key, result[key].get<std::string>()});
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});
+  if (result.contains("mean_batch_size"))
+    rows.push_back(
+        {"batch size", fmt::format("{} on average, {} at the end", brief(number("mean_batch_size")),
+                                   result["last_batch_size"].dump())});
   rows.push_back({"train loss", brief(number("train_loss"))});
   for (auto& row : scores.rows("test")) rows.push_back(std::move(row));
   rows.push_back({"best", best_line(result["best"])});
@@ -107,10 +111,10 @@ int train(const Call& call, const OptionList& given) {
                                                : RunDirectory::open(call.resume);
   if (!call.resume.empty()) {
     trainer.restore(run);
-    if (trainer.state().step > trainer.total_steps())
-      fail<UsageError>(
-          "--resume {}: the run is at step {}, beyond the {} asked for; it can only become longer",
-          call.resume, trainer.state().step, trainer.total_steps());
+    if (trainer.done() > trainer.length())
+      fail<UsageError>("--resume {}: the run is at {} {}, beyond the {} asked for; it can only become longer",
+                       call.resume, config.batch_size.adaptive() ? "example" : "step", trainer.done(),
+                       trainer.length());
     run.write_config(config);
   }
   bool ended = false;

@@ -36,6 +36,10 @@ Paper subset_norm();
 Paper matrix_whitening();
 Paper adago();
 Paper lanton();
+Paper weight_conditioning();
+Paper mup_weight_decay();
+Paper adadagrad();
+Paper batch_lr_rmt();
 
 // stepsize
 Paper adagrad_norm();

@@ -42,7 +42,10 @@ TrainConfig quick_config(TrainConfig config, const OptionList& changes, const st
   config.steps = kQuickSteps;
   config.eval_every.reset();
   config.limit.reset();
-  config.batch_size = std::min(config.batch_size, kQuickBatch);
+  if (config.batch_size.adaptive())
+    config.steps.reset(), config.epochs = 1;
+  else
+    config.batch_size = std::min<int64>(config.batch_size, kQuickBatch);
   assign(config, changes);
   return config;
 }

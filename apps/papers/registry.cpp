@@ -38,6 +38,10 @@ const std::vector<Paper>& papers() {
       matrix_whitening(),
       adago(),
       lanton(),
+      weight_conditioning(),
+      mup_weight_decay(),
+      adadagrad(),
+      batch_lr_rmt(),
       // stepsize: step sizes and schedules that set themselves
       adagrad_norm(),
       smb(),

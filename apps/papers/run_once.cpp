@@ -39,8 +39,8 @@ Outcome training_run(const TrainConfig& config, bool tuning, DataShelf& shelf, c
     add_point(outcome, "test_accuracy", label, x, row.test_accuracy);
   });
   const auto stop = [&] {
-    return monitor(static_cast<double>(trainer.state().step) /
-                   static_cast<double>(std::max<int64>(trainer.total_steps(), 1)));
+    return monitor(static_cast<double>(trainer.done()) /
+                   static_cast<double>(std::max<int64>(trainer.length(), 1)));
   };
   if (!trainer.train(RunDirectory::none(), true, stop)) throw Interrupted();
   const TrainState& state = trainer.state();

@@ -48,6 +48,7 @@ json state_json(const TrainState& s) {
           {"last_scale", exact(s.last_scale)},
           {"total_steps", s.total_steps},
           {"examples", s.examples},
+          {"batch_size", s.batch_size},
           {"seconds", exact(s.seconds)},
           {"schedule", numbers(s.schedule)}};
 }
@@ -77,6 +78,7 @@ TrainState state_from(const json& j) {
   s.last_scale = number(j.at("last_scale"));
   j.at("total_steps").get_to(s.total_steps);
   j.at("examples").get_to(s.examples);
+  s.batch_size = j.value("batch_size", int64{0});
   s.seconds = number(j.at("seconds"));
   s.schedule = numbers(j.at("schedule"));
   return s;
@@ -106,7 +108,7 @@ Score score_from(const json& j) {
 
 TensorFile weights_file(Model& model, const DatasetInfo& info) {
   TensorFile file;
-  file.tensors = state_dict(model);
+  file.tensors = effective_state_dict(model);
   file.metadata = {{"format", "pt"}, {"gradus_model", model.spec()}, {"gradus_data", info_json(info).dump()}};
   return file;
 }

@@ -32,12 +32,13 @@ struct TrainState {
   double last_scale = 1;  ///< factor of the schedule on the last step
   int64 total_steps = 0;  ///< length of the run when this was saved
   int64 examples = 0;     ///< seen in training
+  int64 batch_size = 0;   ///< of the next step, where sizes are adaptive; 0: the first one
   double seconds = 0;     ///< spent in training steps
   std::map<std::string, double> schedule;
 };
 
-/// What a weights file holds: parameters and buffers under torch's names, with the model's spec and the data's
-/// description beside them, so that it can be used without naming either. Shares the model's storage.
+/// What a weights file holds: parameters (as the layers compute with them) and buffers under torch's names, with the
+/// model's spec and the data's description beside them, so that it can be used without naming either. Shares the model's storage.
 TensorFile weights_file(Model& model, const DatasetInfo& info);
 /// As NAME.safetensors or, without the descriptions, NAME.npz. Throws UsageError for another name.
 void save_weights(const std::string& path, Model& model, const DatasetInfo& info);

@@ -89,7 +89,11 @@ void replace_length(TrainConfig& to, const OptionList& given) {
     if (entry.first == "epochs" || entry.first == "steps") to.epochs.reset(), to.steps.reset();
 }
 
-nlohmann::ordered_json config_json(const TrainConfig& config) { return options_json(config); }
+nlohmann::ordered_json config_json(const TrainConfig& config) {
+  nlohmann::ordered_json json = options_json(config);
+  if (!config.batch_size.adaptive()) json["batch_size"] = static_cast<int64>(config.batch_size);
+  return json;
+}
 
 void apply_config_json(TrainConfig& config, const nlohmann::json& json, const std::string& file) {
   try {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/train/batch_size.h"
 #include "core/options.h"
 
 namespace gradus {
@@ -16,9 +17,10 @@ namespace gradus {
 Limits metric_choices();
 
 struct TrainConfig {
-  std::string data = "digits", model = "mlp", optim = "adam", companion, schedule = "wsd";
+  std::string data = "digits", model = "mlp", param = "standard", optim = "adam", companion, schedule = "wsd";
   std::optional<int64> epochs, steps;
-  int64 batch_size = 64, accumulate = 1;
+  BatchSize batch_size = 64;
+  int64 accumulate = 1;
   int64 seed = 0;
   int threads = 0;
   bool shuffle = true, drop_last = false;
@@ -45,6 +47,9 @@ struct TrainConfig {
   void visit(auto&& f) {
     f("data", data, "data set, NAME[:key=value,...], a value with a comma in double quotes; see 'data list'");
     f("model", model, "model, NAME[:key=value,...]; see 'model list'");
+    f("param", param,
+      "how the layers stand on the weights, NAME[:key=value,...]: standard, mup, conditioned; see 'model "
+      "parametrisations'");
     f("optim", optim, "optimizer, NAME[:key=value,...]; see 'optim list'");
     f("companion", companion,
       "optimizer of vectors, embeddings and heads, so that --optim has the weight matrices alone");
@@ -53,7 +58,10 @@ struct TrainConfig {
       "of the steps");
     f("epochs", epochs, "passes over the training set; 5 unless --steps is given", at_least(0));
     f("steps", steps, "optimizer steps, instead of --epochs", at_least(0));
-    f("batch_size", batch_size, "examples a batch", at_least(1));
+    f("batch_size", batch_size.text,
+      "examples a batch, or adaptive[:first=8,most=4096,test=norm,eta=0.5,...]: batches grow as the variance "
+      "of "
+      "the gradient asks");
     f("accumulate", accumulate, "batches whose mean gradient makes one step", at_least(1));
     f("seed", seed, "of initial weights, order, dropout, augmentation", at_least(0));
     f("threads", threads, "threads; 0: one a processor", at_least(0));

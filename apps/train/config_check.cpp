@@ -1,6 +1,7 @@
 // What is wrong with settings before any data are opened: unknown names, options and values, contradictions.
 #include "apps/cli/flags.h"
 #include "apps/train/config.h"
+#include "apps/train/parametrisation.h"
 #include "autograd/parameter.h"
 #include "core/utf8.h"
 #include "data/augment.h"
@@ -35,6 +36,15 @@ void check(const TrainConfig& config) {
       fail<UsageError>("{} is for {}, which the train command does not train", model.name,
                        task_name(model.task));
   });
+  in_flag("--batch-size", [&] {
+    config.batch_size.check();
+    if (!config.batch_size.adaptive()) return;
+    for (const auto& [given, flag] :
+         {std::pair{config.steps.has_value(), "--steps: their number is what comes out; give --epochs"},
+          std::pair{config.accumulate != 1, "--accumulate"}, std::pair{config.drop_last, "--drop-last"}})
+      if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
+  });
+  in_flag("--param", [&] { check_parametrisation(config.param); });
   in_flag("--optim", [&] { find_optimizer(parse_spec(config.optim).name); });
   if (!config.companion.empty())
     in_flag("--companion", [&] { find_optimizer(parse_spec(config.companion).name); });

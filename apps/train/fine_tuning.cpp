@@ -121,39 +121,12 @@ void freeze_layers(const Parameters& parameters, int64 n) {
     if (layers[i] < frozen) parameters[i]->frozen = true;
 }
 
-std::vector<GroupSpec> decayed_by_layer(const Parameters& parameters, const std::vector<GroupSpec>& groups,
-                                        double decay, const Optimizer& plain) {
+std::vector<double> layer_decay_factors(const Parameters& parameters, double decay) {
   const std::vector<int64> layers = layers_of(parameters);
   const int64 last = layers.empty() ? 0 : *std::max_element(layers.begin(), layers.end());
-  std::vector<GroupSpec> all;
-  for (int64 layer = 0; layer <= last; ++layer)
-    for (int group = 0; group <= static_cast<int>(groups.size()); ++group) {
-      GroupSpec own;
-      if (group) own = groups[static_cast<size_t>(group) - 1];
-      own.names.clear();
-      own.kinds.clear();
-      // Rules of one optimizer may have step sizes of their own (muon and its companion): a group for each.
-      std::vector<std::pair<double, std::vector<std::string>>> rates;
-      for (size_t i = 0; i < parameters.size(); ++i) {
-        if (layers[i] != layer || group_of(*parameters[i], groups) != group) continue;
-        const auto lr = plain.option(*parameters[i], "lr");
-        if (!lr)
-          fail<UsageError>("--layer-decay: optimizer {} has no step size lr for {}", plain.name(),
-                           parameters[i]->name);
-        auto found = std::find_if(rates.begin(), rates.end(), [&](const auto& r) { return r.first == *lr; });
-        if (found == rates.end()) found = rates.insert(found, {*lr, {}});
-        found->second.push_back(parameters[i]->name);
-      }
-      for (const auto& [lr, names] : rates) {
-        GroupSpec part = own;
-        part.names = names;
-        std::erase_if(part.options, [](const auto& option) { return option.first == "lr"; });
-        part.options.emplace_back("lr",
-                                  fmt::format("{}", lr * std::pow(decay, static_cast<double>(last - layer))));
-        all.push_back(part);
-      }
-    }
-  return all;
+  std::vector<double> factors;
+  for (const int64 layer : layers) factors.push_back(std::pow(decay, static_cast<double>(last - layer)));
+  return factors;
 }
 
 std::string init_file(const std::string& path) {

@@ -7,8 +7,6 @@
 #include "apps/train/config.h"
 #include "autograd/parameter.h"
 #include "nn/model.h"
-#include "optim/group.h"
-#include "optim/optimizer.h"
 
 namespace gradus {
 
@@ -23,11 +21,9 @@ std::vector<std::string> head_of(const Parameters& parameters);
 /// Freezes the first n layers, or with n < 0 all but the last -n. Throws UsageError if none would be left to train, or none frozen.
 void freeze_layers(const Parameters& parameters, int64 n);
 
-/// `groups`, and beside them a group for every layer whose step size is the parameter's own times decay^(layers above it):
-/// "layer-wise learning rate decay", Clark, Luong, Le, Manning, "ELECTRA", ICLR 2020, arXiv 2003.10555, section 3.3 and table 6.
-/// `make` builds the optimizer with given groups. Throws UsageError for an optimizer without a step size.
-std::vector<GroupSpec> decayed_by_layer(const Parameters& parameters, const std::vector<GroupSpec>& groups,
-                                        double decay, const Optimizer& plain);
+/// The factor decay^(layers above it) on each parameter's step size: "layer-wise learning rate decay", Clark, Luong, Le, Manning,
+/// "ELECTRA", ICLR 2020, arXiv 2003.10555, section 3.3 and table 6.
+std::vector<double> layer_decay_factors(const Parameters& parameters, double decay);
 
 /// The file that --init names: itself, or the model.safetensors (else best.safetensors) of a run's directory.
 std::string init_file(const std::string& path);

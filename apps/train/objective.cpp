@@ -249,6 +249,44 @@ std::vector<Tensor> ModelObjective::per_sample_gradients() {
   return all;
 }
 
+GradientSpread ModelObjective::spread(bool directions) {
+  const std::vector<Tensor> values = trained();
+  const ModeScope training(model_, true);
+  double norms = 0, square = 0;
+  std::vector<Tensor> direction;
+  for (const auto& p : parameters_) {
+    if (p->frozen) continue;
+    direction.push_back(p->grad.defined() ? p->grad : Tensor::zeros(p->value.shape()));
+    square += sum_of_squares(direction.back());
+  }
+  std::vector<double> c;
+  for (const Batch& batch : batches_) {
+    const PerSampleNorms found = per_sample_squared_norms(
+        [&](int64 begin, int64 end) {
+          const Reevaluation again(model_, rng_);
+          const Batch part = rows_of(batch, begin, end);
+          return losses_of(model_.task(), model_(input_of(part)), part, options_.classes);
+        },
+        values, batch.size());
+    for (const Tensor& of_parameter : found.squared)
+      norms += sum_elements(of_parameter, [](real x) { return static_cast<double>(x); });
+    if (!directions) {
+      c.resize(c.size() + static_cast<size_t>(batch.size()));
+      continue;
+    }
+    const Function losses = [&](std::span<const Tensor> xs) {
+      const Reevaluation again(model_, rng_);
+      std::vector<Tensor> all;
+      size_t next = 0;
+      for (const auto& p : parameters_) all.push_back(p->frozen ? Tensor() : xs[next++]);
+      return losses_of(model_.task(), functional_call(model_, all, input_of(batch)), batch, options_.classes);
+    };
+    const Tensor along = jvp(losses, values, direction).tangent;
+    for (const real x : along.span()) c.push_back(static_cast<double>(x));
+  }
+  return gradient_spread(norms, square, c);
+}
+
 GaussNewton ModelObjective::gauss_newton() {
   if (!offers().gauss_newton) unsupported("Jacobians of the outputs of tokens or of several batches");
   const ModeScope training(model_, true);

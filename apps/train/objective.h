@@ -7,6 +7,7 @@
 
 #include "apps/train/task.h"
 #include "core/rng.h"
+#include "optim/methods/batch_growth.h"
 #include "optim/objective.h"
 
 namespace gradus {
@@ -57,6 +58,11 @@ class ModelObjective final : public Objective {
   std::vector<Tensor> full_gradient() override;
   /// Of classes, tokens and real targets, without label smoothing.
   SampledGradient sampled_gradient(const Rng& rng) override;
+
+  /// What the gradients of the batches' examples say of their number, at the present weights; Parameter::grad must hold the mean
+  /// gradient there. By norms and one product with the Jacobian of the losses (`directions`: else the variances along and across the
+  /// gradient stay 0); no gradient of an example is kept. Throws as per_sample_gradients, UsageError for one example alone.
+  GradientSpread spread(bool directions);
 
   /// Of the first evaluation.
   const Score& score() const { return score_; }

@@ -17,12 +17,13 @@ double rate(const Progress::Now& now) {
 
 }  // namespace
 
-Progress::Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step)
+Progress::Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step, const char* unit)
     : quiet_(quiet),
       terminal_(stderr_terminal()),
       total_(total_steps),
       first_(first_step),
       epochs_(total_epochs),
+      unit_(unit),
       next_(Clock::now() + (terminal_.interactive ? Clock::duration(0) : Clock::duration(kLineInterval))) {}
 
 Progress::~Progress() { clear(); }
@@ -64,7 +65,7 @@ void Progress::step(const Now& now) {
   const std::string text = line(now);
   show(fmt::format("epoch {:.1f}/{:.3g} ", now.epoch, epochs_), " " + text,
        total_ ? static_cast<double>(now.step) / static_cast<double>(total_) : 1,
-       fmt::format("step {}/{}  epoch {:.2f}  {}", now.step, total_, now.epoch, text));
+       fmt::format("{} {}/{}  epoch {:.2f}  {}", unit_, now.step, total_, now.epoch, text));
 }
 
 void Progress::show(const std::string& head, const std::string& tail, double share, const std::string& text) {

@@ -21,8 +21,8 @@ class Progress {
     double seconds = 0;  ///< spent on them
   };
 
-  /// Shows nothing if quiet. `first_step`: where this process began.
-  Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step);
+  /// Shows nothing if quiet. `first_step`: where this process began; `unit`: what is counted as steps.
+  Progress(bool quiet, int64 total_steps, double total_epochs, int64 first_step, const char* unit = "step");
   /// For loops of other units, which show() themselves.
   explicit Progress(bool quiet) : Progress(quiet, 0, 0, 0) {}
   ~Progress();
@@ -49,6 +49,7 @@ class Progress {
   Terminal terminal_;
   int64 total_, first_;
   double epochs_;
+  const char* unit_;
   bool shown_ = false;
   Clock::time_point next_;
 };

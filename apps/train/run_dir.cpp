@@ -26,7 +26,7 @@ constexpr const char* kCsvHeader =
     "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,validation_loss,validation_accuracy,"
     "score,seconds\n";
 
-constexpr const char* kNormsHeader = "step,l1,l2\n";
+constexpr const char *kNormsHeader = "step,l1,l2\n", *kSizesHeader = "step,examples,batch_size,wanted\n";
 
 std::string csv_line(const MetricsRow& r) {
   std::string line = fmt::format("{},{}", r.step, r.epoch);
@@ -128,7 +128,7 @@ RunDirectory RunDirectory::create(const std::string& path, const std::string& de
 void RunDirectory::discard() const {
   std::error_code ignored;
   if (fs::exists(checkpoint(), ignored) || fs::exists(file("metrics.jsonl"), ignored) ||
-      fs::exists(file("grad_norms.csv"), ignored))
+      fs::exists(file("grad_norms.csv"), ignored) || fs::exists(file("batch_sizes.csv"), ignored))
     return;
   for (const char* name : {"config.json", "metrics.csv"}) fs::remove(file(name), ignored);
   fs::remove(path_, ignored);  // unless there is something in it
@@ -206,6 +206,13 @@ void RunDirectory::append(const std::string& csv, const nlohmann::ordered_json& 
   append_line(file("metrics.jsonl"), row.dump() + "\n");
 }
 
+void RunDirectory::append_batch_size(int64 step, int64 examples, int64 size,
+                                     const std::string& wanted) const {
+  if (is_none()) return;
+  if (!fs::exists(file("batch_sizes.csv"))) append_line(file("batch_sizes.csv"), kSizesHeader);
+  append_line(file("batch_sizes.csv"), fmt::format("{},{},{},{}\n", step, examples, size, wanted));
+}
+
 void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
   if (is_none()) return;
   if (!fs::exists(file("grad_norms.csv"))) append_line(file("grad_norms.csv"), kNormsHeader);
@@ -214,9 +221,11 @@ void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
 
 void RunDirectory::truncate_metrics(int64 step) const {
   if (is_none()) return;
-  filter_lines(file("grad_norms.csv"), [&](const std::string& line) {
-    return line == kNormsHeader || std::atoll(line.c_str()) <= step;
-  });
+  for (const auto& [name, header] :
+       {std::pair{"grad_norms.csv", kNormsHeader}, std::pair{"batch_sizes.csv", kSizesHeader}})
+    filter_lines(file(name), [&, top = header](const std::string& line) {
+      return line == top || std::atoll(line.c_str()) <= step;
+    });
   truncate_metrics(kCsvHeader, "step", step);
 }
 

@@ -1,6 +1,7 @@
 // The directory of a run:
 //   config.json             the settings; --config takes it back
 //   metrics.csv, .jsonl     a row an evaluation
+//   batch_sizes.csv         with --batch-size adaptive: step, examples seen before it, batch size, size the test asked for
 //   grad_norms.csv          with --log-grad-norms: step, L1 and L2 norm of the batch's gradient
 //   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
 //   checkpoint.safetensors  everything needed to continue bit for bit
@@ -70,6 +71,8 @@ class RunDirectory {
   void append(const std::string& csv, const nlohmann::ordered_json& row) const;
   /// Drops the rows of another command's metrics, counted by `unit` ("round"), behind the first `last`.
   void truncate_metrics(const std::string& csv_header, const std::string& unit, int64 last) const;
+  /// Adds a line to batch_sizes.csv; an empty field for a size that was not tested.
+  void append_batch_size(int64 step, int64 examples, int64 size, const std::string& wanted) const;
   /// Adds a line to grad_norms.csv.
   void append_grad_norms(int64 step, double l1, double l2) const;
   /// Drops the rows behind `step`, also a last row that was cut off.

@@ -8,6 +8,7 @@
 
 #include "apps/train/evaluate.h"
 #include "apps/train/fine_tuning.h"
+#include "apps/train/scaled_groups.h"
 #include "core/error.h"
 #include "core/glob.h"
 #include "core/threads.h"
@@ -16,6 +17,7 @@
 #include "data/views.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
+#include "nn/state_dict.h"
 #include "optim/registry.h"
 
 namespace gradus {
@@ -97,6 +99,8 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed_of(config)));
   metric_ = &deciding_metric(config.metric, model_->task(), data_.info());
   if (opened) hold_out_examples();
+  if (config.batch_size.adaptive()) adaptive_ = config.batch_size.rule();
+  examples_ = data_.train->size();
   make_trained_parts();
   const bool balanced = config.sampler == "balanced";
   if (balanced && !config.shuffle)
@@ -113,17 +117,19 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
     all_ = std::make_unique<Loader>(
         data_.train,
         LoaderOptions{.batch_size = config_.batch_size, .drop_last = config.drop_last, .prefetch = 0});
-  loader_ =
-      std::make_unique<Loader>(data_.train, LoaderOptions{.batch_size = config.batch_size,
-                                                          .shuffle = config.shuffle,
-                                                          .balanced = balanced,
-                                                          .drop_last = config.drop_last,
-                                                          .seed = seed_of(config),
-                                                          .augment = parse_augmentation(config.augment)});
-  steps_per_epoch_ = (loader_->batches_per_epoch() + config.accumulate - 1) / config.accumulate;
-  total_steps_ = config.steps ? *config.steps : config.epochs.value_or(5) * steps_per_epoch_;
+  loader_ = std::make_unique<Loader>(data_.train,
+                                     LoaderOptions{.batch_size = adaptive_ ? 1 : int64{config.batch_size},
+                                                   .shuffle = config.shuffle,
+                                                   .balanced = balanced,
+                                                   .drop_last = config.drop_last,
+                                                   .seed = seed_of(config),
+                                                   .augment = parse_augmentation(config.augment)});
+  const int64 together = adaptive_ ? adaptive_->first : config.accumulate;
+  steps_per_epoch_ = (loader_->batches_per_epoch() + together - 1) / together;
+  const int64 steps = config.steps ? *config.steps : config.epochs.value_or(5) * steps_per_epoch_;
+  length_ = adaptive_ ? config.epochs.value_or(5) * examples_ : steps;
   // (A run of no steps has a length too; 0 would say that it is unknown.)
-  schedule_ = make_schedule(config.schedule, {std::max<int64>(total_steps_, 1), steps_per_epoch_});
+  schedule_ = make_schedule(config.schedule, {std::max<int64>(steps, 1), steps_per_epoch_});
   schedule_start_ = schedule_->save_state();
   check_trainable();
 }
@@ -158,14 +164,36 @@ void Trainer::make_trained_parts() {
   if (std::all_of(parameters_.begin(), parameters_.end(), [](const auto& p) { return p->frozen; }))
     fail<UsageError>("--freeze-layers {}: with --freeze {} no parameter is left to train",
                      config_.freeze_layers, fmt::join(config_.freeze, " --freeze "));
-  if (!config_.init.empty()) start_from(config_, *model_, notes_);
+  parametrisation_ = parametrise(config_.param, *model_);
+  notes_.insert(notes_.end(), parametrisation_.notes.begin(), parametrisation_.notes.end());
+  if (parametrisation_.for_adam) check_steps_of_own_size(config_.optim);
+  if (!config_.init.empty()) {
+    if (parametrisation_.wants_drawn_weights)
+      fail<UsageError>("--param {}: its norms are those of the weights drawn first; it takes no --init",
+                       config_.param);
+    // Files hold weights as the layers compute with them.
+    for (const auto& [name, value] : effective_state_dict(*model_))
+      if (const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                          [&, n = name](const auto& p) { return p->name == n; });
+          found != parameters_.end())
+        (*found)->value.copy_from(value.clone());
+    start_from(config_, *model_, notes_);
+    parametrisation_.unfold(*model_);
+  }
   std::vector<GroupSpec> groups;
   for (const std::string& text : config_.group) groups.push_back(parse_group(text));
   in_flag("--group", [&] { check_groups(groups, parameters_); });
   optimizer_ = make_optimizer(effective_optim(config_), parameters_, groups);
-  if (config_.layer_decay < 1)
+  OptionFactors factors = parametrisation_.factors;
+  if (config_.layer_decay < 1) {
+    factors.resize(parameters_.size());
+    const std::vector<double> decay = layer_decay_factors(parameters_, config_.layer_decay);
+    for (size_t i = 0; i < factors.size(); ++i) factors[i].emplace("lr", 1).first->second *= decay[i];
+  }
+  if (!factors.empty())
     optimizer_ = make_optimizer(effective_optim(config_), parameters_,
-                                decayed_by_layer(parameters_, groups, config_.layer_decay, *optimizer_));
+                                scaled_groups(parameters_, groups, factors, *optimizer_,
+                                              config_.layer_decay < 1 ? "--layer-decay" : "--param"));
   class_loss_ = {.label_smoothing = config_.label_smoothing, .focal = config_.focal};
   if (model_->task() != Task::kClassification) {
     for (const auto& [given, flag] :
@@ -185,11 +213,13 @@ void Trainer::check_trainable() {
   if (schedule_->watches_score() && task != Task::kClassification && task != Task::kLanguageModel)
     fail<UsageError>("--schedule {}: it watches the accuracy, and {} has none", config_.schedule,
                      task_name(task));
-  require(optimizer_->needs(), ModelObjective::offers(*model_, config_.accumulate > 1, sources()),
+  require(optimizer_->needs(),
+          ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources()),
           optimizer_->name());
   // Batch norm has no statistics of a single value: its variance is not defined, and in the limit the output is the bias
   // whatever the example is, which would be trained on without a word.
   const int64 size = data_.train->size(), batch = config_.batch_size, left = size % batch;
+  if (adaptive_) return;
   const bool single = batch == 1 || size == 1 || (left == 1 && !config_.drop_last);
   if (!single || data_.info().kind == DataKind::kText) return;
   const ModeScope training(*model_, true);
@@ -220,7 +250,7 @@ void Trainer::restore(const RunDirectory& run) {
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_start_;
   if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
-  if (state_.stopped && total_steps_ > state_.total_steps)
+  if (state_.stopped && length_ > state_.total_steps)
     state_.stopped = false, state_.evaluations_since_best = 0;
   state_.stopped =
       state_.stopped && config_.early_stop && state_.evaluations_since_best >= *config_.early_stop;
@@ -231,23 +261,35 @@ void Trainer::restore(const RunDirectory& run) {
 std::unique_ptr<EvaluationWeights> Trainer::evaluation_weights(bool means,
                                                                const std::function<bool()>& stop) {
   EvaluationWeights::Options options{.means = means, .stop = stop};
-  if (state_.step > 0 && state_.step >= total_steps_) options.finish = state_.last_scale;
+  if (state_.step > 0 && at_end()) options.finish = state_.last_scale;
   return std::make_unique<EvaluationWeights>(*optimizer_, *model_, data_.train, options);
 }
 
 std::string Trainer::resumed_at() const {
+  const std::string of_steps =
+      adaptive_ ? fmt::format(" (example {} of {})", done(), length_) : fmt::format(" of {}", length_);
   if (state_.stopped)
     return fmt::format(
-        "stopped early, at step {} of {}: {} evaluations without a better score than at step {}; a larger "
+        "stopped early, at step {}{}: {} evaluations without a better score than at step {}; a larger "
         "--early-stop (or none), or more --epochs or --steps, goes on",
-        state_.step, total_steps_, state_.evaluations_since_best, state_.best_step);
-  if (state_.step >= total_steps_ && !state_.evaluation_due)
+        state_.step, of_steps, state_.evaluations_since_best, state_.best_step);
+  if (at_end() && !state_.evaluation_due)
     return fmt::format("the run has reached its end, step {}; more --epochs or --steps go on", state_.step);
-  return fmt::format("resumed at step {} of {}", state_.step, total_steps_);
+  return fmt::format("resumed at step {}{}", state_.step, of_steps);
 }
 
 std::vector<Batch> Trainer::next_batches() {
+  constexpr int64 kTogether = 512;  // examples of an adaptive batch that are in memory at once
   std::vector<Batch> batches;
+  if (adaptive_) {
+    Batch all;
+    while (!loader_->next(all, batch_size())) {
+    }
+    for (int64 from = 0; from < all.size(); from += kTogether)
+      batches.push_back(all.size() <= kTogether ? all
+                                                : rows_of(all, from, std::min(all.size(), from + kTogether)));
+    return batches;
+  }
   while (static_cast<int64>(batches.size()) < config_.accumulate) {
     Batch batch;
     if (loader_->next(batch))
@@ -283,7 +325,7 @@ double Trainer::step_at(double scale) {
       *model_, parameters_, next_batches(),
       {.classes = class_loss_, .grad_norms = config_.log_grad_norms, .keep_graph = optimizer_->needs().hvp},
       sources());
-  const double loss = optimizer_->step(objective, scale);
+  const double loss = adaptive_ ? tested_step(objective, scale) : optimizer_->step(objective, scale);
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
   state_.last_scale = scale;
@@ -298,11 +340,33 @@ double Trainer::step_at(double scale) {
   return loss;
 }
 
+double Trainer::tested_step(ModelObjective& objective, double scale) {
+  const int64 size = batch_size();
+  wanted_.clear();
+  if (size >= adaptive_->most || state_.step % adaptive_->interval || objective.examples() < 2)
+    return optimizer_->step(objective, scale);
+  // The gradient is the optimizer's own, if that is all it asks for.
+  const double loss = objective.gradient();
+  check_gradients(parameters_, optimizer_->name());
+  std::optional<double> wanted;
+  try {
+    wanted = wanted_batch_size(objective.spread(adaptive_->test != "norm"), *adaptive_);
+  } catch (const GraphError& e) {
+    fail<UsageError>("--batch-size adaptive: the gradients of single examples are not to be had of {}: {}",
+                     model_->spec(), e.what());
+  }
+  state_.batch_size = grown_batch_size(size, wanted, adaptive_->most);
+  wanted_ = wanted ? fmt::format("{:.6g}", *wanted) : "inf";
+  if (optimizer_->needs().beyond({.loss = true})) return optimizer_->step(objective, scale);
+  optimizer_->step(scale, loss);
+  return loss;
+}
+
 void Trainer::save(const RunDirectory& run) {
   if (run.is_none()) return;
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_->save_state();
-  state_.total_steps = total_steps_;
+  state_.total_steps = length_;
   save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
 }
 
@@ -335,7 +399,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   state_.last_test = score;
   state_.last_validation = held ? held->sums() : Score{};
   state_.since_row = {};
-  if (state_.position.batch == 0 || state_.step >= total_steps_) state_.last_epoch = state_.since_epoch;
+  if (state_.position.batch == 0 || at_end()) state_.last_epoch = state_.since_epoch;
   if (state_.position.batch == 0) state_.since_epoch = {};
   state_.evaluation_due = false;
   schedule_->observe(schedule_->watches_score() ? deciding.sums().accuracy() : deciding.sums().loss());
@@ -371,24 +435,28 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   run.truncate_metrics(state_.step);
   if (!run.has_checkpoint() && config_.init.empty()) fit_to_data(*model_, data_.train);
   board_.reset();
-  if (state_.step == 0 && total_steps_ == 0) state_.evaluation_due = true;
-  const int64 first = state_.step, examples = state_.examples;
+  if (state_.step == 0 && length_ == 0) state_.evaluation_due = true;
+  const int64 first = done(), examples = state_.examples;
   const double seconds = state_.seconds;
-  Progress progress(quiet, total_steps_,
-                    static_cast<double>(total_steps_) / static_cast<double>(steps_per_epoch_), first);
+  Progress progress(
+      quiet, length_,
+      static_cast<double>(length_) / static_cast<double>(adaptive_ ? examples_ : steps_per_epoch_), first,
+      adaptive_ ? "example" : "step");
   if (first) progress.message(resumed_at());
-  while (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped)) {
+  while (state_.evaluation_due || (!at_end() && !state_.stopped)) {
     bool save_now = state_.evaluation_due;
     try {
       if (!state_.evaluation_due) {
-        step_at(schedule_->scale(state_.step));
+        const int64 seen = done(), size = adaptive_ ? batch_size() : 0;
+        step_at(schedule_->scale(schedule_step()));
+        if (adaptive_) run.append_batch_size(state_.step, seen, size, wanted_);
         if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
-        const bool end = state_.step >= total_steps_;
+        const bool end = at_end();
         const bool epoch_end = state_.position.batch == 0;
         state_.evaluation_due =
             end || (config_.eval_every ? state_.step % *config_.eval_every == 0 : epoch_end);
         save_now = end || (config_.save_every ? state_.step % *config_.save_every == 0 : epoch_end);
-        progress.step({state_.step, epoch(), state_.since_epoch.loss(), state_.since_epoch.accuracy(), lr(),
+        progress.step({done(), epoch(), state_.since_epoch.loss(), state_.since_epoch.accuracy(), lr(),
                        state_.examples - examples, state_.seconds - seconds});
       }
       if (state_.evaluation_due && !stop()) evaluate_now(run, progress, stop);
@@ -399,8 +467,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
       }
       const bool stopping = stop();
       if (save_now || stopping || state_.stopped) save(run);
-      if (stopping && (state_.evaluation_due || (state_.step < total_steps_ && !state_.stopped)))
-        return false;
+      if (stopping && (state_.evaluation_due || (!at_end() && !state_.stopped))) return false;
     } catch (const NumericError& e) {
       diverged(run, e.what());
     } catch (const GraphError& e) {
@@ -421,7 +488,7 @@ void Trainer::diverged(const RunDirectory& run, const std::string& what) const {
                                                 : std::string("no checkpoint had been saved yet");
   fail<NumericError>(
       "training diverged at step {}: {}; {}, lr {:.6g}; {}. A smaller lr or --clip-norm 1 may help",
-      state_.step + 1, what, last, lr(schedule_->scale(state_.step)), kept);
+      state_.step + 1, what, last, lr(schedule_->scale(schedule_step())), kept);
 }
 
 const Scores& Trainer::scores() {
@@ -436,10 +503,18 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
   nlohmann::ordered_json json;
   json["data"] = config_.data;
   json["model"] = model_->spec();
+  if (config_.param != "standard") json["param"] = config_.param;
   json["optim"] = optimizer_->spec();
   json["schedule"] = schedule_->spec();
   json["seed"] = config_.seed;
-  json["batch_size"] = config_.batch_size;
+  if (adaptive_) {
+    json["batch_size"] = config_.batch_size.text;
+    json["last_batch_size"] = batch_size();
+    json["mean_batch_size"] =
+        static_cast<double>(state_.examples) / static_cast<double>(std::max<int64>(state_.step, 1));
+  } else {
+    json["batch_size"] = static_cast<int64>(config_.batch_size);
+  }
   json["threads"] = threads();
   int64 count = 0;
   for (const auto& p : parameters_) count += p->value.numel();

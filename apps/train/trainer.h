@@ -12,6 +12,7 @@
 #include "apps/train/evaluation_weights.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/objective.h"
+#include "apps/train/parametrisation.h"
 #include "apps/train/progress.h"
 #include "apps/train/run_dir.h"
 #include "apps/train/scores.h"
@@ -76,8 +77,12 @@ class Trainer {
   const std::vector<std::string>& notes() const { return notes_; }
   /// The examples that were held out to choose the best weights; nullptr if the test set decides.
   const DatasetPtr& validation() const { return validation_; }
-  /// Steps of the whole run.
-  int64 total_steps() const { return total_steps_; }
+  /// Length of the whole run, in steps; in examples where the batch size is adaptive, for the number of steps is what comes out.
+  int64 length() const { return length_; }
+  /// How much of it is done, in the same unit.
+  int64 done() const {
+    return adaptive_ ? state_.position.epoch * examples_ + state_.position.batch : state_.step;
+  }
 
  private:
   /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
@@ -89,6 +94,11 @@ class Trainer {
   /// What a resumed run says of itself.
   std::string resumed_at() const;
   std::vector<Batch> next_batches();
+  /// A step at batches of growing size: whether this one is tested, and what the test said.
+  double tested_step(ModelObjective& objective, double factor);
+  /// The index a schedule is asked for: of steps, adaptive ones as if all batches were of the first size.
+  int64 schedule_step() const { return adaptive_ ? done() / adaptive_->first : state_.step; }
+  int64 batch_size() const { return state_.batch_size ? state_.batch_size : adaptive_->first; }
   /// Batches beside those of the step, as far as the optimizer asks for them.
   BatchSources sources() const;
   /// Scores the test set into the state and writes a row. False if `stop` ended it.
@@ -99,7 +109,10 @@ class Trainer {
   void diverged(const RunDirectory& run, const std::string& what) const;
   /// The step size of the last step.
   double lr() const { return lr(state_.step ? state_.last_scale : schedule_->scale(0)); }
-  double epoch() const { return static_cast<double>(state_.step) / static_cast<double>(steps_per_epoch_); }
+  bool at_end() const { return done() >= length_; }
+  double epoch() const {
+    return static_cast<double>(done()) / static_cast<double>(adaptive_ ? examples_ : steps_per_epoch_);
+  }
 
   TrainConfig config_;
   std::vector<std::string> notes_;
@@ -116,7 +129,11 @@ class Trainer {
   std::unique_ptr<Loader> second_;  // of second batches
   std::unique_ptr<Loader> all_;     // of gradients over all data
   std::unique_ptr<Board> board_;    // of --tensorboard
-  int64 steps_per_epoch_ = 0, total_steps_ = 0;
+  std::optional<AdaptiveBatch> adaptive_;
+  Parametrisation parametrisation_;
+  int64 steps_per_epoch_ = 0, length_ = 0;
+  int64 examples_ = 0;                            // of the training set
+  std::string wanted_;                            // by the test of the last step
   std::map<std::string, double> schedule_start_;  // state of the schedule before the first step
   TrainState state_;
   std::function<void(const MetricsRow&)> observer_;

@@ -43,6 +43,7 @@ class MultiHeadAttention : public Module {
 
   std::string describe() const override;
   int64 flops(const Shape& input, const Shape& output) const override;
+  int64 dim() const { return options_.dim; }
 
   Linear& qkv;
   Linear& proj;

@@ -1,5 +1,6 @@
 // Starting from other weights: layers by depth, step sizes by layer, heads that start afresh, names that change.
 #include "apps/train/fine_tuning.h"
+#include "apps/train/scaled_groups.h"
 
 #include <doctest/doctest.h>
 
@@ -103,6 +104,13 @@ TEST_CASE("freeze by depth: the first layers, or all but the last ones") {
     CHECK_THROWS_WITH_AS(frozen(n), doctest::Contains("has 3 layers: 1 to 2 can be frozen"), UsageError);
 }
 
+// Factors 1/2 from each layer to the one below it.
+OptionFactors halved(const Parameters& all) {
+  OptionFactors factors;
+  for (const double f : layer_decay_factors(all, 0.5)) factors.push_back({{"lr", f}});
+  return factors;
+}
+
 TEST_CASE(
     "layer decay: each layer's step size is that of the one above it times the factor, whatever the groups "
     "say") {
@@ -112,7 +120,7 @@ TEST_CASE(
   for (const std::string optim : {"adamw:lr=0.1", "ema(sgd:lr=0.1):decay=0.9"}) {
     CAPTURE(optim);
     const auto plain = make_optimizer(optim, all, groups);
-    const auto decayed = make_optimizer(optim, all, decayed_by_layer(all, groups, 0.5, *plain));
+    const auto decayed = make_optimizer(optim, all, scaled_groups(all, groups, halved(all), *plain, "--layer-decay"));
     const auto lr = [&](size_t i) { return *decayed->option(*all[i], "lr"); };
     CHECK(lr(0) == doctest::Approx(0.025));  // fc1.weight
     CHECK(lr(1) == doctest::Approx(0.125));  // fc1.bias
@@ -126,7 +134,8 @@ TEST_CASE(
   // Two rules beside each other keep their own step sizes.
   const auto muon = make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all);
   const auto both =
-      make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all, decayed_by_layer(all, {}, 0.5, *muon));
+      make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all,
+                     scaled_groups(all, {}, halved(all), *muon, "--layer-decay"));
   for (size_t i = 0; i < all.size(); ++i)
     CHECK(*both->option(*all[i], "lr") ==
           doctest::Approx(*muon->option(*all[i], "lr") * std::pow(0.5, 2 - static_cast<double>(i / 2))));

@@ -229,6 +229,28 @@ TEST_CASE("lists and pages come from the registries") {
   for (const char* part : {"gradus", "BLAS", "threads"}) CHECK(version.out.find(part) != std::string::npos);
 }
 
+TEST_CASE("check-mup: tables and a picture; exit 4 where layers move apart, 2 for a model without a width") {
+  const TempDir dir;
+  const std::vector<std::string> line = {
+      "model",          "check-mup", "mlp:hidden=16", "--data", "digits:train=64,test=16",
+      "--widths",       "16-64",     "--steps",       "2",      "--out",
+      dir / "check.svg"};
+  const auto with_limit = [&](const char* limit) {
+    auto words = line;
+    words.insert(words.end(), {"--limit", limit});
+    return run_gradus(words);
+  };
+  const Outcome wide = with_limit("9");
+  CHECK(wide.code == 0);
+  CHECK(wide.out.find("standard") != std::string::npos);
+  CHECK(wide.out.find("fc1") != std::string::npos);
+  CHECK(dir.read("check.svg").find("</svg>") != std::string::npos);
+  CHECK(with_limit("1e-9").code == 4);
+  const Outcome none = run_gradus({"model", "check-mup", "airbench"});
+  CHECK(none.code == 2);
+  CHECK(none.err.find("has no width that is known") != std::string::npos);
+}
+
 TEST_CASE("the program runs the best BLAS kernels the processor has, unless OPENBLAS_CORETYPE names others") {
   using gradus::Simd;
   const auto says = [](const Outcome& o, const std::string& part) {
@@ -274,7 +296,7 @@ TEST_CASE("names that are not UTF-8 are refused at once, with file and byte, and
       const std::string path = std::string("images/") + name + file;
       dir.write(path, "");
       gradus::write_png(dir / path,
-                {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
+                        {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
     }
   check_says(run_gradus({"train", "--data", "folder:path=images", "--out", "run"}, here), 3,
              {"images/m\\xfcde: byte 1"});
@@ -312,7 +334,7 @@ TEST_CASE("predict: the images that can be read are shown, whatever comes betwee
   const TempDir dir;
   REQUIRE(run_gradus(short_run({"--out", dir / "run"})).code == 0);
   gradus::write_png(dir / "good.png",
-            {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
+                    {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
   const Outcome shown = run_gradus({"predict", dir / "missing.png", dir / "good.png", "--init", dir / "run"});
   CHECK(shown.code == 3);
   CHECK(shown.out.find("good.png") != std::string::npos);

@@ -203,6 +203,37 @@ TEST_CASE("a run that is resumed says where it is and what would go on") {
             .starts_with("resumed at step 2 of 8\n"));
 }
 
+TEST_CASE("batches that grow and --param: a run made longer ends as one that was as long from the start") {
+  const TempDir dir;
+  const Args line = {"train",
+                     "--data",
+                     "digits:train=96,test=32",
+                     "--model",
+                     "mlp:hidden=16-16",
+                     "--param",
+                     "mup:base=8",
+                     "--optim",
+                     "adamw:lr=0.01",
+                     "--batch-size",
+                     "adaptive:first=4,most=64,eta=1",
+                     "--schedule",
+                     "constant",
+                     "--seed",
+                     "3",
+                     "--threads",
+                     "1",
+                     "--quiet"};
+  REQUIRE(run_gradus(with(line, {"--epochs", "3", "--out", dir / "whole"})).code == 0);
+  REQUIRE(run_gradus(with(line, {"--epochs", "1", "--out", dir / "part"})).code == 0);
+  const Outcome resumed = run_gradus({"train", "--resume", dir / "part", "--epochs", "3", "--quiet"});
+  REQUIRE_MESSAGE(resumed.code == 0, resumed.err);
+  for (const char* file : {"/model.safetensors", "/batch_sizes.csv"})
+    CHECK(dir.read(std::string("part") + file) == dir.read(std::string("whole") + file));
+  const Outcome shorter = run_gradus({"train", "--resume", dir / "part", "--epochs", "1", "--quiet"});
+  CHECK(shorter.code == 2);
+  CHECK(shorter.err.find("can only become longer") != std::string::npos);
+}
+
 TEST_CASE("the same seed and threads give the same bytes; another seed does not") {
   const TempDir dir;
   const auto model = [&](const std::string& name, const Args& more) {
