@@ -382,7 +382,10 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     try {
       if (!state_.evaluation_due) {
         step_at(schedule_->scale(state_.step));
-        if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
+        if (config_.log_grad_norms) {
+          run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
+          if (norms_observer_) norms_observer_(state_.step, grad_norms_);
+        }
         const bool end = state_.step >= total_steps_;
         const bool epoch_end = state_.position.batch == 0;
         state_.evaluation_due =
