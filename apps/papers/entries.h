@@ -25,10 +25,18 @@ Paper adam();
 Paper ademamix();
 Paper adafactor();
 Paper came();
+Paper mars();
+Paper opt_amsgrad();
+Paper novograd();
 
 // layerwise
 Paper lars();
 Paper lamb();
+Paper tvlars();
+Paper lawn();
+Paper nfnet_agc();
+Paper adagc();
+Paper component_clipping();
 Paper coordinate_clipping();
 Paper sgd_sai();
 Paper sgg();
@@ -50,10 +58,12 @@ Paper polyak_momentum();
 Paper momo();
 Paper aegd_preconditioned();
 Paper rmsprop_adam_affine();
+Paper schedule_refinement();
 
 // curvature
 Paper oasis();
 Paper sania();
+Paper egn();
 Paper gradient_regularization();
 Paper amp();
 Paper sam_eos();
@@ -68,6 +78,7 @@ Paper scaledgd();
 Paper incremental_matrix_sensing();
 Paper noregret_games();
 Paper sketched_newton_al();
+Paper config_pinn();
 
 // federated
 Paper fedopt();

@@ -52,7 +52,9 @@ class Trial {
   /// asks; the others, also in other processes, wait for it. `name` says all that decides its contents.
   std::string base(const std::string& name, const std::function<void(const std::string& path)>& make) const;
   /// A training run as training arms have, with this trial's seed, threads and data (`config` need not name them): what it
-  /// leaves; of one that diverged no metrics. `inspect` sees the trained state and may add to the outcome.
+  /// leaves; of one that diverged no metrics. A seed k > 0 of `config` stands for another one of this trial's own, where the
+  /// spread over seeds is the question. With log_grad_norms the curves grad_norm_l1 and grad_norm_l2 have a point a step.
+  /// `inspect` sees the trained state and may add to the outcome.
   using Inspect = std::function<void(Trainer&, Outcome&)>;
   virtual Outcome train(TrainConfig config, const Inspect& inspect = nullptr) const = 0;
   /// To be asked between steps: throws Interrupted when the run should stop.

@@ -28,9 +28,17 @@ const std::vector<Paper>& papers() {
       ademamix(),
       adafactor(),
       came(),
+      mars(),
+      opt_amsgrad(),
+      novograd(),
       // layerwise: layer-wise, matrix and large-batch scaling, clipping
       lars(),
       lamb(),
+      tvlars(),
+      lawn(),
+      nfnet_agc(),
+      adagc(),
+      component_clipping(),
       coordinate_clipping(),
       sgd_sai(),
       sgg(),
@@ -51,9 +59,11 @@ const std::vector<Paper>& papers() {
       momo(),
       aegd_preconditioned(),
       rmsprop_adam_affine(),
+      schedule_refinement(),
       // curvature: second order, sharpness, the shape of the loss
       oasis(),
       sania(),
+      egn(),
       gradient_regularization(),
       amp(),
       sam_eos(),
@@ -67,6 +77,7 @@ const std::vector<Paper>& papers() {
       incremental_matrix_sensing(),
       noregret_games(),
       sketched_newton_al(),
+      config_pinn(),
       // federated: many clients that keep their data
       fedopt(),
   };

@@ -13,6 +13,8 @@
 namespace gradus {
 namespace {
 
+constexpr int64 kSeedStride = 10007;  // between the seeds of one trial; those of trials count by one
+
 void add_point(Outcome& outcome, const char* name, const char* label, double x, double y) {
   if (!std::isfinite(y)) return;
   Curve& curve = outcome.curves[name];
@@ -37,6 +39,10 @@ Outcome training_run(const TrainConfig& config, bool tuning, DataShelf& shelf, c
     add_point(outcome, "train_accuracy", label, x, row.train_accuracy);
     add_point(outcome, "test_loss", label, x, row.test_loss);
     add_point(outcome, "test_accuracy", label, x, row.test_accuracy);
+  });
+  trainer.observe_grad_norms([&](int64 step, const GradNorms& norms) {
+    add_point(outcome, "grad_norm_l1", "step", static_cast<double>(step), norms.l1);
+    add_point(outcome, "grad_norm_l2", "step", static_cast<double>(step), norms.l2);
   });
   const auto stop = [&] {
     return monitor(static_cast<double>(trainer.done()) /
@@ -79,7 +85,7 @@ class FunctionTrial : public Trial {
     return shelf_.data(config, tuning);
   }
   Outcome train(TrainConfig config, const Inspect& inspect) const override {
-    config.seed = seed;
+    config.seed = seed + config.seed * kSeedStride;
     config.data_dir = plan_.data_dir;
     config.threads = plan_.threads;
     if (quick) config = quick_config(config, {}, plan_.folder);

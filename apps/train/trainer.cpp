@@ -450,7 +450,10 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
         const int64 seen = done(), size = adaptive_ ? batch_size() : 0;
         step_at(schedule_->scale(schedule_step()));
         if (adaptive_) run.append_batch_size(state_.step, seen, size, wanted_);
-        if (config_.log_grad_norms) run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
+        if (config_.log_grad_norms) {
+          run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
+          if (norms_observer_) norms_observer_(state_.step, grad_norms_);
+        }
         const bool end = at_end();
         const bool epoch_end = state_.position.batch == 0;
         state_.evaluation_due =

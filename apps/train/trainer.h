@@ -43,6 +43,10 @@ class Trainer {
 
   /// Called with every row of the metrics from now on.
   void observe_rows(std::function<void(const MetricsRow&)> observer) { observer_ = std::move(observer); }
+  /// Called with the norms of every step's gradient from now on; with log_grad_norms alone they are taken.
+  void observe_grad_norms(std::function<void(int64 step, const GradNorms&)> observer) {
+    norms_observer_ = std::move(observer);
+  }
 
   /// Trains to the end, from `run`'s checkpoint if it has one, writing into it. False if `stop`, asked between steps,
   /// ended it before (all is saved then); by default a signal does. Throws NumericError, with step, last good loss
@@ -137,6 +141,7 @@ class Trainer {
   std::map<std::string, double> schedule_start_;  // state of the schedule before the first step
   TrainState state_;
   std::function<void(const MetricsRow&)> observer_;
+  std::function<void(int64, const GradNorms&)> norms_observer_;
   GradNorms grad_norms_;  // of the last step
 };
 

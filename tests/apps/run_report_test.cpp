@@ -98,7 +98,7 @@ TEST_CASE(
   CHECK(occurrences(page, "data:image/png;base64,") == std::min(24, all - right));
   CHECK(occurrences(page, "<svg ") == 3);  // loss, accuracy, lr
   CHECK(page.find("<caption>rows: the true class") != std::string::npos);
-  CHECK(occurrences(page, "mlp:hidden=8,act=relu,dropout=0 on an example of shape (1, 1, 28, 28)") == 1);
+  CHECK(occurrences(page, "mlp:hidden=8,act=relu,dropout=0,norm=none on an example of shape (1, 1, 28, 28)") == 1);
   for (const char* part :
        {"3 epochs", "--data digits:train=128,test=64", "<code>Linear(784, 8)</code>", "finished"}) {
     CAPTURE(part);

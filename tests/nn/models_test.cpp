@@ -48,6 +48,7 @@ TEST_CASE("models: with dropout, stochastic depth and other options gradients ho
   const DataShape text{.vocabulary = 5};
   const std::pair<const char*, DataShape> cases[] = {
       {"mlp:hidden=6,dropout=0.3,act=mish", images},
+      {"mlp:hidden=6-5,norm=gn", images},
       {"resnet8:width=2,norm=gn", images},
       {"resnet8:width=2,norm=none", images},
       {"wrn:depth=10,width=1,channels=2,dropout=0.3", images},
@@ -156,6 +157,24 @@ TEST_CASE("models: a step evaluated again sees the same masks and leaves the sta
   }
   for (size_t i = 0; i < state.size(); ++i) CHECK(state[i].second.values() == values[i]);
   CHECK((*model)(batch.input).values() != y.values());
+}
+
+TEST_CASE("models: a perceptron with batch norm, by hand") {
+  auto model =
+      make_model("mlp:hidden=1,norm=bn", {.channels = 1, .height = 1, .width = 1, .targets = 1}, Rng(0));
+  const auto set = [&](const char* name, real value) {
+    model->find_slot(name).parameter()->value.mutable_data()[0] = value;
+  };
+  set("fc1.weight", 3), set("fc1.bias", 7), set("bn1.weight", 2), set("bn1.bias", 0.5);
+  set("fc2.weight", -4), set("fc2.bias", 1);
+  // fc1: 10, 16; normalised -1, 1 (but for eps); 2*n + 0.5: -1.5, 2.5; relu; -4*h + 1.
+  const Tensor y = (*model)(Tensor::from({2, 1}, {1, 3}));
+  CHECK(y.data()[0] == doctest::Approx(1));
+  CHECK(y.data()[1] == doctest::Approx(-9).epsilon(1e-5));
+  CHECK(make_model("mlp:hidden=3-2,norm=bn", kMnist, Rng(0))
+            ->find_slot("bn2.weight")
+            .parameter()
+            ->value.shape() == Shape{2});
 }
 
 TEST_CASE("models: frozen parameters get no gradient and cost none") {

@@ -335,6 +335,33 @@ TEST_CASE("harness: a function trains as a training arm does, and looks at the t
   }
 }
 
+TEST_CASE("harness: seeds of a trial's own, and norms of gradients step by step") {
+  Experiment e;
+  e.arm("a").run([](const Trial& trial) {
+    TrainConfig config = short_setting();
+    config.log_grad_norms = true;
+    Outcome first = trial.train(config);
+    const double own = first.metrics.at("test_loss"), again = trial.train(config).metrics.at("test_loss");
+    config.seed = 1;
+    const double other = trial.train(config).metrics.at("test_loss");
+    first.metrics = {{"own", own}, {"again", again}, {"other", other}};
+    return first;
+  });
+  e.claim("a loss", at_least("a", "own", 0));
+  const TempDir dir;
+  const Record r = run_in(dir.path(), e);
+  const Outcome& o = r.arms[0].outcomes[0];
+  CHECK(o.metrics.at("own") == o.metrics.at("again"));
+  CHECK(o.metrics.at("own") != o.metrics.at("other"));
+  // 100 examples in batches of 20.
+  for (const char* norm : {"grad_norm_l1", "grad_norm_l2"})
+    CHECK(o.curves.at(norm).x == std::vector<double>{1, 2, 3, 4, 5});
+  for (size_t i = 0; i < 5; ++i) CHECK(o.curves.at("grad_norm_l1").y[i] > o.curves.at("grad_norm_l2").y[i]);
+
+  // The second seed of seed 0 is none that another trial has as its own.
+  CHECK(r.arms[0].outcomes[1].metrics.at("own") != o.metrics.at("other"));
+}
+
 TEST_CASE("harness: what a function trains may not follow the test set, and divergence is an outcome") {
   Experiment e;
   e.arm("a").run([](const Trial& t) {
