@@ -64,4 +64,11 @@ Paper sketched_newton_al();
 // federated
 Paper fedopt();
 
+// backprop-free
+Paper forward_gradient();
+Paper forward_gradient_local();
+Paper ulr();
+Paper scalable_ff();
+Paper gbnn();
+
 }  // namespace gradus::paper_entries
