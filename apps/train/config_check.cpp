@@ -1,6 +1,7 @@
 // What is wrong with settings before any data are opened: unknown names, options and values, contradictions.
 #include "apps/cli/flags.h"
 #include "apps/train/config.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "autograd/parameter.h"
 #include "core/utf8.h"
 #include "data/augment.h"
@@ -50,6 +51,7 @@ void check(const TrainConfig& config) {
     const ScheduleEntry& schedule = find_schedule(parse_spec(config.schedule).name);
     if (schedule.paths.empty()) make_schedule(config.schedule, {100, 10});
   });
+  in_flag("--gradient", [&] { check_gradient_method(config.gradient); });
   in_flag("--augment", [&] { parse_augmentation(config.augment); });
 }
 
