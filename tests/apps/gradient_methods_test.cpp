@@ -150,7 +150,7 @@ TEST_CASE("gradient methods: no more nodes than one layer's") {
   for (const char* method :
        {"forward:space=activation", "local-forward", "likelihood-ratio", "local-forward:space=activation"}) {
     INFO(method);
-    CHECK(most(method) <= 2);
+    CHECK(most(method) <= 4);  // a layer's and its head's
   }
   CHECK(live_nodes() == before);
 }

@@ -104,6 +104,9 @@ TEST_CASE("unknown names and values: exit 2 with the valid ones and the nearest"
   check_says(run_gradus({"train", "--model", "lent"}), 2, {"'lent'", "lenet"});
   check_says(run_gradus({"train", "--data", "mnis"}), 2, {"'mnis'", "mnist"});
   check_says(run_gradus({"train", "--schedule", "cosin"}), 2, {"'cosin'", "cosine"});
+  check_says(run_gradus({"train", "--gradient", "forwad"}), 2, {"--gradient", "'forwad'", "forward"});
+  check_says(run_gradus({"train", "--gradient", "likelihood-ratio:sigma=0"}), 2,
+             {"--gradient", "sigma", "> 0"});
   check_says(run_gradus({"train", "--optim", "adam:beta=0.9"}), 2, {"'beta'", "beta1", "beta2"});
   check_says(run_gradus({"train", "--optim", "adam:lr=fast"}), 2, {"adam", "lr", "'fast'"});
   check_says(run_gradus({"train", "--optim", "adam:lr=-1"}), 2, {"lr", "-1", "> 0"});
@@ -274,7 +277,7 @@ TEST_CASE("names that are not UTF-8 are refused at once, with file and byte, and
       const std::string path = std::string("images/") + name + file;
       dir.write(path, "");
       gradus::write_png(dir / path,
-                {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
+                        {.channels = 1, .height = 4, .width = 4, .pixels = std::vector<std::uint8_t>(16, 7)});
     }
   check_says(run_gradus({"train", "--data", "folder:path=images", "--out", "run"}, here), 3,
              {"images/m\\xfcde: byte 1"});
@@ -312,7 +315,7 @@ TEST_CASE("predict: the images that can be read are shown, whatever comes betwee
   const TempDir dir;
   REQUIRE(run_gradus(short_run({"--out", dir / "run"})).code == 0);
   gradus::write_png(dir / "good.png",
-            {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
+                    {.channels = 1, .height = 28, .width = 28, .pixels = std::vector<std::uint8_t>(784, 9)});
   const Outcome shown = run_gradus({"predict", dir / "missing.png", dir / "good.png", "--init", dir / "run"});
   CHECK(shown.code == 3);
   CHECK(shown.out.find("good.png") != std::string::npos);
