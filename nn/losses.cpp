@@ -97,6 +97,17 @@ Tensor triplet_loss(const Tensor& anchor, const Tensor& positive, const Tensor& 
   return reduce(relu(norm(anchor - positive, {1}) - norm(anchor - negative, {1}) + margin), reduction);
 }
 
+Tensor zero_one_loss(const Tensor& logits, const IntTensor& labels) {
+  check_rows("zero_one_loss", logits);
+  if (labels.rank() != 1 || labels.dim(0) != logits.dim(0))
+    fail<ShapeError>("zero_one_loss: logits {}, labels {}", logits.shape().str(), labels.shape().str());
+  const IntTensor found = argmax(logits, 1);
+  Tensor losses(labels.shape());
+  real* to = losses.mutable_data();
+  for (int64 n = 0; n < labels.numel(); ++n) to[n] = found[n] != labels[n] ? 1 : 0;
+  return losses;
+}
+
 Tensor normalise_rows(const Tensor& x, real eps) {
   check_rows("normalise_rows", x);
   return x / maximum(norm(x, {1}, true), Tensor::scalar(eps));

@@ -34,6 +34,9 @@ Tensor triplet_loss(const Tensor& anchor, const Tensor& positive, const Tensor& 
 Tensor info_nce(const Tensor& a, const Tensor& b, real temperature = real(0.1),
                 Reduction reduction = Reduction::kMean);
 
+/// 1 where the largest logit (N,C) is not that of the label (ties go to the first), else 0: (N). No gradient passes.
+Tensor zero_one_loss(const Tensor& logits, const IntTensor& labels);
+
 /// Rows of (N,D) over their Euclidean length (at least eps).
 Tensor normalise_rows(const Tensor& x, real eps = real(1e-8));
 

@@ -9,6 +9,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/optim_list.h"
 #include "apps/commands/registry_commands.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "core/glob.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
@@ -72,6 +73,12 @@ std::string show_schedule(size_t i) {
   return fmt::format("{}: {}\n\n{}", entry.name, entry.summary, options_table(entry.options));
 }
 
+std::string show_gradient(size_t i) {
+  const GradientEntry& entry = gradient_methods()[i];
+  return fmt::format("{}: {}\nsource: {}\n\n{}", entry.name, entry.summary, entry.source,
+                     entry.options.empty() ? std::string("no options\n") : options_table(entry.options));
+}
+
 int state_memory(const std::string& pattern, bool json) {
   std::vector<std::vector<std::string>> rows = {
       {"optimizer", "bytes/parameter", "bytes moved/step", "state"}};
@@ -103,7 +110,7 @@ int state_memory(const std::string& pattern, bool json) {
 
 void add_optim(CLI::App& app, Action& action) {
   CLI::App* optim =
-      app.add_subcommand("optim", "optimizers: list, show NAME, schedules, servers, state-memory");
+      app.add_subcommand("optim", "optimizers: list, show NAME, schedules, gradients, servers, state-memory");
   add_optimizer_list(*optim, action);
   CLI::App* one = optim->add_subcommand("show", "paper, equations, options, cost of one");
   auto name = std::make_shared<std::string>();
@@ -119,6 +126,16 @@ void add_optim(CLI::App& app, Action& action) {
         return all;
       },
       show_schedule);
+  add_table(
+      *optim, action, "gradients",
+      "how a training step gets its gradient (train --gradient): all, or the options of one", "gradient",
+      [] {
+        std::vector<Listed> all;
+        for (const GradientEntry& entry : gradient_methods())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      show_gradient);
   add_table(
       *optim, action, "servers", "rules of a federation's server: all, or the equations and options of one",
       "server rule",

@@ -71,6 +71,12 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
   std::vector<std::vector<std::string>> rows;
   for (const char* key : {"data", "model", "param", "optim", "schedule"})
     if (result.contains(key)) rows.push_back({key, result[key].get<std::string>()});
+  if (const auto gradient = result["gradient"].get<std::string>(); gradient != "backprop") {
+    rows.push_back({"gradient", gradient});
+    rows.push_back(
+        {"step memory",
+         fmt::format("{:.3g} MiB at most", result["memory"]["step_peak_bytes"].get<double>() / (1 << 20))});
+  }
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});

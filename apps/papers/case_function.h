@@ -25,7 +25,7 @@ enum class CaseType { kReal, kInt };
 
 /// An input or output as documented. Dimensions are numbers, names of integer options (their values), letters bound by
 /// the first value that has them, and sums, differences and products of these: "b,n,n", "T+1,o*d+o", "" for a scalar.
-/// "..." stands for any further axes, the same wherever it stands: "B,...". A name with # is a row of values numbered
+/// "..." stands for any further axes, the same wherever it stands: "B,..."; "...a" and "...b" for different ones. A name with # is a row of values numbered
 /// from 1, as many as there are, at least one unless optional; # in its shape is the number: {"W#", "o#,i#"}.
 struct CaseSlot {
   std::string name;

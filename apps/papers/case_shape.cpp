@@ -8,7 +8,7 @@
 namespace gradus {
 namespace {
 
-constexpr const char* kFurther = "...";
+bool is_further(const std::string& dimension) { return dimension.starts_with("..."); }
 
 std::vector<std::string> dimensions(const std::string& documented) {
   std::vector<std::string> parts;
@@ -80,7 +80,7 @@ void CaseSizes::match(const std::vector<Value>& values, const std::string& secti
 // True where all dimensions are checked.
 bool CaseSizes::match_one(const Value& value, const std::string& section) {
   const std::vector<std::string> documented = dimensions(value.documented);
-  const auto dots = std::find(documented.begin(), documented.end(), kFurther);
+  const auto dots = std::find_if(documented.begin(), documented.end(), is_further);
   const size_t rank = static_cast<size_t>(value.shape.rank());
   const size_t named = documented.size() - (dots == documented.end() ? 0 : 1);
   if (dots == documented.end() ? rank != named : rank < named) mismatch(value, section);
@@ -88,8 +88,7 @@ bool CaseSizes::match_one(const Value& value, const std::string& section) {
   if (dots != documented.end()) {
     const auto first = value.shape.begin() + before;
     const std::vector<int64> extents(first, first + further);
-    if (!further_) further_ = extents;
-    if (*further_ != extents) mismatch(value, section);
+    if (further_.try_emplace(*dots, extents).first->second != extents) mismatch(value, section);
   }
   bool waiting = false;
   for (size_t i = 0; i < documented.size(); ++i) {
@@ -120,12 +119,14 @@ void CaseSizes::mismatch(const Value& value, const std::string& section) const {
   std::vector<std::string> extents;
   for (const std::string& expression : dimensions(value.documented)) {
     std::vector<std::string> unknown;
-    if (expression == kFurther)
-      extents.push_back(further_ ? fmt::format("{}", fmt::join(*further_, ", ")) : kFurther);
-    else if (const int64 extent = evaluate(expression, known_, 0, unknown); unknown.empty())
-      extents.push_back(std::to_string(extent));
-    else
-      extents.push_back(expression);
+    if (is_further(expression)) {
+      const auto found = further_.find(expression);
+      extents.push_back(found == further_.end() ? expression
+                                                : fmt::format("{}", fmt::join(found->second, ", ")));
+      continue;
+    }
+    const int64 extent = evaluate(expression, known_, 0, unknown);
+    extents.push_back(unknown.empty() ? std::to_string(extent) : expression);
   }
   fail<DataError>("{}.{}: shape {}, expected ({}) = ({})", section, value.name, value.shape.str(),
                   value.documented, fmt::join(extents, ", "));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +31,7 @@ class CaseSizes {
   [[noreturn]] void mismatch(const Value& value, const std::string& section) const;
 
   std::map<std::string, int64> known_;
-  std::optional<std::vector<int64>> further_;  // what "..." stands for
+  std::map<std::string, std::vector<int64>> further_;  // what "...", "...a" stand for
 };
 
 }  // namespace gradus

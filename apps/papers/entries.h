@@ -83,4 +83,11 @@ Paper config_pinn();
 // federated
 Paper fedopt();
 
+// backprop-free
+Paper forward_gradient();
+Paper forward_gradient_local();
+Paper ulr();
+Paper scalable_ff();
+Paper gbnn();
+
 }  // namespace gradus::paper_entries

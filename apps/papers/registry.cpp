@@ -80,6 +80,12 @@ const std::vector<Paper>& papers() {
       config_pinn(),
       // federated: many clients that keep their data
       fedopt(),
+      // backprop-free: training without a gradient through the whole network
+      forward_gradient(),
+      forward_gradient_local(),
+      ulr(),
+      scalable_ff(),
+      gbnn(),
   };
   return table;
 }

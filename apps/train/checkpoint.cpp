@@ -84,6 +84,7 @@ TrainState state_from(const json& j) {
   return s;
 }
 
+const std::string kGradient = "gradient/";  // below kOptim
 constexpr const char *kFormat = "gradus-checkpoint-1", *kModel = "model/", *kOptim = "optim/";
 
 StateDict below(const TensorFile& file, const std::string& prefix) {
@@ -181,15 +182,33 @@ void read_checkpoint(const std::string& path, Model& model, const std::string& o
 }
 
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
-                     const TrainState& state) {
-  write_checkpoint(path, model, {optimizer.spec(), optimizer.save_state(), state_json(state)});
+                     const TrainState& state, const GradientMethod* gradient) {
+  SavedState saved = optimizer.save_state();
+  if (gradient) {
+    // (A parameter's name has no slash.)
+    const SavedState own = gradient->save_state();
+    for (const auto& [name, tensor] : own.tensors) saved.tensors[kGradient + name] = tensor;
+    for (const auto& [name, number] : own.scalars) saved.scalars[kGradient + name] = number;
+  }
+  write_checkpoint(path, model, {optimizer.spec(), std::move(saved), state_json(state)});
 }
 
-TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer) {
+TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer,
+                           GradientMethod* gradient) {
   TrainState state;
   read_checkpoint(path, model, optimizer.spec(), [&](const CheckpointParts& parts) {
     state = state_from(parts.state);
-    optimizer.load_state(parts.saved);
+    SavedState own, rest;
+    const auto divide = [](const auto& from, auto& to_gradient, auto& to_optimizer) {
+      for (const auto& [name, value] : from) {
+        const bool gradients = name.starts_with(kGradient);
+        (gradients ? to_gradient : to_optimizer)[gradients ? name.substr(kGradient.size()) : name] = value;
+      }
+    };
+    divide(parts.saved.tensors, own.tensors, rest.tensors);
+    divide(parts.saved.scalars, own.scalars, rest.scalars);
+    optimizer.load_state(rest);
+    if (gradient) gradient->load_state(own);
   });
   model.run().rng.set_state(state.dropout);
   return state;

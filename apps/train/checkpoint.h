@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/task.h"
 #include "core/rng.h"
 #include "core/safetensors.h"
@@ -74,9 +75,11 @@ void read_checkpoint(const std::string& path, Model& model, const std::string& o
                      const std::function<void(const CheckpointParts&)>& restore);
 
 /// Writes everything; whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
+/// With the state of a gradient method, where there is one.
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
-                     const TrainState& state);
+                     const TrainState& state, const GradientMethod* gradient = nullptr);
 /// Puts everything back. Throws DataError if the file is not the checkpoint of such a run.
-TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer);
+TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer,
+                           GradientMethod* gradient = nullptr);
 
 }  // namespace gradus

@@ -24,6 +24,7 @@ struct TrainConfig {
   int64 seed = 0;
   int threads = 0;
   bool shuffle = true, drop_last = false;
+  std::string gradient = "backprop";
   std::string augment;
   std::optional<int64> limit;
   std::string data_dir;
@@ -67,6 +68,10 @@ struct TrainConfig {
     f("threads", threads, "threads; 0: one a processor", at_least(0));
     f("shuffle", shuffle, "take the training examples in the order of the files");
     f("drop_last", drop_last, "leave out the last batch of an epoch where it is smaller than the others");
+    f("gradient", gradient,
+      "how a step gets its gradient, NAME[:key=value,...]: backprop, or without a tape forward, "
+      "local-forward, "
+      "likelihood-ratio; see 'optim gradients'");
     f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
     f("limit", limit, "train on the first N examples only", at_least(1));
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");

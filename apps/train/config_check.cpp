@@ -1,6 +1,7 @@
 // What is wrong with settings before any data are opened: unknown names, options and values, contradictions.
 #include "apps/cli/flags.h"
 #include "apps/train/config.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/parametrisation.h"
 #include "autograd/parameter.h"
 #include "core/utf8.h"
@@ -41,7 +42,8 @@ void check(const TrainConfig& config) {
     if (!config.batch_size.adaptive()) return;
     for (const auto& [given, flag] :
          {std::pair{config.steps.has_value(), "--steps: their number is what comes out; give --epochs"},
-          std::pair{config.accumulate != 1, "--accumulate"}, std::pair{config.drop_last, "--drop-last"}})
+          std::pair{config.accumulate != 1, "--accumulate"}, std::pair{config.drop_last, "--drop-last"},
+          std::pair{config.gradient != "backprop", "--gradient: its test needs the gradients of single examples"}})
       if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
   });
   in_flag("--param", [&] { check_parametrisation(config.param); });
@@ -60,6 +62,7 @@ void check(const TrainConfig& config) {
     const ScheduleEntry& schedule = find_schedule(parse_spec(config.schedule).name);
     if (schedule.paths.empty()) make_schedule(config.schedule, {100, 10});
   });
+  in_flag("--gradient", [&] { check_gradient_method(config.gradient); });
   in_flag("--augment", [&] { parse_augmentation(config.augment); });
 }
 

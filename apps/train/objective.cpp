@@ -35,7 +35,9 @@ ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::
   for (const Batch& b : batches_) examples_ += b.size();
 }
 
-Needs ModelObjective::offers(const Model& model, bool several_batches, const BatchSources& sources) {
+Needs ModelObjective::offers(const Model& model, bool several_batches, const BatchSources& sources,
+                             const GradientMethod* method) {
+  if (method) return {.loss = true, .re_evaluation = method->repeatable()};
   const Task task = model.task();
   return {.loss = true,
           .re_evaluation = true,
@@ -82,7 +84,8 @@ double ModelObjective::gradient() {
   const bool note_norms = options_.grad_norms && !evaluated_,
              keep = options_.keep_graph && !evaluated_ && batches_.size() == 1;
   kept_.reset();
-  evaluate(true, [&](const Tensor& loss, double weight) {
+  if (options_.method) mean = estimated_gradient(sums);
+  const auto by_reverse_mode = [&](const Tensor& loss, double weight) {
     const double value = loss.item();
     if (!std::isfinite(value)) fail<NumericError>("the loss is {}", value);
     mean += weight * value;
@@ -99,7 +102,8 @@ double ModelObjective::gradient() {
       }
       add_scaled(sums[i], weight, grads[i]);
     }
-  });
+  };
+  if (!options_.method) evaluate(true, by_reverse_mode);
   if (note_norms) {
     double l1 = 0, squares = 0;
     for (const Tensor& g : sums) {
@@ -111,6 +115,44 @@ double ModelObjective::gradient() {
   }
   const std::vector<Tensor> all = by_parameter(sums);
   for (size_t i = 0; i < all.size(); ++i) parameters_[i]->grad = all[i];
+  return mean;
+}
+
+double ModelObjective::estimated_gradient(std::vector<Tensor>& sums) {
+  const ModeScope training(model_, true);
+  const Recording off(false);
+  const bool first = !std::exchange(evaluated_, true);
+  Parameters trained;
+  for (const auto& p : parameters_)
+    if (!p->frozen) trained.push_back(p);
+  double mean = 0;
+  for (size_t b = 0; b < batches_.size(); ++b) {
+    const Batch& batch = batches_[b];
+    if (batch_rng_.size() == b) batch_rng_.push_back(model_.run().rng.state());
+    bool plain = first;  // the one pass that draws masks and moves statistics
+    const GradientTask task{
+        .model = model_,
+        .trained = trained,
+        .output =
+            [&] {
+              if (std::exchange(plain, false)) return model_(input_of(batch));
+              const Reevaluation again(model_, batch_rng_[b]);
+              return model_(input_of(batch));
+            },
+        .loss = [&](const Tensor& output) { return loss_of(model_.task(), output, batch, options_.classes); },
+        .losses =
+            [&](const Tensor& output) { return losses_of(model_.task(), output, batch, options_.classes); },
+        .samples = batch.size(),
+        .labels = batch.y.defined() ? &batch.y : nullptr,
+        .draws = options_.draws.fork(b)};
+    const GradientEstimate at = options_.method->estimate(task);
+    if (!std::isfinite(at.loss)) fail<NumericError>("the loss is {}", at.loss);
+    if (first) score_ += score_of(model_.task(), at.output, batch, at.loss);
+    const double weight = static_cast<double>(batch.size()) / static_cast<double>(examples_);
+    mean += weight * at.loss;
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (at.grads[i].defined()) add_scaled(sums[i], weight, at.grads[i]);
+  }
   return mean;
 }
 

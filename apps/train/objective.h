@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/task.h"
 #include "core/rng.h"
 #include "optim/methods/batch_growth.h"
@@ -17,6 +18,9 @@ struct LossOptions {
   bool grad_norms = false;  ///< note the norms of the first gradient
   /// Record the first gradient: Hessian products at its weights then reuse its passes.
   bool keep_graph = false;
+  /// What gradient() asks in place of reverse mode; null: nothing. `draws` are this step's own.
+  GradientMethod* method = nullptr;
+  Rng draws = Rng();
 };
 
 /// Over all trained parameters; NaN where nobody asked.
@@ -40,9 +44,11 @@ class ModelObjective final : public Objective {
                  const LossOptions& options = {}, BatchSources sources = {});
 
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return offers(model_, batches_.size() > 1, sources_); }
-  /// What the objectives of this model offer, of several batches or one.
-  static Needs offers(const Model& model, bool several_batches, const BatchSources& sources);
+  Needs offers() const override { return offers(model_, batches_.size() > 1, sources_, options_.method); }
+  /// What the objectives of this model offer, of several batches or one. By a gradient method: losses, and gradients again where
+  /// it is repeatable.
+  static Needs offers(const Model& model, bool several_batches, const BatchSources& sources,
+                      const GradientMethod* method = nullptr);
   double loss() override;
   /// Throws NumericError if the loss is not finite.
   double gradient() override;
@@ -73,6 +79,8 @@ class ModelObjective final : public Objective {
   /// Calls use(loss of the batch, its weight) batch by batch, in training mode, recording or not.
   void evaluate(bool record, const std::function<void(const Tensor&, double)>& use);
   std::vector<Tensor> trained() const;
+  /// gradient() by the method; also the score, in the first evaluation.
+  double estimated_gradient(std::vector<Tensor>& sums);
   /// sums += weight * gradients of `loss` in `values`. Throws NumericError if the loss is not finite.
   static void add_gradients(const Tensor& loss, std::span<const Tensor> values, double weight,
                             std::vector<Tensor>& sums);
@@ -96,6 +104,7 @@ class ModelObjective final : public Objective {
   BatchSources sources_;
   std::unique_ptr<ModelObjective> second_;
   Rng::State rng_;
+  std::vector<Rng::State> batch_rng_;  // where the passes of each batch begin, by a gradient method
   bool evaluated_ = false;
   std::optional<Recorded> kept_;
   int64 examples_ = 0;

@@ -9,6 +9,7 @@
 #include "apps/train/evaluate.h"
 #include "apps/train/fine_tuning.h"
 #include "apps/train/scaled_groups.h"
+#include "core/allocator.h"
 #include "core/error.h"
 #include "core/glob.h"
 #include "core/threads.h"
@@ -102,6 +103,7 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
   if (config.batch_size.adaptive()) adaptive_ = config.batch_size.rule();
   examples_ = data_.train->size();
   make_trained_parts();
+  make_gradient();
   const bool balanced = config.sampler == "balanced";
   if (balanced && !config.shuffle)
     fail<UsageError>("--sampler balanced draws examples in random order: it takes no --no-shuffle");
@@ -208,14 +210,41 @@ void Trainer::make_trained_parts() {
           [&] { class_loss_.weights = class_weights(config_.class_weights, *data_.train); });
 }
 
+void Trainer::make_gradient() {
+  in_flag("--gradient", [&] {
+    gradient_ = make_gradient_method(config_.gradient, *model_, Rng(seed_of(config_)).fork("gradient"));
+  });
+  if (!gradient_) return;
+  gradient_start_ = gradient_->save_state();
+  const auto mebibytes = [](int64 bytes) {
+    return fmt::format("{:.3g}", static_cast<double>(bytes) / (1 << 20));
+  };
+  int64 all = 0;
+  std::vector<std::string> layers;
+  for (const LayerMemory& m : layer_memory(*model_, config_.batch_size)) {
+    all += m.bytes;
+    layers.push_back(fmt::format("{} {}", m.name.empty() ? "(model)" : m.name, mebibytes(m.bytes)));
+  }
+  notes_.push_back(
+      fmt::format("the gradient is {}; passes a step: {}; no tape is kept: backprop would keep up to {} MiB "
+                  "of outputs a batch ({})",
+                  gradient_->spec(), gradient_->cost(), mebibytes(all), fmt::join(layers, ", ")));
+}
+
 void Trainer::check_trainable() {
   const Task task = model_->task();
   if (schedule_->watches_score() && task != Task::kClassification && task != Task::kLanguageModel)
     fail<UsageError>("--schedule {}: it watches the accuracy, and {} has none", config_.schedule,
                      task_name(task));
-  require(optimizer_->needs(),
-          ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources()),
-          optimizer_->name());
+  const auto serve = [&] {
+    require(optimizer_->needs(),
+            ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources(), gradient_.get()),
+            optimizer_->name());
+  };
+  if (gradient_)
+    in_flag("--gradient " + config_.gradient, serve);
+  else
+    serve();
   // Batch norm has no statistics of a single value: its variance is not defined, and in the limit the output is the bias
   // whatever the example is, which would be trained on without a word.
   const int64 size = data_.train->size(), batch = config_.batch_size, left = size % batch;
@@ -249,7 +278,8 @@ void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_start_;
-  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_);
+  if (gradient_) gradient_->load_state(gradient_start_);
+  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_, gradient_.get());
   if (state_.stopped && length_ > state_.total_steps)
     state_.stopped = false, state_.evaluations_since_best = 0;
   state_.stopped =
@@ -323,9 +353,16 @@ double Trainer::step_at(double scale) {
   const auto start = Clock::now();
   ModelObjective objective(
       *model_, parameters_, next_batches(),
-      {.classes = class_loss_, .grad_norms = config_.log_grad_norms, .keep_graph = optimizer_->needs().hvp},
+      {.classes = class_loss_,
+       .grad_norms = config_.log_grad_norms,
+       .keep_graph = optimizer_->needs().hvp,
+       .method = gradient_.get(),
+       .draws = Rng(seed_of(config_)).fork("directions").fork(static_cast<std::uint64_t>(state_.step))},
       sources());
+  const std::size_t in_use = allocator_stats().bytes_in_use;
+  reset_peak_memory();
   const double loss = adaptive_ ? tested_step(objective, scale) : optimizer_->step(objective, scale);
+  step_peak_bytes_ = allocator_stats().peak_bytes_in_use - in_use;
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
   state_.last_scale = scale;
@@ -367,7 +404,7 @@ void Trainer::save(const RunDirectory& run) {
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_->save_state();
   state_.total_steps = length_;
-  save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_);
+  save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_, gradient_.get());
 }
 
 bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const std::function<bool()>& stop) {
@@ -509,6 +546,7 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
   if (config_.param != "standard") json["param"] = config_.param;
   json["optim"] = optimizer_->spec();
   json["schedule"] = schedule_->spec();
+  json["gradient"] = gradient_ ? gradient_->spec() : "backprop";
   json["seed"] = config_.seed;
   if (adaptive_) {
     json["batch_size"] = config_.batch_size.text;
@@ -546,6 +584,10 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
       if (const auto found = values->find(m.name); found != values->end())
         best[std::string(set) + m.name] = found->second;
   json["best"] = best;
+  nlohmann::ordered_json layers;
+  for (const LayerMemory& m : layer_memory(*model_, config_.batch_size))
+    layers.push_back({{"layer", m.name}, {"output_bytes", m.bytes}});
+  json["memory"] = {{"step_peak_bytes", step_peak_bytes_}, {"layers", layers}};
   json["train_seconds"] = state_.seconds;
   json["samples_per_s"] =
       state_.seconds > 0 ? static_cast<double>(state_.examples) / state_.seconds : std::nan("");

@@ -93,6 +93,8 @@ class Trainer {
   void check_trainable();
   /// Holds examples out of the training set, and says so.
   void hold_out_examples();
+  /// --gradient: the method, and what it says of its cost and of each layer's memory.
+  void make_gradient();
   /// Weights to start from, what is frozen, options by group and layer: the optimizer.
   void make_trained_parts();
   /// What a resumed run says of itself.
@@ -128,6 +130,9 @@ class Trainer {
   std::unique_ptr<Model> model_;
   Parameters parameters_;
   OptimizerPtr optimizer_;
+  GradientMethodPtr gradient_;       // null: backprop
+  SavedState gradient_start_;        // its state before the first step
+  std::size_t step_peak_bytes_ = 0;  // of the tensors of a step, weights not counted
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<Loader> loader_;
   std::unique_ptr<Loader> second_;  // of second batches

@@ -49,6 +49,8 @@ std::vector<std::string> names() {
 
 }  // namespace
 
+Tensor threshold(const Tensor& x) { return relu(sign(x)); }
+
 std::span<const Activation> activations() { return kActivations; }
 
 const Activation& activation(const std::string& name) {

@@ -22,6 +22,10 @@ const Activation& activation(const std::string& name);
 /// For option structs: the names as choices.
 Limits activation_choices();
 
+/// 1 if x > 0, else 0. Its derivative is 0 everywhere, so that no gradient passes: not in the table, but for methods that need
+/// none.
+Tensor threshold(const Tensor& x);
+
 /// An activation as a layer.
 class Activate : public Module {
  public:

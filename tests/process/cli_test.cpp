@@ -104,6 +104,9 @@ TEST_CASE("unknown names and values: exit 2 with the valid ones and the nearest"
   check_says(run_gradus({"train", "--model", "lent"}), 2, {"'lent'", "lenet"});
   check_says(run_gradus({"train", "--data", "mnis"}), 2, {"'mnis'", "mnist"});
   check_says(run_gradus({"train", "--schedule", "cosin"}), 2, {"'cosin'", "cosine"});
+  check_says(run_gradus({"train", "--gradient", "forwad"}), 2, {"--gradient", "'forwad'", "forward"});
+  check_says(run_gradus({"train", "--gradient", "likelihood-ratio:sigma=0"}), 2,
+             {"--gradient", "sigma", "> 0"});
   check_says(run_gradus({"train", "--optim", "adam:beta=0.9"}), 2, {"'beta'", "beta1", "beta2"});
   check_says(run_gradus({"train", "--optim", "adam:lr=fast"}), 2, {"adam", "lr", "'fast'"});
   check_says(run_gradus({"train", "--optim", "adam:lr=-1"}), 2, {"lr", "-1", "> 0"});

@@ -1,0 +1,12 @@
+// The functions of `forward-gradient` on small numbers.
+#pragma once
+
+#include <vector>
+
+#include "apps/papers/case_function.h"
+
+namespace gradus {
+
+std::vector<CaseFunction> forward_gradient_functions();
+
+}  // namespace gradus
