@@ -9,6 +9,7 @@
 #include "autograd/ops/elementwise.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "optim/elements.h"
 
 namespace gradus {
 namespace {
@@ -16,12 +17,6 @@ namespace {
 constexpr double kLeastCurvature = 1e-2, kLeastIndependence = 1e-2, kMostEta1 = 1e8, kLeastEta2 = 1e-8;
 constexpr int64 kMostSketches = 1000000, kMostHalvings = 60;
 
-double square_of(const Tensor& x) {
-  double sum = 0;
-  for (real v : x.span()) sum += double(v) * double(v);
-  return sum;
-}
-double norm2(const Tensor& x) { return std::sqrt(square_of(x)); }
 double dot_of(const Tensor& a, std::span<const double> b) {
   double sum = 0;
   for (int64 i = 0; i < a.numel(); ++i) sum += double(a.data()[i]) * b[static_cast<size_t>(i)];
@@ -76,7 +71,7 @@ double merit_of(const EqualityPoint& at, const Tensor& gx, const Tensor& lambda,
   double lagrangian = at.value;
   for (int64 j = 0; j < lambda.numel(); ++j)
     lagrangian += double(lambda.data()[j]) * double(at.constraint.data()[j]);
-  return lagrangian + w.eta1 / 2 * square_of(at.constraint) + w.eta2 / 2 * square_of(gx);
+  return lagrangian + w.eta1 / 2 * sum_of_squares(at.constraint) + w.eta2 / 2 * sum_of_squares(gx);
 }
 
 double merit_alone(const EqualityProgram& p, const Tensor& x, const Tensor& lambda, const MeritWeights& w) {
@@ -111,13 +106,13 @@ AdaSketchRun adasketch_newton(const EqualityProgram& p, const Tensor& x0, const 
     MeritPoint at = merit_point(p, run.x, run.lambda, eta);
     const Tensor &g = at.jacobian, &w = at.lagrangian_hessian;
     const Tensor b = minus_both(at.lagrangian_grad, at.constraint);
-    const double length = norm2(b);
+    const double length = norm(b);
     if (!std::isfinite(length))
       fail<NumericError>("adasketch-newton: the residual is {} at iteration {}", length, k);
     run.kkt_residuals.push_back(length);
     if (k == o.steps || length <= o.tolerance) return run;
 
-    const double shift = least_reduced_curvature(w, g) < kLeastCurvature ? o.xi_b + norm2(w) : 0;
+    const double shift = least_reduced_curvature(w, g) < kLeastCurvature ? o.xi_b + norm(w) : 0;
     const Tensor curvature = w + linalg::identity(w.dim(0)) * static_cast<real>(shift);
     const double xi_g = double(linalg::eigh(linalg::matmul(g, g, false, true)).values.data()[0]);
     if (xi_g < kLeastIndependence)
@@ -125,17 +120,17 @@ AdaSketchRun adasketch_newton(const EqualityProgram& p, const Tensor& x0, const 
           "adasketch-newton: the constraints' gradients are nearly dependent at iteration {} "
           "(least eigenvalue of G G' {:.2g})",
           k, xi_g);
-    const double psi =
-        o.psi > 0 ? o.psi
-                  : 20 * std::max(square_of(curvature), 1.0) / (std::min(xi_g, 1.0) * std::min(o.xi_b, 1.0));
-    const double ups = std::max({norm2(g), norm2(w), 1.0});
+    const double psi = o.psi > 0 ? o.psi
+                                 : 20 * std::max(sum_of_squares(curvature), 1.0) /
+                                       (std::min(xi_g, 1.0) * std::min(o.xi_b, 1.0));
+    const double ups = std::max({norm(g), norm(w), 1.0});
     const auto bound = [&] {
       return (0.5 - o.beta) * eta.eta2 / ((1 + eta.eta1 + eta.eta2) * ups * ups * psi * psi);
     };
     delta = std::max(std::min(delta, bound()), o.delta_floor);
 
     const Tensor kkt = kkt_matrix(curvature, g);
-    const double kkt_norm = norm2(kkt);
+    const double kkt_norm = norm(kkt);
     SketchedSystem system(kkt, b);
     if (o.sketch == "exact") {
       const Tensor z = linalg::solve(kkt, b);

@@ -8,6 +8,7 @@
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "core/linalg.h"
+#include "optim/elements.h"
 
 namespace gradus {
 namespace {
@@ -18,12 +19,6 @@ void check_problem(const MatrixSensing& p, const Tensor& x) {
       x.dim(0) != a[1])
     fail<ShapeError>("matrix sensing: operators {}, measurements {}, factor {}; expected (m,n,n), (m), (n,r)",
                      a.str(), p.measurements.shape().str(), x.shape().str());
-}
-
-double norm_of(const Tensor& x) {
-  double sum = 0;
-  for (real v : x.span()) sum += double(v) * double(v);
-  return std::sqrt(sum);
 }
 
 }  // namespace
@@ -86,7 +81,9 @@ Tensor sensing_loss(const MatrixSensing& p, const Tensor& x) {
 }
 
 double product_error(const Tensor& x, const Tensor& target) {
-  return norm_of(linalg::matmul(x, x, false, true) - target) / norm_of(target);
+  return relative_distance(linalg::matmul(x, x, false, true), target);
 }
+
+double relative_distance(const Tensor& a, const Tensor& b) { return norm(a - b) / norm(b); }
 
 }  // namespace gradus

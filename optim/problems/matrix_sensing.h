@@ -47,5 +47,7 @@ Tensor sensing_loss(const MatrixSensing& problem, const Tensor& x);
 
 /// ||X X' - target||_F / ||target||_F.
 double product_error(const Tensor& x, const Tensor& target);
+/// ||a - b||_F / ||b||_F.
+double relative_distance(const Tensor& a, const Tensor& b);
 
 }  // namespace gradus

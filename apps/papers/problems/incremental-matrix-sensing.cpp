@@ -147,15 +147,6 @@ std::vector<CaseFunction> rank_functions() {
   };
 }
 
-double distance_of(const Tensor& a, const Tensor& b) {
-  double difference = 0, length = 0;
-  for (int64 i = 0; i < a.numel(); ++i) {
-    difference += std::pow(double(a.data()[i]) - double(b.data()[i]), 2);
-    length += std::pow(double(b.data()[i]), 2);
-  }
-  return std::sqrt(difference / length);
-}
-
 Outcome learn_ranks(const Trial& trial) {
   constexpr double kRate = 0.1;
   const int64 d = trial.quick ? 8 : 20, steps = trial.quick ? 120 : 1200;
@@ -192,7 +183,8 @@ Outcome learn_ranks(const Trial& trial) {
   const std::vector<GreedyPhase> greedy =
       greedy_low_rank(problem, {.eps = 1e-3, .lr = kRate, .steps = trial.quick ? 100 : 1500, .phases = 2});
   for (size_t s = 0; s < greedy.size(); ++s)
-    outcome.metrics["station" + std::to_string(s + 1) + "_gap"] = distance_of(greedy[s].product, best[s]);
+    outcome.metrics["station" + std::to_string(s + 1) + "_gap"] =
+        relative_distance(greedy[s].product, best[s]);
   return outcome;
 }
 
