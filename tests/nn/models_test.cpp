@@ -126,7 +126,7 @@ TEST_CASE("models: mistakes are refused with the valid choices") {
           make_model("resnet21", kCifar, Rng(0));
         }).starts_with("unknown model 'resnet21'; did you mean 'resnet2"));
   CHECK(message([] { make_model("mlp:hiden=3", kMnist, Rng(0)); }) ==
-        "model mlp: unknown option 'hiden'; did you mean 'hidden'? valid: hidden, act, dropout");
+        "model mlp: unknown option 'hiden'; did you mean 'hidden'? valid: hidden, act, dropout, norm");
   CHECK_THROWS_AS(make_model("resnet20:depth=21", kCifar, Rng(0)), UsageError);
   CHECK_THROWS_AS(make_model("vgg:depth=12", kCifar, Rng(0)), UsageError);
   CHECK(message([] { make_model("vit:patch=5", kCifar, Rng(0)); }) ==

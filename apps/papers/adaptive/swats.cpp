@@ -5,6 +5,8 @@
 // The claim at our scale: it ends above Adam and within 0.2 points of SGD with momentum, with Adam's step size alone to tune.
 // Departures: a perceptron on MNIST in place of ResNets on CIFAR; the switch comes at a relative difference of 1e-2, as 1e-9 of the
 // paper is met by luck alone in mini-batch training.
+// Tried before: a constant step size, six seeds: 0.51 points above Adam (0.14 to 0.89), 0.32 below SGD (0.14 to 0.49). Now, with a tenth
+// of the step size from the sixth epoch on and a hundredth from the ninth, Adam gains the most.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -15,14 +17,14 @@ namespace {
 void swats_experiment(Experiment& e) {
   e.setting({.data = "mnist:limit=10000",
              .model = "mlp:hidden=128-128",
-             .schedule = "constant",
+             .schedule = "multistep:milestones=5-8",
              .epochs = 10,
              .batch_size = 64,
              .eval_every = kAtTheEnd});
   e.arm("swats").optim("swats:switch_tol_abs=0,switch_tol_rel=1e-2").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2});
   e.arm("adam").optim("adam").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2});
   e.arm("sgd").optim("sgd:momentum=0.9").tune("lr", {1e-2, 3e-2, 1e-1, 3e-1});
-  e.seeds(6);
+  e.seeds(10);
   e.claim("higher test accuracy than Adam", better("swats", "adam", "test_accuracy"));
   e.claim("test accuracy no more than 0.2 points below that of SGD with momentum",
           not_worse("swats", "sgd", "test_accuracy", 0.002));
