@@ -6,7 +6,7 @@
 // The claims: the second moment grows from where rho(T) = 1 on, and wherever the condition on the coherence holds; at a minimum of a
 // real network rho(T) says which step sizes and batches SGD escapes with, which 2/lam_1(H) alone does not.
 //   linear: n = 100, H_i = x_i x_i'; equal: sigma of them along one direction, the others 0 (coherence sigma); angles: x_i in ten
-//   dimensions, a part along one direction. E||w||^2 by 500 walkers, after each step drawn anew in proportion to ||w||^2, over 40
+//   dimensions, a part along one direction. E||w||^2 by 200 walkers, after each step drawn anew in proportion to ||w||^2, over 30
 //   steps: the mean over plain runs is that of rare ones, which a few runs do not see. lr on a grid of ratio 1.1
 //   network: 196-32-1 of tanh(h/2), 30 images of MNIST (means over 2x2 pixels), +1 odd, -1 even, half squared error, gradient descent
 //   with momentum to a loss of 1e-8; SGD from there + 1e-4*noise, 500 steps, three times a cell; escaped: loss 100 times that at
@@ -112,7 +112,7 @@ int64 first_unstable(int64 count, const std::function<bool(int64)>& unstable) {
 
 Outcome linear_stability(const Trial& trial) {
   const std::string kind = trial.word("kind");
-  const int64 steps = trial.quick ? 4 : 40, walkers = trial.quick ? 10 : 500;
+  const int64 steps = trial.quick ? 4 : 30, walkers = trial.quick ? 10 : 200;
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork(kind);
   const std::vector<double> levels =
       kind == "equal" ? std::vector<double>{1, 5, 20, 100} : std::vector<double>{0, 0.3, 1, 3};
@@ -154,7 +154,7 @@ Tensor parity_outputs(std::span<const Tensor> p, const Tensor& x) {
 
 Outcome network_stability(const Trial& trial) {
   const int64 count = trial.quick ? 4 : 30, steps = trial.quick ? 10 : 500, runs = trial.quick ? 1 : 3,
-              most = trial.quick ? 20 : 100000;
+              most = trial.quick ? 20 : 30000;
   const Data data = trial.data("mnist");
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("network");
   std::vector<int64> chosen = rng.fork("images").permutation(data.train->size());
