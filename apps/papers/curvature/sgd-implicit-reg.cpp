@@ -5,12 +5,13 @@
 //   one step of gradient descent:  E change of (test loss - training loss) = lr*trC/N
 //   k steps of SGD on k equal parts against k on all:  E difference of test losses = -(k (k-1)/4) lr^2/N * <g, grad trC>
 // The claim: both hold; the second is negative, and of second order in lr.
-//   network 49-16-10 of tanh(h/2), a pool of 500 images of MNIST (means over 4x4 pixels, standardised), N = 64, at the first
-//   weights and after 200 steps of gradient descent with lr 0.1 on the pool; 200 samples, k = 2, 4, 8, lr 0.01 to 0.1
+//   network 49-16-10 of h/sqrt(1 + h^2), a pool of 200 images of MNIST (means over 4x4 pixels, standardised), N = 64, at the first
+//   weights and after 200 steps of gradient descent with lr 0.1 on the pool; 500 samples, k = 2, 4, 8, lr 0.0003 to 0.003
 // What is measured is paired and balanced so that its noise is small, and its mean the same: SGD takes the parts of a sample in
 // their order and in the opposite one; from the gap of a step lr*<g, g_sample - g> is taken, of mean zero.
-// Departures: the form for k steps goes beyond the paper; the comparison of whole trainings is left out. In double:
-// `gradus64 papers run sgd-implicit-reg`; in single precision the differences drown in rounding.
+// Tried before: lr 0.01 to 0.1, where terms of higher order lead (measured over predicted 1.7 at k = 2, 5.6 at k = 8).
+// Departures: another activation than tanh; the form for k steps goes beyond the paper; the comparison of whole trainings is left
+// out. In double: `gradus64 papers run sgd-implicit-reg`; in single precision the differences drown in rounding.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -32,8 +33,8 @@ namespace {
 
 constexpr int64 kSampleSize = 64;
 
-// tanh(h/2), by the sigmoid, whose kernel is many times faster in double.
-Tensor bounded(const Tensor& h) { return sigmoid(h) * real(2) - real(1); }
+// A bounded, smooth activation of vector instructions alone: tanh in double is many times slower.
+Tensor bounded(const Tensor& h) { return h * rsqrt(square(h) + 1); }
 
 // Of one sample: test loss of SGD less that of gradient descent, SGD in both orders of the parts.
 double balanced_difference(const ExamplePool& pool, std::span<const double> theta,
@@ -54,7 +55,7 @@ double balanced_gap(const ExamplePool& pool, std::span<const double> theta, std:
 }
 
 Outcome sgd_against_gd(const Trial& trial) {
-  const int64 count = trial.quick ? 50 : 500, samples = trial.quick ? 1 : 200,
+  const int64 count = trial.quick ? 50 : 200, samples = trial.quick ? 1 : 500,
               warm = trial.quick ? 2 : trial.integer("warm_steps");
   const Data data = trial.data("mnist");
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("sgd-gd");
@@ -77,7 +78,7 @@ Outcome sgd_against_gd(const Trial& trial) {
     for (size_t i = 0; i < theta.size(); ++i) theta[i] -= 0.1 * g[i];
   }
   const GradientMoments at = gradient_moments(pool, theta);
-  const std::vector<double> rates = {0.01, 0.02, 0.05, 0.1};
+  const std::vector<double> rates = {0.0003, 0.001, 0.003};
   const std::vector<int64> counts = {2, 4, 8};
   double gap = 0;
   std::vector<std::vector<double>> difference(counts.size(), std::vector<double>(rates.size(), 0.0));

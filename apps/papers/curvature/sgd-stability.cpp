@@ -6,12 +6,13 @@
 // The claims: the second moment grows from where rho(T) = 1 on, and wherever the condition on the coherence holds; at a minimum of a
 // real network rho(T) says which step sizes and batches SGD escapes with, which 2/lam_1(H) alone does not.
 //   linear: n = 100, H_i = x_i x_i'; equal: sigma of them along one direction, the others 0 (coherence sigma); angles: x_i in ten
-//   dimensions, a part along one direction. E||w||^2 by 500 walkers, after each step drawn anew in proportion to ||w||^2, over 40
+//   dimensions, a part along one direction. E||w||^2 by 200 walkers, after each step drawn anew in proportion to ||w||^2, over 30
 //   steps: the mean over plain runs is that of rare ones, which a few runs do not see. lr on a grid of ratio 1.1
-//   network: 196-32-1 of tanh(h/2), 30 images of MNIST (means over 2x2 pixels), +1 odd, -1 even, half squared error, gradient descent
+//   network: 196-32-1 of h/sqrt(1 + h^2), 30 images of MNIST (means over 2x2 pixels), +1 odd, -1 even, half squared error, gradient descent
 //   with momentum to a loss of 1e-8; SGD from there + 1e-4*noise, 500 steps, three times a cell; escaped: loss 100 times that at
 //   the start, in most of the runs
 // Tried before: a step ten times too large was asked for; the problem of angles has 8.4, by its ten dimensions.
+// With 500 walkers and 40 steps the boundary was exact in every run that ended, equal and angles.
 // In double: `gradus64 papers run sgd-stability`; single precision ends at losses of about 1e-8.
 #include <algorithm>
 #include <cmath>
@@ -112,7 +113,7 @@ int64 first_unstable(int64 count, const std::function<bool(int64)>& unstable) {
 
 Outcome linear_stability(const Trial& trial) {
   const std::string kind = trial.word("kind");
-  const int64 steps = trial.quick ? 4 : 40, walkers = trial.quick ? 10 : 500;
+  const int64 steps = trial.quick ? 4 : 30, walkers = trial.quick ? 10 : 200;
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork(kind);
   const std::vector<double> levels =
       kind == "equal" ? std::vector<double>{1, 5, 20, 100} : std::vector<double>{0, 0.3, 1, 3};
@@ -147,14 +148,14 @@ Outcome linear_stability(const Trial& trial) {
 
 // f(x_i) of the network for chosen rows, (m).
 Tensor parity_outputs(std::span<const Tensor> p, const Tensor& x) {
-  // tanh(h/2), by the sigmoid, whose kernel is many times faster in double.
-  const Tensor h = sigmoid(linear(x, p[0], p[1])) * real(2) - real(1);
-  return sum(linear(h, p[2], p[3]), {1});
+  // A bounded, smooth activation of vector instructions alone: tanh in double is many times slower.
+  const Tensor h = linear(x, p[0], p[1]);
+  return sum(linear(h * rsqrt(square(h) + 1), p[2], p[3]), {1});
 }
 
 Outcome network_stability(const Trial& trial) {
   const int64 count = trial.quick ? 4 : 30, steps = trial.quick ? 10 : 500, runs = trial.quick ? 1 : 3,
-              most = trial.quick ? 20 : 100000;
+              most = trial.quick ? 20 : 30000;
   const Data data = trial.data("mnist");
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("network");
   std::vector<int64> chosen = rng.fork("images").permutation(data.train->size());
