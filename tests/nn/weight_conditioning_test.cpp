@@ -157,6 +157,7 @@ TEST_CASE("weight conditioning: layers but the head; what would never learn stay
   const auto zero = make_model("mlp:hidden=6-5", kMnist, Rng(1));
   zero->find_slot("fc2.weight").parameter()->value.fill(0);
   CHECK(condition_layers(*zero, {}) == std::vector<std::string>{"fc2"});
+  CHECK(condition_layers(*zero, {}, true).empty());
   CHECK_THROWS_AS(condition_layers(*make_model("mlp:hidden=none", kMnist, Rng(1)), {}), UsageError);
 }
 

@@ -6,16 +6,16 @@
 // by less than 0.25 from width 32 to 128 and the best step size by one point of the grid at most; with constant decay the singular
 // values grow and with linear decay they fall. And muP itself: over widths 64 to 512 the best step size of an MLP and of gpt moves
 // by less than a factor of 2, in the standard parametrisation by more.
-//   Singular values: residual perceptron of 3 blocks on 5,000 images of MNIST, widths 32, 64 and 128, base 32, lr 5e-4, 1e-3 and 2e-3,
-//   decay 5, batch 16, 2,000 steps of AdamW (0.9, 0.95), no schedule: lr*weight_decay*steps is 10 at the base. They are taken at the
+//   Singular values: residual perceptron of 3 blocks on 5,000 images of MNIST, widths 32, 64 and 128, base 32, lr 1e-3, 2e-3 and 4e-3,
+//   decay 8, batch 64, 800 steps of AdamW (0.9, 0.95), no schedule: lr*weight_decay*steps is 13 at the base. They are taken at the
 //   base's best step size.
 //   Best step sizes: mlp of four hidden layers on MNIST, batch 64, 60 steps; gpt of one layer on windows of 16 characters, batch 4, 25
 //   steps; AdamW without decay, base 64. The score is the mean loss of all steps; the best step size is the vertex of the parabola that
 //   fits its logarithm over the five powers of 2 around the least one. Same seed, same order at all widths.
-// Tried before: batches of 64, 800 steps, decay 8: singular values moved by 0.66 (0.62 to 0.71) with decay by the root, by 1.38 with
-// constant and by -0.19 with linear decay; step sizes by the test loss after the last step and a parabola through three points: shifts
-// of an mlp of two hidden layers 4.2 with muP, 1.9 without; of gpt 3.2 (1.4 and 1.7 in two seeds, 6.4 in one, whose loss at width 64 was
-// flat to its noise) and 12.6.
+// Tried before: step sizes by the test loss after the last step and a parabola through three points, an mlp of two hidden layers in 40
+// steps: shifts of the mlp 4.2 with muP, 1.9 without; of gpt 3.2 (1.4 and 1.7 in two seeds, 6.4 in one, whose loss at width 64 was flat
+// to its noise) and 12.6. The singular values were the same as now: they move with decay by the root half as much as with constant
+// decay, and least with decay by the width itself, as if the weights were set by the mean gradient and not by its noise.
 #include <algorithm>
 #include <cmath>
 
@@ -61,15 +61,16 @@ double least_loss_at(const std::vector<double>& lr, const std::vector<double>& l
   return vertex;
 }
 
-// Mean losses of all steps over a grid of step sizes; infinite where the training diverged.
+// Losses over a grid of step sizes, by the metric `score`; infinite where the training diverged.
 std::vector<double> losses_over(const Trial& trial, const TrainConfig& config, const std::string& optim,
-                                const std::vector<double>& lr, const Trial::Inspect& inspect = nullptr) {
+                                const std::vector<double>& lr, const char* score,
+                                const Trial::Inspect& inspect = nullptr) {
   std::vector<double> losses;
   for (const double value : lr) {
     TrainConfig run = config;
     run.optim = fmt::format("{},lr={}", optim, value);
     const Outcome outcome = trial.train(run, inspect);
-    const auto loss = outcome.metrics.find("train_loss");
+    const auto loss = outcome.metrics.find(score);
     losses.push_back(loss == outcome.metrics.end() || !std::isfinite(loss->second)
                          ? std::numeric_limits<double>::infinity()
                          : loss->second);
@@ -103,7 +104,8 @@ Outcome best_lr_by_width(const Trial& trial) {
       config.data = "mnist:limit=4000,test_limit=1000",
       config.model = fmt::format("mlp:hidden={0}-{0}-{0}-{0}", width);
     if (mup) config.param = fmt::format("mup:base={}", widths.front());
-    const std::vector<double> losses = losses_over(trial, config, "adamw:weight_decay=0,beta2=0.95", lr);
+    const std::vector<double> losses =
+        losses_over(trial, config, "adamw:weight_decay=0,beta2=0.95", lr, "train_loss");
     best.x.push_back(static_cast<double>(width));
     best.y.push_back(least_loss_at(lr, losses));
     outcome.curves[fmt::format("train_loss_{}", width)] = {"lr", lr, losses};
@@ -133,7 +135,7 @@ double log_top_singular(Model& model) {
 Outcome singular_values(const Trial& trial) {
   const std::vector<int64> widths = trial.quick ? std::vector<int64>{8, 16} : std::vector<int64>{32, 64, 128};
   const std::vector<double> lr =
-      trial.quick ? std::vector<double>{2e-3} : std::vector<double>{5e-4, 1e-3, 2e-3};
+      trial.quick ? std::vector<double>{2e-3} : std::vector<double>{1e-3, 2e-3, 4e-3};
   Outcome outcome;
   Curve& tops = outcome.curves["log_top_singular"];
   tops.x_label = "width";
@@ -145,13 +147,13 @@ Outcome singular_values(const Trial& trial) {
     config.model = fmt::format("residual-mlp:width={0},hidden={0},blocks=3", width);
     config.param = fmt::format("mup:base={},rule={}", widths.front(), trial.word("rule"));
     config.schedule = "constant";
-    config.steps = trial.quick ? 4 : 2000;
-    config.batch_size = 16;
+    config.steps = trial.quick ? 4 : 800;
+    config.batch_size = trial.quick ? 16 : 64;
     config.clip_norm = 1;
     config.eval_every = kAtTheEnd;
     std::vector<double> values;
     const std::vector<double> losses =
-        losses_over(trial, config, "adamw:weight_decay=5,beta2=0.95", lr,
+        losses_over(trial, config, "adamw:weight_decay=8,beta2=0.95", lr, "test_loss",
                     [&](Trainer& trainer, Outcome&) { values.push_back(log_top_singular(trainer.model())); });
     best.push_back(
         std::log2(lr[static_cast<size_t>(std::min_element(losses.begin(), losses.end()) - losses.begin())]));
