@@ -2,6 +2,7 @@
 
 #include "autograd/functional/functional.h"
 #include "autograd/grad.h"
+#include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "nn/layers/conv.h"
