@@ -73,7 +73,7 @@ std::optional<double> condition_number(const Tensor& weight) {
   return largest / least;
 }
 
-std::vector<std::string> condition_layers(Module& module, const ConditioningOptions& o) {
+std::vector<std::string> condition_layers(Module& module, const ConditioningOptions& o, bool dead_too) {
   std::vector<std::string> left_plain;
   int64 conditioned = 0;
   module.visit([&](Module& layer, const std::string& path) {
@@ -83,7 +83,7 @@ std::vector<std::string> condition_layers(Module& module, const ConditioningOpti
     if (!weight || (weight.parameter()->kind == ParamKind::kHead && !o.condition_head)) return;
     const ConditioningFactors factors = conditioning_factors(weight.parameter()->value, o);
     for (const Tensor& f : {factors.row, factors.column})
-      if (f.defined() && std::count(f.span().begin(), f.span().end(), real(0))) {
+      if (!dead_too && f.defined() && std::count(f.span().begin(), f.span().end(), real(0))) {
         left_plain.push_back(path);
         return;
       }

@@ -61,7 +61,9 @@ std::optional<double> condition_number(const Tensor& weight);
 
 /// From now on all Linear and Conv2d layers of the tree compute with their conditioned weights; the head (ParamKind::kHead) only
 /// with condition_head. Layers with a row or column of norm <= eps would never learn there: they are left plain, and their names are
-/// returned. To be called when the first values are drawn. Throws UsageError if no layer is left to condition.
-std::vector<std::string> condition_layers(Module& module, const ConditioningOptions& options);
+/// returned; with `dead_too` they are conditioned like all others. To be called when the first values are drawn. Throws UsageError if
+/// no layer is left to condition.
+std::vector<std::string> condition_layers(Module& module, const ConditioningOptions& options,
+                                          bool dead_too = false);
 
 }  // namespace gradus

@@ -124,8 +124,10 @@ TEST_CASE("param: refusals name what is wrong and what there is") {
         std::string::npos);
   CHECK(refused({"--param", "conditioned", "--model", "mlp:hidden=none"})
             .find("no linear or convolutional layer") != std::string::npos);
-  CHECK(refused({"--param", "conditioned:fixed=true", "--init", "nowhere.safetensors"})
-            .find("takes no --init") != std::string::npos);
+  const TempDir dir;
+  const std::string start = trained(dir, "start", {"--data", "digits:train=64,test=16", "--steps", "1"});
+  CHECK(refused({"--param", "conditioned:fixed=true", "--init", start}).find("takes no --init") !=
+        std::string::npos);
   const std::string shown = run({"model", "parametrisations"}).text;
   for (const char* name : {"standard", "mup", "conditioned"}) CHECK(shown.find(name) != std::string::npos);
   CHECK(run({"model", "parametrisations", "mup"}).text.find("base") != std::string::npos);

@@ -11,6 +11,8 @@
 //   Best step sizes: mlp of two hidden layers on MNIST, batch 64, 40 steps; gpt of one layer on windows of 16 characters, batch 4, 25
 //   steps; AdamW without decay, base 64. The score is the loss on a small test part; the best step size is the vertex of the parabola
 //   in log lr through the least loss and its neighbours. Same seed, same order at all widths.
+// Two hidden layers and a last test loss say little: by hand, with one seed, an mlp of four hidden layers in 60 steps had best step sizes
+// from 0.0058 to 0.0125 over the widths with muP (a factor of 2.2) and from 0.0058 down to 0.0011 without (5.5).
 #include <algorithm>
 #include <cmath>
 

@@ -2,6 +2,7 @@
 
 #include "autograd/functional/functional.h"
 #include "autograd/grad.h"
+#include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "nn/layers/conv.h"
@@ -78,7 +79,7 @@ CaseFunction conditioned_conv_function() {
         Conv2d conv(weight.dim(1), weight.dim(0), weight.dim(2), {.stride = o.stride, .pad = o.padding});
         copy_into(conv.weight, weight);
         copy_into(conv.bias, in.tensor("bias"));
-        condition_layers(conv, {.mode = o.mode, .gain = o.gain});
+        condition_layers(conv, {.mode = o.mode, .gain = o.gain}, true);
         const Tensor x = variable(in.tensor("X")), y = conv(x), g = in.tensor("grad_output");
         const std::vector<Tensor> grads =
             grad(std::span(&y, 1),
@@ -111,7 +112,7 @@ CaseFunction conditioned_sgd_function() {
         const std::pair<const char*, const char*> names[] = {
             {"W1", "fc1.weight"}, {"b1", "fc1.bias"}, {"W2", "fc2.weight"}, {"b2", "fc2.bias"}};
         for (const auto& [name, parameter] : names) copy_into(model->find_slot(parameter), in.tensor(name));
-        condition_layers(*model, o.conditioning);
+        condition_layers(*model, o.conditioning, true);
         const Parameters parameters = model->parameters();
         const auto optimizer = make_optimizer(fmt::format("sgd:lr={},weight_decay={}", o.lr, o.weight_decay),
                                               parameters, {parse_group("kind=bias:weight_decay=0")});
