@@ -19,6 +19,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "core/quasi_random.h"
 #include "nn/dense_network.h"
@@ -43,7 +44,7 @@ struct NoisyPerceptron {
     params = {weight(kHidden, features), Tensor::zeros({kHidden}), weight(classes, kHidden),
               Tensor::zeros({classes})};
   }
-  Tensor logits(const Tensor& images) const { return dense_network(params, act, rows_of_images(images)); }
+  Tensor logits(const Tensor& images) const { return dense_network(params, act, flatten(images, 1)); }
   NoisyNetwork network(const IntTensor& y, bool zero_one) const {
     const auto affine = [](std::span<const Tensor> p, const Tensor& x) { return linear(x, p[0], p[1]); };
     NoisyNetwork net;
