@@ -5,7 +5,7 @@
 // The claims at our scale: a perceptron 784-50-10 trained so comes within two points of backpropagation on clean images and is above
 // it under FGSM attacks; with threshold units, and by the 0-1 loss, it trains where backpropagation has no gradient; of equally many
 // forward passes, antithetic pairs and one layer at a time come closer to the gradient than one-sided noise.
-// Departures: 20,000 images, 6 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
+// Departures: 10,000 images, 6 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
 // noise is a Latin hypercube (ten Halton coordinates do not reach a layer of 50 units), its part is reported.
 #include <cmath>
 
@@ -138,7 +138,7 @@ Outcome train_noisy(const Trial& trial) {
   const std::string method = trial.word("method");
   const bool step_units = method == "ulr-threshold", zero_one = method == "ulr-zero-one";
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("ulr");
-  const ImageTask task(trial, "mnist", 20000, 128, 5000);
+  const ImageTask task(trial, "mnist", 10000, 128, 5000);
   const Activation act =
       step_units ? Activation{"threshold", "1 if x > 0 else 0", threshold} : activation("sigmoid");
   NoisyPerceptron net(task.features(), task.classes(), act, rng.fork("start"));
