@@ -6,6 +6,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/papers/paper.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "core/error.h"
 #include "core/options.h"
 #include "data/augment.h"
@@ -50,6 +51,8 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
     return vocabulary(
         optimizers(), [](const OptimizerEntry& e) { return e.text.name; }, own_options);
   if (word == "--schedule" || word == "schedules") return vocabulary(schedules(), own_name, own_options);
+  if (word == "--gradient" || word == "gradients")
+    return vocabulary(gradient_methods(), own_name, own_options);
   if (word == "--model" || word == "model")
     return vocabulary(models(), own_name, [](const ModelEntry& e) { return e.options(); });
   if (word == "--data" || word == "data") return vocabulary(datasets(), own_name, own_options);
