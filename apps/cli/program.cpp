@@ -7,6 +7,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/output.h"
 #include "apps/cli/version.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "core/error.h"
 #include "core/options.h"
 #include "core/real.h"
@@ -73,6 +74,7 @@ std::string home_of(const std::string& flag, bool exactly) {
   if (found.empty()) found = hint("optimizer", "--optim", optimizers(), text_name, own_options);
   if (found.empty())
     found = hint("model", "--model", models(), own_name, [](const ModelEntry& m) { return m.options(); });
+  if (found.empty()) found = hint("gradient", "--gradient", gradient_methods(), own_name, own_options);
   if (found.empty()) found = hint("data", "--data", datasets(), own_name, own_options);
   return found;
 }

@@ -6,6 +6,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/papers/paper.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/parametrisation.h"
 #include "core/error.h"
 #include "core/options.h"
@@ -53,6 +54,8 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
   if (word == "--schedule" || word == "schedules") return vocabulary(schedules(), own_name, own_options);
   if (word == "--param" || word == "parametrisations")
     return vocabulary(parametrisations(), own_name, own_options);
+  if (word == "--gradient" || word == "gradients")
+    return vocabulary(gradient_methods(), own_name, own_options);
   if (word == "--model" || word == "model")
     return vocabulary(models(), own_name, [](const ModelEntry& e) { return e.options(); });
   if (word == "--data" || word == "data") return vocabulary(datasets(), own_name, own_options);

@@ -43,7 +43,9 @@ TEST_CASE("boosting: squared, all points: every block lowers the training error;
   // T = 1: a network fitted to y - mean(y).
   o.total = o.units = 6;
   const BoostedNetwork one = boost(curve.x, curve.y, o, Rng(3));
-  const Tensor centred = curve.y - mean(curve.y);
+  const Tensor centred =
+      boosting_residuals(BoostingLoss::kSquared, curve.y,
+                         Tensor::full({80}, boosting_start(BoostingLoss::kSquared, curve.y).item()));
   const BoostedBlock fit =
       fit_block(curve.x, centred.view({80, 1}), o, Rng(3).fork(std::uint64_t{0}).fork("weights"));
   CHECK(one.merged().hidden_weight.values() == fit.hidden_weight.values());

@@ -7,6 +7,8 @@
 // network trained at once on MNIST is reported.
 // Departures: MNIST with 2,000 images and 200 hidden logistic units in ten blocks of 20, at most 40 iterations of L-BFGS a block; the
 // baselines are Adam and SGD with momentum on the same network.
+// Tried before: one shrinkage for both tasks, tuned on images (0.1, 1,000 of them): ten such steps leave a third of a residual, so
+// that Friedman's error was 6.3, Adam's 0.86. Now each task has its own.
 #include <cmath>
 #include <numbers>
 
@@ -97,10 +99,21 @@ IntTensor labels_at(const IntTensor& y, const IntTensor& rows) {
   return picked;
 }
 
-Outcome boosted_or_at_once(const Trial& trial) {
+BoostingOptions boosting_options(const Trial& trial, const std::string& loss) {
+  BoostingOptions o{.loss = loss, .total = kUnits, .units = 20, .max_iter = 40};
+  if (trial.quick) o.total = 40, o.max_iter = 2;
+  if (trial.word("method") == "gbnn") o.eta = trial.number("rate");
+  return o;
+}
+
+std::string optimizer_spec(const Trial& trial) {
+  const std::string& method = trial.word("method");
+  return method + ":lr=" + trial.word("rate") + (method == "sgd" ? ",momentum=0.9" : "");
+}
+
+// MNIST: test_accuracy, and half_loss, what the second half of the units is worth.
+Outcome fit_images(const Trial& trial) {
   Outcome outcome;
-  const std::string method = trial.word("method");
-  const bool boosted = method == "gbnn";
   const Activation& act = activation("sigmoid");
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("gbnn");
   const ImageTask task(trial, "mnist", 2000, 2000, 4000);
@@ -110,13 +123,9 @@ Outcome boosted_or_at_once(const Trial& trial) {
     return task.test_accuracy(
         [&](const Tensor& images) { return dense_network(w, act, rows_of_images(images)); });
   };
-  BoostingOptions o{.total = kUnits, .units = 20, .max_iter = trial.quick ? 2 : 40};
-  if (trial.quick) o.total = 40;
   std::vector<Tensor> whole, half;
-  const std::string optim =
-      boosted ? "" : method + ":lr=" + trial.word("lr") + (method == "sgd" ? ",momentum=0.9" : "");
-  if (boosted) {
-    o.eta = trial.number("eta");
+  if (trial.word("method") == "gbnn") {
+    const BoostingOptions o = boosting_options(trial, "multiclass");
     Tensor y = Tensor::zeros({x.dim(0), task.classes()});
     for (int64 n = 0; n < x.dim(0); ++n) y.mutable_data()[n * task.classes() + batch.y[n]] = 1;
     Curve& staged = outcome.curves["staged_accuracy"];
@@ -131,7 +140,7 @@ Outcome boosted_or_at_once(const Trial& trial) {
     half = tensors_of(network.merged(network.stages() / 2));
   } else {
     whole = train_at_once(
-        trial, x, task.classes(), 20, optim,
+        trial, x, task.classes(), 20, optimizer_spec(trial),
         [&](const Tensor& out, const IntTensor& rows) {
           return cross_entropy(out, labels_at(batch.y, rows));
         },
@@ -141,43 +150,58 @@ Outcome boosted_or_at_once(const Trial& trial) {
   }
   outcome.metrics["test_accuracy"] = accuracy(whole);
   outcome.metrics["half_loss"] = outcome.metrics["test_accuracy"] - accuracy(half);
-  if (trial.tuning) return outcome;
+  outcome.metrics["score"] = outcome.metrics["test_accuracy"];
+  return outcome;
+}
 
-  // Regression: residuals of the mean, in deviations of 5.
-  const FriedmanRows train(2000, 1, rng.fork("friedman")), test(2000, 0, rng.fork("friedman test"));
+// Friedman's function: friedman_test_loss against the truth; trials are scored on other rows.
+Outcome fit_friedman(const Trial& trial) {
+  Outcome outcome;
+  const Activation& act = activation("sigmoid");
+  const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("friedman");
+  const FriedmanRows train(trial.quick ? 64 : 2000, 1, rng.fork("train")),
+      test(trial.quick ? 64 : 2000, 0, rng.fork(trial.tuning ? "validation" : "test"));
+  const Recording off(false);
   const auto error = [&](const Tensor& out) {
     return static_cast<double>(mean(square(out.view(test.y.shape()) - test.y)).item());
   };
-  const Recording off(false);
-  if (boosted) {
-    o.loss = "squared";
-    outcome.metrics["friedman_test_loss"] =
-        error(boost(train.x, train.y, o, rng.fork("friedman fit")).raw(test.x));
+  double loss = 0;
+  if (trial.word("method") == "gbnn") {
+    loss = error(boost(train.x, train.y, boosting_options(trial, "squared"), rng.fork("fit")).raw(test.x));
   } else {
-    const real centre = static_cast<real>(static_cast<double>(mean(train.y).item())), scale = 5;
+    // Targets around 0, in units of 5.
+    const real centre = mean(train.y).item(), scale = 5;
     const std::vector<Tensor> w = train_at_once(
-        trial, train.x, 1, 100, optim,
+        trial, train.x, 1, 100, optimizer_spec(trial),
         [&](const Tensor& out, const IntTensor& rows) {
           const Tensor y = (index_select(train.y, 0, rows) - centre) / scale;
           return mse_loss(reshape(out, y.shape()), y);
         },
-        rng.fork("friedman fit"), outcome);
+        rng.fork("fit"), outcome);
     if (outcome.diverged) return outcome;
-    outcome.metrics["friedman_test_loss"] = error(dense_network(w, act, test.x) * scale + centre);
+    loss = error(dense_network(w, act, test.x) * scale + centre);
   }
+  outcome.metrics["friedman_test_loss"] = loss;
+  outcome.metrics["score"] = -loss;
   return outcome;
 }
 
 void gbnn_experiment(Experiment& e) {
-  e.arm("gbnn").run(boosted_or_at_once, {{"method", "gbnn"}}).tune("eta", {0.1, 0.5, 1.0});
-  e.arm("adam").run(boosted_or_at_once, {{"method", "adam"}}).tune("lr", {1e-3, 3e-3, 1e-2});
-  e.arm("sgd").run(boosted_or_at_once, {{"method", "sgd"}}).tune("lr", {0.03, 0.1, 0.3});
-  e.tune_for("test_accuracy");
+  const auto arms = [&](const std::string& method, const std::vector<double>& rates) {
+    e.arm(method).run(fit_images, {{"method", method}}).tune("rate", rates);
+    e.arm(method + "-friedman").run(fit_friedman, {{"method", method}}).tune("rate", rates);
+  };
+  arms("gbnn", {0.03, 0.1, 0.3, 1.0});
+  arms("adam", {1e-3, 3e-3, 1e-2, 3e-2});
+  arms("sgd", {0.01, 0.03, 0.1, 0.3});
+  e.tune_for("score");
+  e.seeds(5);  // a run takes a second or two
   e.claim("half of its units cost less than 1.5 points", at_most("gbnn", "half_loss", 0.015));
   e.claim("and less than half of a network trained at once", better("gbnn", "adam", "half_loss"));
   e.claim("on Friedman's function the error is at most 1.1 times Adam's",
-          ratio_at_most("gbnn", "adam", "friedman_test_loss", 1.1));
-  e.claim("and at most 1.1 times that of SGD", ratio_at_most("gbnn", "sgd", "friedman_test_loss", 1.1));
+          ratio_at_most("gbnn-friedman", "adam-friedman", "friedman_test_loss", 1.1));
+  e.claim("and at most 1.1 times that of SGD",
+          ratio_at_most("gbnn-friedman", "sgd-friedman", "friedman_test_loss", 1.1));
   e.claim("on MNIST within a point of Adam",
           not_worse("gbnn", "adam", "test_accuracy", 0.01).reported_only());
 }

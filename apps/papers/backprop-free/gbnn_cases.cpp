@@ -2,6 +2,7 @@
 
 #include "apps/papers/backprop-free/dense_case.h"
 #include "autograd/functional/functional.h"
+#include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "nn/boosting/boosted_network.h"

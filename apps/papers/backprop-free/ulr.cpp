@@ -5,8 +5,9 @@
 // The claims at our scale: a perceptron 784-50-10 trained so comes within two points of backpropagation on clean images and is above
 // it under FGSM attacks; with threshold units, and by the 0-1 loss, it trains where backpropagation has no gradient; of equally many
 // forward passes, antithetic pairs and one layer at a time come closer to the gradient than one-sided noise.
-// Departures: 20,000 images, 6 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
+// Departures: 10,000 images, 6 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
 // noise is a Latin hypercube (ten Halton coordinates do not reach a layer of 50 units), its part is reported.
+// Left out: perturbing all weights with as many passes, which takes six times as long (76 % at lr = 0.1 in a trial).
 #include <cmath>
 
 #include "apps/papers/backprop-free/image_task.h"
@@ -19,6 +20,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "core/quasi_random.h"
 #include "nn/dense_network.h"
@@ -43,7 +45,7 @@ struct NoisyPerceptron {
     params = {weight(kHidden, features), Tensor::zeros({kHidden}), weight(classes, kHidden),
               Tensor::zeros({classes})};
   }
-  Tensor logits(const Tensor& images) const { return dense_network(params, act, rows_of_images(images)); }
+  Tensor logits(const Tensor& images) const { return dense_network(params, act, flatten(images, 1)); }
   NoisyNetwork network(const IntTensor& y, bool zero_one) const {
     const auto affine = [](std::span<const Tensor> p, const Tensor& x) { return linear(x, p[0], p[1]); };
     NoisyNetwork net;
@@ -72,31 +74,6 @@ std::vector<Tensor> backprop_gradient(const NoisyPerceptron& net, const Tensor& 
              },
              net.params)
       .grads;
-}
-
-// Antithetic weight perturbation of all parameters with as many passes: mean of (L+ - L-)/(2 sigma) e.
-std::vector<Tensor> perturbed_gradient(const NoisyPerceptron& net, const Tensor& x, const IntTensor& y,
-                                       Rng rng) {
-  const Recording off(false);
-  constexpr double kSigma = 0.02;
-  std::vector<Tensor> sum;
-  for (const Tensor& p : net.params) sum.push_back(Tensor::zeros(p.shape()));
-  for (int64 c = 0; c < kPairs; ++c) {
-    std::vector<Tensor> e, plus, minus;
-    for (const Tensor& p : net.params) {
-      e.push_back(rng.normal_tensor(p.shape()));
-      plus.push_back(p + e.back() * static_cast<real>(kSigma));
-      minus.push_back(p - e.back() * static_cast<real>(kSigma));
-    }
-    const auto loss = [&](const std::vector<Tensor>& w) {
-      return static_cast<double>(cross_entropy(dense_network(w, net.act, x), y).item());
-    };
-    const real slope =
-        static_cast<real>((loss(plus) - loss(minus)) / (2 * kSigma * static_cast<double>(kPairs)));
-    for (size_t i = 0; i < sum.size(); ++i)
-      for_each_element(sum[i], std::as_const(e[i]), [slope](real& s, real v) { s += slope * v; });
-  }
-  return sum;
 }
 
 std::vector<Tensor> flat_gradient(const LikelihoodGradient& at) {
@@ -137,7 +114,7 @@ Outcome train_noisy(const Trial& trial) {
   const std::string method = trial.word("method");
   const bool step_units = method == "ulr-threshold", zero_one = method == "ulr-zero-one";
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("ulr");
-  const ImageTask task(trial, "mnist", 20000, 128, 5000);
+  const ImageTask task(trial, "mnist", 10000, 128, 5000);
   const Activation act =
       step_units ? Activation{"threshold", "1 if x > 0 else 0", threshold} : activation("sigmoid");
   NoisyPerceptron net(task.features(), task.classes(), act, rng.fork("start"));
@@ -154,8 +131,6 @@ Outcome train_noisy(const Trial& trial) {
       grads = backprop_gradient(net, x, batch.y, {});
     } else if (method == "noisy-backprop") {
       grads = backprop_gradient(net, x, batch.y, own.normal_tensor({x.dim(0), kHidden}));
-    } else if (method == "weight-perturbation") {
-      grads = perturbed_gradient(net, x, batch.y, own);
     } else {
       std::vector<Tensor> noise{layer_noise(kPairs, x.dim(0), kHidden, false, own.fork("hidden"))};
       if (zero_one) noise.push_back(layer_noise(kPairs, x.dim(0), task.classes(), false, own.fork("logits")));
@@ -198,7 +173,7 @@ Outcome train_noisy(const Trial& trial) {
 }
 
 void ulr_experiment(Experiment& e) {
-  for (const char* name : {"ulr", "backprop", "noisy-backprop", "weight-perturbation", "ulr-threshold"})
+  for (const char* name : {"ulr", "backprop", "noisy-backprop", "ulr-threshold"})
     e.arm(name).run(train_noisy, {{"method", name}}).tune("lr", {0.1, 0.5, 2});
   e.arm("ulr-zero-one").run(train_noisy, {{"method", "ulr-zero-one"}}).tune("lr", {0.5, 2, 8});
   e.tune_for("test_accuracy");
@@ -210,8 +185,6 @@ void ulr_experiment(Experiment& e) {
   e.claim("pairs are closer to the gradient than one-sided noise of as many passes",
           at_least("ulr", "cosine_gain", 0));
   e.claim("a Latin hypercube of them is closer still", at_least("ulr", "hypercube_gain", 0).reported_only());
-  e.claim("above weight perturbation with as many passes",
-          better("ulr", "weight-perturbation", "test_accuracy").reported_only());
   e.claim("above backpropagation with the same noise under FGSM",
           better("ulr", "noisy-backprop", "fgsm_accuracy").reported_only());
 }
