@@ -17,6 +17,7 @@ namespace {
 constexpr double kLeastCurvature = 1e-2, kLeastIndependence = 1e-2, kMostEta1 = 1e8, kLeastEta2 = 1e-8;
 constexpr int64 kMostSketches = 1000000, kMostHalvings = 60;
 
+double length_of(const Tensor& x) { return std::sqrt(sum_of_squares(x)); }
 double dot_of(const Tensor& a, std::span<const double> b) {
   double sum = 0;
   for (int64 i = 0; i < a.numel(); ++i) sum += double(a.data()[i]) * b[static_cast<size_t>(i)];
@@ -106,13 +107,13 @@ AdaSketchRun adasketch_newton(const EqualityProgram& p, const Tensor& x0, const 
     MeritPoint at = merit_point(p, run.x, run.lambda, eta);
     const Tensor &g = at.jacobian, &w = at.lagrangian_hessian;
     const Tensor b = minus_both(at.lagrangian_grad, at.constraint);
-    const double length = norm(b);
+    const double length = length_of(b);
     if (!std::isfinite(length))
       fail<NumericError>("adasketch-newton: the residual is {} at iteration {}", length, k);
     run.kkt_residuals.push_back(length);
     if (k == o.steps || length <= o.tolerance) return run;
 
-    const double shift = least_reduced_curvature(w, g) < kLeastCurvature ? o.xi_b + norm(w) : 0;
+    const double shift = least_reduced_curvature(w, g) < kLeastCurvature ? o.xi_b + length_of(w) : 0;
     const Tensor curvature = w + linalg::identity(w.dim(0)) * static_cast<real>(shift);
     const double xi_g = double(linalg::eigh(linalg::matmul(g, g, false, true)).values.data()[0]);
     if (xi_g < kLeastIndependence)
@@ -123,14 +124,14 @@ AdaSketchRun adasketch_newton(const EqualityProgram& p, const Tensor& x0, const 
     const double psi = o.psi > 0 ? o.psi
                                  : 20 * std::max(sum_of_squares(curvature), 1.0) /
                                        (std::min(xi_g, 1.0) * std::min(o.xi_b, 1.0));
-    const double ups = std::max({norm(g), norm(w), 1.0});
+    const double ups = std::max({length_of(g), length_of(w), 1.0});
     const auto bound = [&] {
       return (0.5 - o.beta) * eta.eta2 / ((1 + eta.eta1 + eta.eta2) * ups * ups * psi * psi);
     };
     delta = std::max(std::min(delta, bound()), o.delta_floor);
 
     const Tensor kkt = kkt_matrix(curvature, g);
-    const double kkt_norm = norm(kkt);
+    const double kkt_norm = length_of(kkt);
     SketchedSystem system(kkt, b);
     if (o.sketch == "exact") {
       const Tensor z = linalg::solve(kkt, b);

@@ -84,6 +84,8 @@ double product_error(const Tensor& x, const Tensor& target) {
   return relative_distance(linalg::matmul(x, x, false, true), target);
 }
 
-double relative_distance(const Tensor& a, const Tensor& b) { return norm(a - b) / norm(b); }
+double relative_distance(const Tensor& a, const Tensor& b) {
+  return std::sqrt(sum_of_squares(a - b) / sum_of_squares(b));
+}
 
 }  // namespace gradus
