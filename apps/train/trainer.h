@@ -89,6 +89,7 @@ class Trainer {
   }
 
  private:
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
   /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
   void check_trainable();
   /// Holds examples out of the training set, and says so.
