@@ -123,7 +123,6 @@ void local_guess_experiment(Experiment& e) {
   arm("local-only", "local-only", "avg-weight", {0.01, 0.03, 0.1});
   arm("backprop", "backprop", "avg-weight", {0.01, 0.03, 0.1});
   e.tune_for("test_accuracy");
-  e.seeds(5);  // a run takes two seconds
   e.claim("local guesses train ten points better than random ones",
           better("local", "random", "test_accuracy", 0.1));
   e.claim("and than random ones divided by their length",

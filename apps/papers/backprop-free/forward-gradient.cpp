@@ -145,11 +145,11 @@ double passes_of_a_gradient(const Trial& trial) {
 
 Outcome forward_or_back(const Trial& trial) {
   Outcome outcome;
-  if (!train_dense(trial, "softmax", {}, trial.number("lr"), trial.tuning ? 1000 : 3000, outcome) ||
+  if (!train_dense(trial, "softmax", {}, trial.number("lr"), trial.tuning ? 1000 : 9380, outcome) ||
       trial.tuning)
     return outcome;
   // (The network's step size is not tuned: 5e-4, and for SGD what it has for every small network.)
-  if (!train_dense(trial, "mlp", {64, 64}, is_forward(trial) ? 5e-4 : 0.1, 3000, outcome)) return outcome;
+  if (!train_dense(trial, "mlp", {64, 64}, is_forward(trial) ? 5e-4 : 0.1, 4000, outcome)) return outcome;
   minimise(trial, "beale", beale, Tensor::from({2}, {1, 1}), 0.01, 1000, outcome);
   minimise(trial, "rosenbrock", rosenbrock, Tensor::from({2}, {-1, 0}), 5e-4, 25000, outcome);
   outcome.metrics["gradient_passes"] = passes_of_a_gradient(trial);
