@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/linalg.h"
-#include "optim/vocabulary/words.h"
+#include "optim/elements.h"
 
 namespace gradus {
 

@@ -55,6 +55,7 @@ TEST_CASE("batch lr: a spike over a random matrix moves as predicted") {
   // Gauss-Newton: covariance of 800 rows of 200 numbers, the first of variance 5.
   CHECK(multiplicative_spike(5, 0.25) == doctest::Approx(5 * (1 + 0.25 / 4)));
   CHECK(multiplicative_spike(1.2, 0.25) == 2.25);
+  CHECK(multiplicative_spike(1.3, 0.25) == 2.25);
   CHECK(multiplicative_spike(1.5, 0.25) == 2.25);
   CHECK(multiplicative_spike(1.5 + 1e-9, 0.25) == doctest::Approx(2.25));
 }
