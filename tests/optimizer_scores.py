@@ -111,10 +111,14 @@ def record(gradus, name, task, entry):
         return math.inf if value is None else value
 
     best = climb(first, loss_at) if first is not None else None
-    rate = None if best is None else RATES[best]
-    score, why = train(gradus, task["run"], spec_of(entry, rate, name), task["measure"])
-    if why:
-        tried.append(f"run {why}")
+    while True:
+        rate = None if best is None else RATES[best]
+        score, why = train(gradus, task["run"], spec_of(entry, rate, name), task["measure"])
+        if why:
+            tried.append(f"run with {rate or 'defaults'} {why}")
+        if score is not None or not best:
+            break
+        best -= 1  # what holds for a few steps may be too much for all
     return [rate or "-", "-" if score is None else f"{score:.6g}", "; ".join(tried).replace("\t", " ")]
 
 
