@@ -60,9 +60,9 @@ def first_rate(entry):
     default = 1e-3
     if entry["kind"] == "rule":
         own = [o["default"] for o in entry["options"] if o["name"] == "lr"]
-        if not own:
+        if not own or own[0] == "none":
             return None
-        default = default if own[0] == "none" else float(own[0])
+        default = float(own[0])
     return min(range(len(RATES)), key=lambda i: abs(math.log(float(RATES[i]) / default)))
 
 
