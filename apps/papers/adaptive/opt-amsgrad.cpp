@@ -19,6 +19,7 @@
 #include "apps/papers/experiment.h"
 #include "apps/papers/linear_rows.h"
 #include "apps/papers/settings.h"
+#include "core/rng.h"
 
 namespace gradus::paper_entries {
 namespace {
