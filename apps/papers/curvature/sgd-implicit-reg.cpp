@@ -5,11 +5,13 @@
 //   one step of gradient descent:  E change of (test loss - training loss) = lr*trC/N
 //   k steps of SGD on k equal parts against k on all:  E difference of test losses = -(k (k-1)/4) lr^2/N * <g, grad trC>
 // The claim: both hold; the second is negative, and of second order in lr.
-//   network 49-16-10 of h/sqrt(1 + h^2), a pool of 200 images of MNIST (means over 4x4 pixels, standardised), N = 64, at the first
-//   weights and after 200 steps of gradient descent with lr 0.1 on the pool; 500 samples, k = 2, 4, 8, lr 0.0003 to 0.003
+//   network 49-16-10 of h/sqrt(1 + h^2), a pool of 200 images of MNIST (means over 4x4 pixels, standardised), N = 64, after 50
+//   and 200 steps of gradient descent with lr 0.1 on the pool; 2,000 samples, k = 2, 4, 8, lr 0.0001 to 0.001
 // What is measured is paired and balanced so that its noise is small, and its mean the same: SGD takes the parts of a sample in
 // their order and in the opposite one; from the gap of a step lr*<g, g_sample - g> is taken, of mean zero.
-// Tried before: lr 0.01 to 0.1, where terms of higher order lead (measured over predicted 1.7 at k = 2, 5.6 at k = 8).
+// Tried before: lr 0.01 to 0.1, where terms of higher order lead (measured over predicted 1.7 at k = 2, 5.6 at k = 8); and 500
+// samples with lr 0.0003 to 0.003, within noise: at the first weights the difference drowned in the noise of samples (ratio 0.74 +- 0.35 at
+// k = 2), after 200 steps it was there (-1.8e-10, ratios 0.96, 0.95, 0.89) with terms of higher order in it (exponent of lr 1.87).
 // Departures: another activation than tanh; the form for k steps goes beyond the paper; the comparison of whole trainings is left
 // out. In double: `gradus64 papers run sgd-implicit-reg`; in single precision the differences drown in rounding.
 #include <algorithm>
@@ -55,7 +57,7 @@ double balanced_gap(const ExamplePool& pool, std::span<const double> theta, std:
 }
 
 Outcome sgd_against_gd(const Trial& trial) {
-  const int64 count = trial.quick ? 50 : 200, samples = trial.quick ? 1 : 500,
+  const int64 count = trial.quick ? 50 : 200, samples = trial.quick ? 1 : 2000,
               warm = trial.quick ? 2 : trial.integer("warm_steps");
   const Data data = trial.data("mnist");
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("sgd-gd");
@@ -78,7 +80,7 @@ Outcome sgd_against_gd(const Trial& trial) {
     for (size_t i = 0; i < theta.size(); ++i) theta[i] -= 0.1 * g[i];
   }
   const GradientMoments at = gradient_moments(pool, theta);
-  const std::vector<double> rates = {0.0003, 0.001, 0.003};
+  const std::vector<double> rates = {0.0001, 0.0003, 0.001};
   const std::vector<int64> counts = {2, 4, 8};
   double gap = 0;
   std::vector<std::vector<double>> difference(counts.size(), std::vector<double>(rates.size(), 0.0));
@@ -118,7 +120,7 @@ Outcome sgd_against_gd(const Trial& trial) {
 }
 
 void sgd_implicit_reg_experiment(Experiment& e) {
-  e.arm("first weights").run(sgd_against_gd, {{"warm_steps", "0"}});
+  e.arm("after 50 steps").run(sgd_against_gd, {{"warm_steps", "50"}});
   e.arm("after 200 steps").run(sgd_against_gd, {{"warm_steps", "200"}});
   const auto within = [&](const std::string& arm, const char* metric, const std::string& what, double centre,
                           double margin) {
@@ -127,7 +129,7 @@ void sgd_implicit_reg_experiment(Experiment& e) {
     e.claim(fmt::format("{}: {} at most {}", arm, what, centre + margin),
             at_most(arm, metric, centre + margin));
   };
-  for (const std::string arm : {"first weights", "after 200 steps"}) {
+  for (const std::string arm : {"after 50 steps", "after 200 steps"}) {
     within(arm, "gap_ratio", "gap of a step, measured over predicted,", 1, 0.05);
     e.claim(fmt::format("{}: SGD ends at the lower test loss", arm), at_most(arm, "difference_loss", 0));
     for (const int k : {2, 4, 8})
