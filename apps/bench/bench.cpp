@@ -9,11 +9,12 @@
 #include "apps/bench/workload.h"
 #include "core/allocator.h"
 #include "core/error.h"
+#include "optim/problems/registry.h"
 
 namespace gradus::bench {
 namespace {
 
-constexpr std::string_view kOptimizer = "optim:";
+constexpr std::string_view kOptimizer = "optim:", kProblem = "problem:";
 
 const Workload* find_training(const std::string& name) {
   for (const Workload& w : training_workloads())
@@ -31,6 +32,8 @@ class Bench {
       training(*w);
     else if (name.starts_with(kOptimizer))
       optimizer(name);
+    else if (name.starts_with(kProblem))
+      problem(name);
     else if (name == "gemm")
       gemm();
     else if (name == "stream")
@@ -102,6 +105,13 @@ class Bench {
       row.more.emplace_back("times_triad", row.step_s / t[1].median);
     }
     use_(row);
+  }
+
+  void problem(const std::string& name) {
+    Row row{.workload = name};
+    measure(row, problem_step(name.substr(kProblem.size()),
+                              options_.optimizer.empty() ? "adam" : options_.optimizer));
+    emit(row);
   }
 
   void gemm() {
@@ -190,6 +200,8 @@ const std::vector<Entry>& workloads() {
     for (const char* rule : {"sgd:momentum=0.9", "adam", "adabelief"})
       all.push_back(
           {std::string(kOptimizer) + rule, "one step on 10,000,000 parameters; any optimizer instead"});
+    for (const ProblemEntry& p : problems())
+      all.push_back({std::string(kProblem) + p.name, fmt::format("one step of adam, {}", p.summary)});
     all.push_back({"gemm", "square products of order 64 to 2048"});
     all.push_back({"stream", "plain passes over memory"});
     all.push_back({"autodiff", "vjp, jvp, Hessian and Gauss-Newton products, per-sample gradients"});
@@ -209,6 +221,8 @@ void run(std::span<const std::string> names, const Options& options,
   for (const std::string& name : names) {
     if (name.starts_with(kOptimizer))
       check_optimizer(name.substr(kOptimizer.size()));
+    else if (name.starts_with(kProblem))
+      make_problem(name.substr(kProblem.size()), Rng(1));
     else if (std::find(all.begin(), all.end() - 1, name) == all.end() - 1)
       throw UsageError(unknown_name("workload", name, all));
   }

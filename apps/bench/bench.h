@@ -21,7 +21,7 @@ struct Options {
 struct Entry {
   std::string name, summary;
 };
-/// All of them; "optim:SPEC" stands for any optimizer of the registry.
+/// All of them; "optim:SPEC" stands for any optimizer of the registry, "problem:SPEC" for any problem with options.
 const std::vector<Entry>& workloads();
 
 /// Measures each and hands row after row to `use`. Throws UsageError, before anything is measured, for unknown

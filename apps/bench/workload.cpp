@@ -4,6 +4,8 @@
 
 #include "apps/train/objective.h"
 #include "nn/registry.h"
+#include "optim/problems/function_objective.h"
+#include "optim/problems/registry.h"
 #include "optim/registry.h"
 
 namespace gradus::bench {
@@ -104,6 +106,22 @@ Step optimizer_step(const std::string& spec) {
     step.run();
   }
   step.bytes = state_cost(parse_spec(spec), {256, 256}).bytes_moved * static_cast<double>(step.parameters);
+  return step;
+}
+
+Step problem_step(const std::string& name, const std::string& spec) {
+  const auto problem = std::make_shared<SmallProblem>(make_problem(name, Rng(1)));
+  const auto parameters = std::make_shared<Parameters>();
+  Step step;
+  for (const Tensor& t : problem->start) {
+    parameters->push_back(make_parameter("w", ParamKind::kWeight, t));
+    step.parameters += t.numel();
+  }
+  const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec, *parameters);
+  step.run = [=] {
+    FunctionObjective objective(*parameters, problem->loss);
+    optimizer->step(objective);
+  };
   return step;
 }
 

@@ -31,6 +31,9 @@ struct Step {
 Step training_step(const Workload& workload, const std::string& optimizer, int64 batch = 0);
 /// One step of an optimizer ("adam:lr=1e-3") on a matrix of 10,000,000 parameters with a random gradient.
 Step optimizer_step(const std::string& spec);
+/// Value and gradient of a small problem ("matrix-sensing:condition=100", optim/problems/registry.h) and a step of `optimizer` on it.
+/// Throws UsageError for an optimizer that asks for more than the loss and its gradient.
+Step problem_step(const std::string& problem, const std::string& optimizer);
 
 /// Throws UsageError for a spec that names no optimizer or is wrong, before anything is measured.
 void check_optimizer(const std::string& spec);

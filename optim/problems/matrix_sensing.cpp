@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "optim/elements.h"
+#include "optim/problems/low_rank.h"
 
 namespace gradus {
 namespace {
@@ -24,24 +25,16 @@ void check_problem(const MatrixSensing& p, const Tensor& x) {
 }  // namespace
 
 MatrixSensing random_matrix_sensing(const SensingOptions& o, Rng& rng) {
-  const int64 n = o.size, m = o.measurements, rank = static_cast<int64>(o.eigenvalues.size());
-  if (n < 1 || m < 1 || rank < 1 || rank > n)
-    fail<UsageError>("matrix sensing: size {}, {} measurements and {} eigenvalues", n, m, rank);
-  for (double v : o.eigenvalues)
-    if (!(v > 0)) fail<UsageError>("matrix sensing: eigenvalue {} is not positive", v);
+  const int64 n = o.size, m = o.measurements;
+  if (m < 1) fail<UsageError>("matrix sensing: {} measurements", m);
 
   MatrixSensing p;
   Rng operators = rng.fork("operators"), truth = rng.fork("truth"), noise = rng.fork("noise");
+  p.truth = random_low_rank(n, o.eigenvalues, truth, "matrix sensing");
   Tensor draws = operators.normal_tensor({m, n, n});
   // (G + G')/2 has variance 1/2 off the diagonal and 1 on it.
   p.operators = (draws + transpose(draws)) * real(0.5);
   p.weight = 1 / static_cast<double>(m);
-  Tensor factor = linalg::qr(truth.normal_tensor({n, rank})).q;
-  real* v = factor.mutable_data();
-  for (int64 i = 0; i < n; ++i)
-    for (int64 j = 0; j < rank; ++j)
-      v[i * rank + j] *= static_cast<real>(std::sqrt(o.eigenvalues[static_cast<size_t>(j)]));
-  p.truth = linalg::matmul(factor, factor, false, true);
   p.measurements = measure(p.operators, p.truth);
   if (o.noise != 0) p.measurements = p.measurements + noise.normal_tensor({m}, 0, static_cast<real>(o.noise));
   return p;

@@ -1,5 +1,7 @@
 #include "optim/problems/test_functions.h"
 
+#include <numbers>
+
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
@@ -32,6 +34,25 @@ Tensor beale(const Tensor& w) {
 Tensor rosenbrock(const Tensor& w) {
   const Point p(w, "rosenbrock");
   return square(p.x - real(1)) + real(100) * square(p.y - square(p.x));
+}
+
+Tensor rastrigin(const Tensor& w) {
+  const Point p(w, "rastrigin");
+  const auto term = [](const Tensor& v) {
+    return square(v) - real(10) * cos(v * static_cast<real>(2 * std::numbers::pi));
+  };
+  return term(p.x) + term(p.y) + real(20);
+}
+
+Tensor saddle(const Tensor& w) {
+  const Point p(w, "saddle");
+  const Tensor y2 = square(p.y);
+  return square(p.x) - y2 + square(y2) * real(0.25);
+}
+
+Tensor ravine(const Tensor& w) {
+  const Point p(w, "ravine");
+  return (square(p.x) + real(100) * square(p.y)) * real(0.5);
 }
 
 }  // namespace gradus

@@ -108,3 +108,12 @@ TEST_CASE("bench: an optimizer's bytes are parameter, gradient and state, in and
   CHECK(bench::optimizer_step("sgd").bytes == 3 * n);
   CHECK(bench::optimizer_step("adam").bytes == 7 * n);
 }
+
+TEST_CASE("bench: a problem is measured with the optimizer that is named, a wrong one refused beforehand") {
+  const auto rows = rows_of({"problem:quadratic:size=30"}, {.seconds = 1e-3, .optimizer = "sgd:lr=0.1"});
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].workload == "problem:quadratic:size=30");
+  CHECK(rows[0].params == 30);
+  CHECK(rows[0].step_s > 0);
+  CHECK_THROWS_WITH_AS(rows_of({"problem:rosenbrok"}, {}), doctest::Contains("rosenbrock"), UsageError);
+}

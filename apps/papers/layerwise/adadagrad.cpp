@@ -5,6 +5,9 @@
 // at most one point less accurate; and above constant batches of the largest size.
 //   Linear: a linear classifier on 20,000 images of MNIST, 5 epochs, first batch 2, largest 16,384, eta 1. CNN: 8 and 16 channels on 6,000
 //   images, 4 epochs, first batch 8, largest 4,096, eta 1. No schedule. Step sizes are tuned over as many values for all.
+// Tried besides, by one seed on held-out images: the linear classifier over 15 epochs (88.8 % in 377 steps against 91.5 % of batches of 8 in
+// 30,000; with eta 2 or 4 batches never grow, 91.4 % in 68,000 steps or more: the norm of a batch's gradient holds its own noise, so that
+// no eta above 1 can ask for more), and the CNN over 10 epochs (94.4 % in 143 steps against 96.4 % in 6,000).
 // Departures: smaller sets and fewer epochs than the paper's 100.
 #include <cmath>
 
