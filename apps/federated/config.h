@@ -34,7 +34,8 @@ struct FederatedConfig {
     f("local_epochs", local_epochs, "passes of a client over its examples each round", at_least(1));
     f("batch_size", batch_size, "examples a local batch", at_least(1));
     f("server", server, "how the server steps, NAME[:key=value,...]; see 'optim servers'");
-    f("client", client, "optimizer of the clients, new each round, NAME[:key=value,...]; see 'optim list'");
+    f("client", client,
+      "optimizer of the clients, new each round, NAME[:key=value,...]; see 'optim list'; or fedhyper-cl");
     f("weighting", weighting, "a client's part in the mean: by its examples, or all the same",
       choices({"examples", "uniform"}));
     f("rounds", rounds, "rounds of training", at_least(0));

@@ -18,6 +18,7 @@
 namespace gradus {
 namespace {
 
+constexpr const char* kDirection = "federation/direction";
 using RoundClock = std::chrono::steady_clock;
 
 Data open_federated_data(const FederatedConfig& config) {
@@ -79,7 +80,7 @@ Federation::Federation(const FederatedConfig& config, Data data)
                                                          .label_smoothing = config.label_smoothing,
                                                          .augment = parse_augmentation(config.augment)},
                                             rng_);
-  training_ = std::make_unique<OptimizerTraining>(config.client, problem_->parameters());
+  training_ = make_local_training(config.client, problem_->parameters());
   server_ = make_server_rule(config.server);
   point_ = read_point(*problem_);
   if (config.rounds == 0) {  // the model as it starts
@@ -104,6 +105,8 @@ bool Federation::advance(const std::function<bool()>& stop) {
     state_.seconds += std::chrono::duration<double>(RoundClock::now() - start).count();
     ++state_.round;
     const auto sent = static_cast<int64>(sizeof(real)) * (point_.x.numel() + point_.buffers.numel());
+    const int64 received =
+        sent + (training_->uses_direction() ? static_cast<int64>(sizeof(real)) * point_.x.numel() : 0);
     state_.rows.push_back({.round = state_.round,
                            .train_loss = made->train.loss(),
                            .train_accuracy = made->train.accuracy(),
@@ -111,7 +114,7 @@ bool Federation::advance(const std::function<bool()>& stop) {
                            .dropped = std::ssize(plan.dropped),
                            .empty = made->empty,
                            .bytes_up = made->averaged * sent,
-                           .bytes_down = (std::ssize(plan.clients) + std::ssize(plan.dropped)) * sent,
+                           .bytes_down = (std::ssize(plan.clients) + std::ssize(plan.dropped)) * received,
                            .seconds = state_.seconds});
     state_.evaluation_due = state_.round >= config_.rounds || state_.round % config_.eval_every == 0;
   }
@@ -135,9 +138,11 @@ FederationSummary Federation::summary() const {
 void Federation::save(const RunDirectory& run) {
   nlohmann::json rows = nlohmann::json::array();
   for (const RoundRow& row : state_.rows) rows.push_back(nlohmann::json(round_json(row)));
+  SavedState saved = server_->save_state();
+  if (point_.direction.defined()) saved.tensors[kDirection] = point_.direction;
   write_checkpoint(run.checkpoint(), model(),
                    {.optim = server_->spec(),
-                    .saved = server_->save_state(),
+                    .saved = std::move(saved),
                     .state = {{"round", state_.round},
                               {"evaluation_due", state_.evaluation_due},
                               {"rows", rows},
@@ -147,6 +152,7 @@ void Federation::save(const RunDirectory& run) {
 
 void Federation::restore(const RunDirectory& run) {
   if (!std::filesystem::exists(run.checkpoint())) return;
+  Tensor direction;
   read_checkpoint(run.checkpoint(), *model_, server_->spec(), [&](const CheckpointParts& parts) {
     FederationState state;
     parts.state.at("round").get_to(state.round);
@@ -154,10 +160,13 @@ void Federation::restore(const RunDirectory& run) {
     for (const auto& row : parts.state.at("rows")) state.rows.push_back(round_from_json(row));
     state.last_test = scores_from(parts.state.at("last_test"));
     parts.state.at("seconds").get_to(state.seconds);
-    server_->load_state(parts.saved);
+    SavedState saved = parts.saved;
+    if (const auto found = saved.tensors.extract(kDirection)) direction = found.mapped();
+    server_->load_state(saved);
     state_ = std::move(state);
   });
   point_ = read_point(*problem_);
+  point_.direction = direction;
 }
 
 void Federation::show(Progress& progress, int64 first, double seconds) const {

@@ -1,9 +1,13 @@
 #include "apps/federated/local_training.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
+#include "autograd/functional/flat.h"
 #include "core/error.h"
 #include "optim/registry.h"
+#include "optim/server/aggregate.h"
 
 namespace gradus {
 
@@ -27,6 +31,50 @@ int64 OptimizerTraining::train(const Parameters& parameters, LocalBatches& batch
   }
   optimizer->use_evaluation_weights(true);
   return steps;
+}
+
+namespace {
+
+constexpr const char* kHyperLocal = "fedhyper-cl";
+
+}  // namespace
+
+int64 HyperLocalTraining::train(const Parameters& parameters, LocalBatches& batches,
+                                const Broadcast& broadcast) const {
+  std::vector<ParameterPtr> trained;
+  std::vector<Tensor> values;
+  for (const ParameterPtr& p : parameters)
+    if (!p->frozen) trained.push_back(p), values.push_back(p->value);
+  HyperLocalRate rate(options_, broadcast.direction, std::max<int64>(1, batches.steps()), broadcast.lr_scale);
+  factors_.clear();
+  int64 epoch = -1;
+  while (Objective* batch = batches.next()) {
+    const double loss = batch->gradient();
+    if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
+    std::vector<Tensor> grads;
+    for (const ParameterPtr& p : trained)
+      grads.push_back(p->grad.defined() ? p->grad : Tensor::zeros(p->value.shape()));
+    const std::vector<Tensor> steps =
+        unflatten(rate.step(flatten_all(grads), batches.epoch() != epoch), values);
+    epoch = batches.epoch();
+    for (size_t i = 0; i < trained.size(); ++i) {
+      Tensor value = trained[i]->value;
+      displace(value, steps[i]);
+    }
+    for (const ParameterPtr& p : parameters) p->grad = Tensor();
+    factors_.push_back(rate.used());
+  }
+  return std::ssize(factors_);
+}
+
+std::string HyperLocalTraining::spec() const { return Spec{kHyperLocal, "", option_list(options_)}.str(); }
+
+std::unique_ptr<LocalTraining> make_local_training(const std::string& text, const Parameters& parameters) {
+  const Spec spec = parse_spec(text);
+  if (spec.name != kHyperLocal) return std::make_unique<OptimizerTraining>(text, parameters);
+  HyperLocalOptions options;
+  set_options(options, spec.options, std::string("client ") + kHyperLocal);
+  return std::make_unique<HyperLocalTraining>(options);
 }
 
 }  // namespace gradus

@@ -29,21 +29,25 @@ class ModelBatches final : public LocalBatches {
     if (objective_) score_ += objective_->score();
     objective_.reset();
     Batch batch;
-    while (!loader_.next(batch))
-      if (loader_.position().epoch >= epochs_) return nullptr;
+    do {
+      epoch_ = loader_.position().epoch;
+      if (epoch_ >= epochs_) return nullptr;
+    } while (!loader_.next(batch));
     std::vector<Batch> batches;
     batches.push_back(std::move(batch));
     objective_.emplace(model_, parameters_, std::move(batches),
                        LossOptions{.classes = {.label_smoothing = label_smoothing_}});
     return &*objective_;
   }
+  int64 epoch() const override { return epoch_; }
+  int64 steps() const override { return epochs_ * loader_.batches_per_epoch(); }
   Score score() const override { return score_; }
 
  private:
   Model& model_;
   const Parameters& parameters_;
   Loader loader_;
-  int64 epochs_;
+  int64 epochs_, epoch_ = 0;
   double label_smoothing_;
   std::optional<ModelObjective> objective_;
   Score score_;

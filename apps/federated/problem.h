@@ -17,6 +17,10 @@ class LocalBatches {
   /// The objective of the next local step, over the worker's parameters as they are then; null behind the last one. Valid
   /// until the next call.
   virtual Objective* next() = 0;
+  /// The epoch (0, 1, ...) of the batch that next() gave last.
+  virtual int64 epoch() const { return 0; }
+  /// Steps of all epochs together.
+  virtual int64 steps() const = 0;
   /// Of the steps made so far, where there is one.
   virtual Score score() const { return {}; }
 };

@@ -37,7 +37,7 @@ RoundPlan draw_round(const Rng& rng, int64 round, int64 clients, int64 per_round
 }
 
 ServerPoint read_point(FederatedProblem& problem) {
-  return {flatten_all(trained_values(problem)), flatten_all(problem.buffers())};
+  return {flatten_all(trained_values(problem)), flatten_all(problem.buffers()), {}};
 }
 
 void write_point(FederatedProblem& problem, const ServerPoint& point) {
@@ -69,9 +69,10 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
   std::vector<int64> examples;
   for (const int64 c : plan.clients) examples.push_back(problem.examples(c));
   const std::vector<double> weights = client_weights(examples, weighting);
-  const Broadcast broadcast{server.client_lr_scale()};
+  const Broadcast broadcast{server.client_lr_scale(), point.direction};
   WeightedSum x(point.x.numel()), buffers(point.buffers.numel());
   RoundResult result;
+  double squares = 0;
   for (size_t i = 0; i < plan.clients.size(); ++i) {
     if (stop && stop()) return std::nullopt;
     if (examples[i] == 0) {
@@ -82,11 +83,14 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
         train_client(problem, training, point, plan.round, plan.clients[i], broadcast);
     x.add(weights[i], update.delta.x);
     buffers.add(weights[i], update.delta.buffers);
+    squares += sum_of_squares(update.delta.x);
     result.train += update.score;
     ++result.averaged;
   }
   if (result.averaged == 0) return result;
-  server.step(point.x, {x.result(), result.averaged});
+  const Tensor delta = x.result();
+  server.step(point.x, {delta, result.averaged, squares / static_cast<double>(result.averaged)});
+  if (training.uses_direction()) point.direction = delta;
   displace(point.buffers, buffers.result());
   return result;
 }

@@ -25,6 +25,8 @@ RoundPlan draw_round(const Rng& rng, int64 round, int64 clients, int64 per_round
 /// What the server holds: all trained parameters as one vector, in the order of the problem's, and its buffers likewise.
 struct ServerPoint {
   Tensor x, buffers;
+  Tensor direction =
+      {};  ///< the mean displacement of the last round that had one, kept where clients ask for it
 };
 /// The worker's model as it is now.
 ServerPoint read_point(FederatedProblem& problem);

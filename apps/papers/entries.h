@@ -82,6 +82,9 @@ Paper config_pinn();
 
 // federated
 Paper fedopt();
+Paper fedhyper();
+Paper delta_sgd();
+Paper local_scaling();
 
 // backprop-free
 Paper forward_gradient();

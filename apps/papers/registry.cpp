@@ -80,6 +80,9 @@ const std::vector<Paper>& papers() {
       config_pinn(),
       // federated: many clients that keep their data
       fedopt(),
+      fedhyper(),
+      delta_sgd(),
+      local_scaling(),
       // backprop-free: training without a gradient through the whole network
       forward_gradient(),
       forward_gradient_local(),

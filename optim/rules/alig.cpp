@@ -4,7 +4,7 @@
 //         arXiv 2002.10542, in the form of optax.
 //   alig:       f = f + sum weight_decay/2*||w||^2;   g <- g + weight_decay*w;   eta = f/(||g||^2 + eps),  e = min(eta, lr)
 //               w <- w - e*g;   momentum > 0: b = momentum*b - e*g;  w <- w + momentum*b
-//   polyak-sgd: eta = min((f - f_star)/(||g||^2 + eps), lr), 0 where the divisor is 0;   w <- w - eta*g
+//   polyak-sgd: eta = min((f - f_star)/(c*||g||^2 + eps), lr), 0 where the divisor is 0;   w <- w - eta*g   (optax: c = 1)
 // f is the loss of the batch, norms are over all tensors.
 #include "optim/rules/layer.h"
 #include "optim/rules/whole.h"
@@ -49,17 +49,19 @@ struct Alig {
 
 struct PolyakSgd {
   struct Options {
-    double lr = 1, f_star = 0, eps = 0;
+    double lr = 1, f_star = 0, eps = 0, c = 1;
     void visit(auto&& f) {
       f("lr", lr, "largest step size", positive());
       f("f_star", f_star, "least value of the loss");
       f("eps", eps, "added to the squared norm of the gradient", at_least(0));
+      f("c", c, "factor on the squared norm", positive());
     }
   };
   static Needs needs(const Options&) { return {.loss = true}; }
   static double prepare(Pass<Options>& pass) {
     const double gg =
-        total(pass, [](const auto& item) { return sum_of_squares(item.p.grad); }) + pass.options.eps;
+        pass.options.c * total(pass, [](const auto& item) { return sum_of_squares(item.p.grad); }) +
+        pass.options.eps;
     const double wanted = gg > 0 ? (pass.info.loss - pass.options.f_star) / gg : 0;
     return pass.shared.scalar("eta") = std::min(wanted, pass.options.lr * pass.info.lr_scale);
   }

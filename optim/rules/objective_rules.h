@@ -25,6 +25,7 @@ std::vector<OptimizerEntry> sharpness_optimizers();
 OptimizerEntry svrg();
 OptimizerEntry sarah();
 OptimizerEntry storm();
+OptimizerEntry delta_sgd();  // step sizes from the same batch there
 std::vector<OptimizerEntry> variance_reduction_optimizers();
 
 // Gradients example by example

@@ -10,6 +10,7 @@
 // form = paper:  v_0 = tau^2, beta2 = 0.99, lr_t = lr (no bias correction).
 // form = keras:  v_0 = 0, beta2 = 0.999, lr_t = lr*sqrt(1-beta2^t)/(1-beta1^t) for FedAdam and FedYogi, lr for FedAdagrad:
 //                what the authors' released code computes, and the default here. t counts the server's steps from 1.
+// form = torch:  the same with tau*sqrt(1-beta2^t) for tau: Adam of torch.optim.
 // beta1 = 0.9, of FedAdagrad 0, in both forms.
 #include "optim/elements.h"
 #include "optim/server/servers.h"
@@ -27,8 +28,9 @@ struct AdaptiveOptions {
     f("lr", lr, "step size of the server", positive());
     f("tau", tau, "added to the root of v: how far the rule adapts", epsilon());
     f("form", form,
-      "keras: v starts at 0, bias correction folded into the step; paper: v starts at tau^2, none",
-      choices({"keras", "paper"}));
+      "keras: v starts at 0, bias correction folded into the step; torch: of tau too; paper: v starts at "
+      "tau^2, none",
+      choices({"keras", "paper", "torch"}));
   }
   bool paper() const { return form == "paper"; }
   Tensor first_v(const Shape& shape) const {
@@ -45,14 +47,17 @@ struct MomentOptions : AdaptiveOptions {
     f("beta2", beta2, "decay of v; unless given 0.999 in form keras, 0.99 in form paper", decay_rate());
   }
   double second_decay() const { return beta2.value_or(paper() ? 0.99 : 0.999); }
+  double tau_at(int64 t) const {
+    return form == "torch" ? tau * std::sqrt(1 - std::pow(second_decay(), static_cast<double>(t))) : tau;
+  }
   double step_size(int64 t) const { return paper() ? lr : efficient_step(lr, beta1, second_decay(), t); }
 };
 
 // One pass: m, v by `second` of (v, Delta^2), the step.
 void adaptive_step(Tensor& x, const Tensor& delta, State& s, const AdaptiveOptions& o, double beta1,
-                   double step_size, const auto& second) {
+                   double step_size, double tau_t, const auto& second) {
   const Ema first(beta1);
-  const auto lr = static_cast<real>(step_size), tau = static_cast<real>(o.tau);
+  const auto lr = static_cast<real>(step_size), tau = static_cast<real>(tau_t);
   if (!s.has("v")) s.starting_at("v", o.first_v(x.shape()));
   for_each_element(x, delta, s("m", x.shape()), s("v", x.shape()), [=](real& w, real d, real& m, real& v) {
     m = first(m, d);
@@ -70,14 +75,14 @@ struct FedAdagrad {
     }
   };
   static void update(Tensor& x, const Tensor& delta, State& s, const Options& o, int64) {
-    adaptive_step(x, delta, s, o, o.beta1, o.lr, [](real v, real d2) { return v + d2; });
+    adaptive_step(x, delta, s, o, o.beta1, o.lr, o.tau, [](real v, real d2) { return v + d2; });
   }
 };
 
 struct FedAdam {
   using Options = MomentOptions;
   static void update(Tensor& x, const Tensor& delta, State& s, const Options& o, int64 t) {
-    adaptive_step(x, delta, s, o, o.beta1, o.step_size(t), Ema(o.second_decay()));
+    adaptive_step(x, delta, s, o, o.beta1, o.step_size(t), o.tau_at(t), Ema(o.second_decay()));
   }
 };
 
@@ -85,7 +90,7 @@ struct FedYogi {
   using Options = MomentOptions;
   static void update(Tensor& x, const Tensor& delta, State& s, const Options& o, int64 t) {
     const auto take = static_cast<real>(1 - o.second_decay());
-    adaptive_step(x, delta, s, o, o.beta1, o.step_size(t),
+    adaptive_step(x, delta, s, o, o.beta1, o.step_size(t), o.tau_at(t),
                   [=](real v, real d2) { return v - take * d2 * sign(v - d2); });
   }
 };

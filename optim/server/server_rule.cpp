@@ -22,6 +22,11 @@ void ServerRule::step(Tensor& x, const ServerRound& round) {
   update(x, round, state_, static_cast<int64>(++t));
 }
 
+std::optional<double> ServerRule::scalar(std::string_view name) const {
+  const double* found = state_.find_scalar(name);
+  return found ? std::optional(*found) : std::nullopt;
+}
+
 SavedState ServerRule::save_state() const {
   SavedState saved;
   state_.save(kServerOwner, saved);
@@ -42,7 +47,9 @@ void ServerRule::load_state(const SavedState& saved) {
 
 const std::vector<ServerRuleEntry>& server_rules() {
   static const std::vector<ServerRuleEntry> table = {
-      servers::fedavg(), servers::fedavgm(), servers::fedadagrad(), servers::fedadam(), servers::fedyogi()};
+      servers::fedavg(),  servers::fedavgm(),    servers::fedadagrad(),  servers::fedadam(),
+      servers::fedyogi(), servers::fedhyper_g(), servers::fedhyper_gm(), servers::fedhyper_sl(),
+      servers::fedexp(),  servers::decay_g(),    servers::decay_sl()};
   return table;
 }
 

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,9 @@ namespace gradus {
 
 /// What a round brings to the server.
 struct ServerRound {
-  Tensor delta;       ///< (d) mean displacement of the clients
-  int64 clients = 0;  ///< whose mean it is, >= 1
+  Tensor delta;            ///< (d) mean displacement of the clients
+  int64 clients = 0;       ///< whose mean it is, >= 1
+  double mean_square = 0;  ///< mean over these clients, all the same, of ||x_i - x||^2
 };
 
 class ServerRule {
@@ -39,6 +41,8 @@ class ServerRule {
   virtual std::string spec() const = 0;
   /// A vector that the rule keeps ("m", "v"), if it has it; from the first step on.
   const Tensor* slot(std::string_view name) const { return state_.find(name); }
+  /// A number that the rule keeps ("alpha": the factor on Delta in the last step), if it has it.
+  std::optional<double> scalar(std::string_view name) const;
 
   /// Everything needed to go on bit for bit, below "server/".
   SavedState save_state() const;
@@ -48,6 +52,7 @@ class ServerRule {
  protected:
   /// The rule's own step; t counts the steps made, this one included: 1, 2, ...
   virtual void update(Tensor& x, const ServerRound& round, State& s, int64 t) = 0;
+  const State& state() const { return state_; }
 
  private:
   State state_;

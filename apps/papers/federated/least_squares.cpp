@@ -1,8 +1,10 @@
 #include "apps/papers/federated/least_squares.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
+#include "autograd/functional/functional.h"
 #include "autograd/grad.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
@@ -21,9 +23,17 @@ Tensor rows_at(const Tensor& a, std::span<const int64> rows) {
   return out;
 }
 
-Tensor squared_loss(const Parameters& p, const Tensor& x, const Tensor& y) {
-  const Tensor residual = linear(x, p[0]->value, p[1]->value) - y;  // (n,o)
+Tensor loss_at(const Tensor& weight, const Tensor& bias, const Tensor& x, const Tensor& y) {
+  const Tensor residual = linear(x, weight, bias) - y;  // (n,o)
   return sum(square(residual)) * (real(0.5) / static_cast<real>(x.dim(0)));
+}
+Tensor squared_loss(const Parameters& p, const Tensor& x, const Tensor& y) {
+  return loss_at(p[0]->value, p[1]->value, x, y);
+}
+std::vector<int64> without_padding(std::span<const int64> rows) {
+  std::vector<int64> kept;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(kept), [](int64 row) { return row >= 0; });
+  return kept;
 }
 
 class LeastSquaresBatch final : public Objective {
@@ -31,7 +41,12 @@ class LeastSquaresBatch final : public Objective {
   LeastSquaresBatch(const Parameters& parameters, Tensor x, Tensor y)
       : parameters_(parameters), x_(std::move(x)), y_(std::move(y)) {}
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return {.loss = true, .re_evaluation = true}; }
+  Needs offers() const override { return {.loss = true, .re_evaluation = true, .hvp = true}; }
+  std::vector<Tensor> hvp(std::span<const Tensor> v) override {
+    const std::vector<Tensor> at{parameters_[0]->value.detach(), parameters_[1]->value.detach()};
+    return gradus::hvp([&](std::span<const Tensor> p) { return loss_at(p[0], p[1], x_, y_); }, at, v)
+        .products;
+  }
   double loss() override {
     const Recording off(false);
     return squared_loss(parameters_, x_, y_).item();
@@ -52,26 +67,33 @@ class LeastSquaresBatch final : public Objective {
 
 class PrescribedBatches final : public LocalBatches {
  public:
-  PrescribedBatches(const Parameters& parameters, const Tensor& x, const Tensor& y, IntTensor batches)
-      : parameters_(parameters), x_(x), y_(y), batches_(std::move(batches)) {}
-  Objective* next() override {
-    const int64 width = batches_.dim(1);
-    for (; step_ < batches_.dim(0); ++step_) {
-      std::vector<int64> rows;
-      for (int64 j = 0; j < width; ++j)
-        if (const int64 row = batches_[step_ * width + j]; row >= 0) rows.push_back(row);
-      if (rows.empty()) continue;
-      ++step_;
-      return &batch_.emplace(parameters_, rows_at(x_, rows), rows_at(y_, rows));
-    }
-    return nullptr;
+  PrescribedBatches(const Parameters& parameters, const Tensor& x, const Tensor& y, const IntTensor& batches,
+                    int64 epochs)
+      : parameters_(parameters), x_(x), y_(y) {
+    const int64 width = batches.dim(1), each = std::max<int64>(1, batches.dim(0) / epochs);
+    for (int64 k = 0; k < batches.dim(0); ++k)
+      if (auto rows = without_padding(
+              batches.span().subspan(static_cast<size_t>(k * width), static_cast<size_t>(width)));
+          !rows.empty())
+        steps_.push_back({k / each, std::move(rows)});
   }
+  Objective* next() override {
+    if (made_ == steps_.size()) return nullptr;
+    const std::vector<int64>& rows = steps_[made_++].rows;
+    return &batch_.emplace(parameters_, rows_at(x_, rows), rows_at(y_, rows));
+  }
+  int64 epoch() const override { return made_ ? steps_[made_ - 1].epoch : 0; }
+  int64 steps() const override { return std::ssize(steps_); }
 
  private:
+  struct Step {
+    int64 epoch;
+    std::vector<int64> rows;
+  };
   const Parameters& parameters_;
   Tensor x_, y_;
-  IntTensor batches_;  // (K,B)
-  int64 step_ = 0;
+  std::vector<Step> steps_;  // those that have rows
+  size_t made_ = 0;
   std::optional<LeastSquaresBatch> batch_;
 };
 
@@ -92,12 +114,13 @@ void LeastSquaresProblem::set_clients(const IntTensor& client_of) {
   }
 }
 
-void LeastSquaresProblem::prescribe(const IntTensor& sampled, const IntTensor& batches) {
+void LeastSquaresProblem::prescribe(const IntTensor& sampled, const IntTensor& batches, int64 epochs) {
   for (const int64 row : batches.span())
     if (row < -1 || row >= x_.dim(0))
       fail<DataError>("batches: no row {}: there are {} (-1: padding)", row, x_.dim(0));
   sampled_ = sampled;
   batches_ = batches;
+  epochs_ = epochs;
   for (int64 t = 0; t < sampled.dim(0); ++t) {
     const std::vector<int64> clients = plan(t).clients;
     if (!clients.empty() && clients[0] < 0) fail<DataError>("sampled: {} is no client", clients[0]);
@@ -122,7 +145,17 @@ std::unique_ptr<LocalBatches> LeastSquaresProblem::batches(int64 round, int64 cl
   while (sampled_[round * drawn + s] != client) ++s;
   const IntTensor own = batches_.view({sampled_.dim(0) * drawn, batches_.dim(2), batches_.dim(3)})
                             .rows(round * drawn + s, round * drawn + s + 1);
-  return std::make_unique<PrescribedBatches>(parameters_, x_, y_, own.view({own.dim(1), own.dim(2)}));
+  return std::make_unique<PrescribedBatches>(parameters_, x_, y_, own.view({own.dim(1), own.dim(2)}),
+                                             epochs_);
+}
+
+Objective* LeastSquaresProblem::batch_of(std::span<const int64> rows) {
+  const std::vector<int64> kept = without_padding(rows);
+  if (kept.empty()) return nullptr;
+  for (const int64 row : kept)
+    if (row >= x_.dim(0)) fail<DataError>("batches: no row {}: there are {}", row, x_.dim(0));
+  batch_ = std::make_unique<LeastSquaresBatch>(parameters_, rows_at(x_, kept), rows_at(y_, kept));
+  return batch_.get();
 }
 
 double LeastSquaresProblem::loss() const {

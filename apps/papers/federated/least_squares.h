@@ -17,7 +17,10 @@ class LeastSquaresProblem final : public FederatedProblem {
   void set_clients(const IntTensor& client_of);
   /// The clients of every round (T,S), and their batches (T,S,K,B): rows, padded by -1; a batch of -1 alone is no step.
   /// Throws DataError for a client twice in a round and for rows that do not exist.
-  void prescribe(const IntTensor& sampled, const IntTensor& batches);
+  /// `epochs`: how many local epochs of as many batches each they are.
+  void prescribe(const IntTensor& sampled, const IntTensor& batches, int64 epochs = 1);
+  /// The objective of these rows; -1: padding. Null if none is left. Valid until the next call.
+  Objective* batch_of(std::span<const int64> rows);
   /// The clients of round t as a plan.
   RoundPlan plan(int64 t) const;
 
@@ -33,6 +36,8 @@ class LeastSquaresProblem final : public FederatedProblem {
   Parameters parameters_;
   std::vector<int64> examples_;
   IntTensor sampled_, batches_;
+  int64 epochs_ = 1;
+  std::unique_ptr<Objective> batch_;
 };
 
 }  // namespace gradus

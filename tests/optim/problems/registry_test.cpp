@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/ops/elementwise.h"
 #include "core/error.h"
 #include "core/linalg.h"
 #include "optim/problems/function_objective.h"

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "core/error.h"
@@ -27,6 +28,18 @@ std::vector<double> server_path(ServerRule& rule, const std::vector<double>& del
     path.push_back(static_cast<double>(x.data()[0]));
   }
   return path;
+}
+
+// x and the clients' factor after each displacement; two clients who differ by four times its square.
+std::vector<double> server_course(ServerRule& rule, const std::vector<double>& deltas) {
+  Tensor x = Tensor::zeros({1});
+  std::vector<double> course;
+  for (const double d : deltas) {
+    rule.step(x, {Tensor::full({1}, static_cast<real>(d)), 2, 4 * d * d});
+    course.push_back(static_cast<double>(x.data()[0]));
+    course.push_back(rule.client_lr_scale());
+  }
+  return course;
 }
 
 double kept(const ServerRule& rule, const char* slot) {
@@ -108,6 +121,15 @@ TEST_CASE("fedopt: a later round of Delta = 0 leaves fedyogi's v, lets fedadam's
   }
 }
 
+TEST_CASE("fedopt, form torch: Adam with bias correction and eps beside the corrected root") {
+  const ServerRulePtr rule = make_server_rule("fedadam:lr=0.1,form=torch,tau=0.01");
+  const auto path = server_path(*rule, {0.5, -0.2});
+  CHECK(path[0] == server_figure(0.1 * 0.5 / (0.5 + 0.01)));
+  const double m = (0.9 * 0.05 - 0.1 * 0.2) / (1 - 0.81),
+               v = (0.999 * 0.00025 + 0.001 * 0.04) / (1 - 0.999 * 0.999);
+  CHECK(path[1] - path[0] == server_figure(0.1 * m / (std::sqrt(v) + 0.01), 1e-8));
+}
+
 TEST_CASE("fedavg, fedavgm: the mean itself, and its momentum") {
   const ServerRulePtr mean = make_server_rule("fedavg"), half = make_server_rule("fedavg:lr=0.5");
   CHECK(server_path(*mean, {0.5, -0.25}) == std::vector<double>{0.5, 0.25});
@@ -119,26 +141,29 @@ TEST_CASE("fedavg, fedavgm: the mean itself, and its momentum") {
 
 TEST_CASE(
     "server rules: every option changes the path, the spec makes the rule again, state goes on bit for bit") {
-  const std::vector<double> deltas{0.5, -0.2, 0.1, 0.3};
+  const std::vector<double> deltas{2, -1.5, 1, 3};
+  const std::map<std::string, std::string> others{
+      {"form", "paper"}, {"lr", "0.2"}, {"bounds", "paper"}, {"gamma_beta", "1"}};
   for (const ServerRuleEntry& entry : server_rules()) {
     CAPTURE(entry.name);
     const ServerRulePtr whole = entry.make({});
-    const auto path = server_path(*whole, deltas);
-    CHECK(server_path(*make_server_rule(whole->spec()), deltas) == path);
-    std::set<std::vector<double>> paths{path};
+    const auto course = server_course(*whole, deltas);
+    CHECK(server_course(*make_server_rule(whole->spec()), deltas) == course);
+    std::set<std::vector<double>> courses{course};
     for (const OptionInfo& option : entry.options) {
-      const std::string value = option.name == "form" ? "paper" : option.name == "lr" ? "0.2" : "0.3";
-      paths.insert(server_path(*entry.make({{option.name, value}}), deltas));
+      const auto other = others.find(option.name);
+      courses.insert(
+          server_course(*entry.make({{option.name, other == others.end() ? "0.3" : other->second}}), deltas));
     }
-    CHECK(paths.size() == entry.options.size() + 1);
+    CHECK(courses.size() == entry.options.size() + 1);
 
     const ServerRulePtr first = entry.make({}), second = entry.make({});
-    Tensor x = Tensor::zeros({1});
-    for (size_t i = 0; i < deltas.size(); ++i) {
-      if (i == 2) second->load_state(first->save_state());
-      (i < 2 ? *first : *second).step(x, {Tensor::full({1}, static_cast<real>(deltas[i])), 1});
-    }
-    CHECK(static_cast<double>(x.data()[0]) == path.back());
+    server_course(*first, {2, -1.5});
+    Tensor x = Tensor::full({1}, static_cast<real>(course[2]));
+    second->load_state(first->save_state());
+    for (size_t i = 2; i < deltas.size(); ++i)
+      second->step(x, {Tensor::full({1}, static_cast<real>(deltas[i])), 2, 4 * deltas[i] * deltas[i]});
+    CHECK(static_cast<double>(x.data()[0]) == course[6]);
     CHECK(second->save_state().scalars == whole->save_state().scalars);
     CHECK(second->save_state().scalars.at("server/t") == 4);
   }
@@ -148,7 +173,7 @@ TEST_CASE("server rules: what is refused changes nothing") {
   CHECK_THROWS_WITH_AS(make_server_rule("fedadm"), doctest::Contains("did you mean 'fedadam'"), UsageError);
   CHECK_THROWS_WITH_AS(make_server_rule("fedadam:beta3=1"), doctest::Contains("server rule fedadam"),
                        UsageError);
-  CHECK_THROWS_AS(make_server_rule("fedadam:form=torch"), UsageError);
+  CHECK_THROWS_AS(make_server_rule("fedadam:form=tensorflow"), UsageError);
   CHECK_THROWS_AS(make_server_rule("fedadam:lr=0"), UsageError);
   CHECK_THROWS_AS(make_server_rule("fedavg(adam)"), UsageError);
   const ServerRulePtr rule = make_server_rule("fedadam");
