@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/entries.h"
 #include "core/error.h"
 
@@ -80,6 +81,13 @@ const std::vector<Paper>& papers() {
       config_pinn(),
       // federated: many clients that keep their data
       fedopt(),
+      // bilevel: training inside training
+      ift_hyperopt(),
+      metagradient_descent(),
+      oml(),
+      multistep_metagrad(),
+      adaptive_policy_gradient(),
+      bib(),
       // backprop-free: training without a gradient through the whole network
       forward_gradient(),
       forward_gradient_local(),
