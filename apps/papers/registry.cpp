@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/entries.h"
 #include "core/error.h"
 
@@ -83,6 +84,13 @@ const std::vector<Paper>& papers() {
       fedhyper(),
       delta_sgd(),
       local_scaling(),
+      // bilevel: training inside training
+      ift_hyperopt(),
+      metagradient_descent(),
+      oml(),
+      multistep_metagrad(),
+      adaptive_policy_gradient(),
+      bib(),
       // backprop-free: training without a gradient through the whole network
       forward_gradient(),
       forward_gradient_local(),

@@ -57,7 +57,8 @@ std::vector<Tensor> adam_step(std::span<const Tensor> params, std::span<const Te
     Tensor &m = state.m[i], &v = state.v[i];
     m = hyper.beta1 * m + keep1 * grads[i];
     v = hyper.beta2 * v + keep2 * square(grads[i]);
-    next.push_back(params[i] - hyper.lr * (m * correct1) / (sqrt(v * correct2) + hyper.eps));
+    const Tensor square_mean = hyper.eps_root.defined() ? v * correct2 + hyper.eps_root : v * correct2;
+    next.push_back(params[i] - hyper.lr * (m * correct1) / (sqrt(square_mean) + hyper.eps));
   }
   return next;
 }

@@ -44,9 +44,10 @@ struct AdamHyper {
   Tensor lr = Tensor::scalar(real(1e-3));
   Tensor beta1 = Tensor::scalar(real(0.9)), beta2 = Tensor::scalar(real(0.999));
   Tensor eps = Tensor::scalar(real(1e-8));
+  Tensor eps_root;  ///< added under the root, so that its slope stays finite; undefined: nothing is
 };
 /// m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2;
-/// w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps).
+/// w - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t) + eps_root) + eps).
 std::vector<Tensor> adam_step(std::span<const Tensor> params, std::span<const Tensor> grads, AdamState& state,
                               const AdamHyper& hyper);
 
