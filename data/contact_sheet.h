@@ -1,6 +1,8 @@
 // A contact sheet: what a data set looks like, on one picture.
 #pragma once
 
+#include <vector>
+
 #include "core/image.h"
 #include "data/dataset.h"
 
@@ -9,5 +11,7 @@ namespace gradus {
 /// The first `per_class` images of each of the first `max_classes` classes, one class a row, with a thin
 /// frame and a zoom that makes small images readable. Throws UsageError if the set has no images.
 Image contact_sheet(const Dataset& data, int64 per_class = 16, int64 max_classes = 20);
+/// The same of these examples, row by row; rows may be of different lengths.
+Image contact_sheet(const Dataset& data, const std::vector<std::vector<int64>>& rows);
 
 }  // namespace gradus

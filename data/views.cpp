@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "data/label_noise.h"
 #include "data/pixel_maps.h"
 
 namespace gradus {
@@ -196,7 +197,7 @@ DatasetPtr with_pixels(DatasetPtr base, std::function<void(std::uint8_t*, const 
 }
 
 std::vector<int64> noisy_labels(const std::vector<int64>& labels, int64 classes, double noise, bool symmetric,
-                                int64 seed) {
+                                int64 seed, int64 shift) {
   std::vector<int64> noisy = labels;
   if (classes < 2) return noisy;
   const auto n = static_cast<int64>(labels.size());
@@ -205,7 +206,7 @@ std::vector<int64> noisy_labels(const std::vector<int64>& labels, int64 classes,
   const std::vector<int64> order = rng.permutation(n);
   for (int64 k = 0; k < wrong; ++k) {
     int64& y = noisy[static_cast<std::size_t>(order[static_cast<std::size_t>(k)])];
-    y = (y + (symmetric ? 1 + rng.below(classes - 1) : 1)) % classes;
+    y = LabelNoise{.classes = classes, .shift = symmetric ? 1 + rng.below(classes - 1) : shift}.wrong(y, 0);
   }
   return noisy;
 }
@@ -239,10 +240,17 @@ Data apply_views(Data data, const ViewOptions& o) {
   if (o.noise > 0 && data.train) {
     need_labels(data.info(), "noise");
     const DatasetInfo& info = data.info();
-    data.train = relabelled(
-        data.train,
-        noisy_labels(labels_of(*data.train), info.classes, o.noise, o.noise_kind == "symmetric", o.view_seed),
-        info.classes, info.class_names);
+    const std::vector<int64> labels = labels_of(*data.train),
+                             noisy = noisy_labels(labels, info.classes, o.noise, o.noise_kind == "symmetric",
+                                                  o.view_seed, o.noise_shift);
+    if (o.noise_left_out) {
+      std::vector<int64> right;
+      for (size_t i = 0; i < labels.size(); ++i)
+        if (noisy[i] == labels[i]) right.push_back(static_cast<int64>(i));
+      data.train = subset(data.train, std::move(right));
+    } else {
+      data.train = relabelled(data.train, noisy, info.classes, info.class_names);
+    }
   }
   const auto both = [&](const auto& change) {
     data = {data.train ? with_pixels(data.train, change) : nullptr, with_pixels(data.test, change)};

@@ -25,6 +25,8 @@ struct ViewOptions {
   std::optional<int64> limit, test_limit;
   double imbalance = 1, noise = 0;
   std::string noise_kind = "symmetric";
+  int64 noise_shift = 1;
+  bool noise_left_out = false;
   double rotate = 0;
   bool invert = false;
   std::optional<int64> permute;
@@ -40,8 +42,11 @@ struct ViewOptions {
     f("imbalance", imbalance, "long tail: the first class keeps all examples, the last 1/imbalance of them",
       at_least(1));
     f("noise", noise, "part of the training labels that are made wrong", between(0, 1));
-    f("noise_kind", noise_kind, "wrong labels: symmetric any other class, asymmetric the next class",
+    f("noise_kind", noise_kind,
+      "wrong labels: symmetric any other class, asymmetric the class noise_shift further on",
       choices({"symmetric", "asymmetric"}));
+    f("noise_shift", noise_shift, "asymmetric: classes between a label and the wrong one", at_least(1));
+    f("noise_left_out", noise_left_out, "leave the wrongly labelled examples out: what an oracle would do");
     f("rotate", rotate, "turn every image by this angle in degrees, counter-clockwise", between(-360, 360));
     f("invert", invert, "exchange black and white");
     f("permute", permute, "shuffle the pixels of every image in one fixed random order, this number its seed",
@@ -53,8 +58,8 @@ struct ViewOptions {
 Data apply_views(Data data, const ViewOptions& options);
 
 /// The labels with floor(noise * n + 1/2) of them, drawn at random, made wrong: another class drawn
-/// uniformly, or (y+1) modulo classes. Convention: a noisy label is never the true one.
+/// uniformly, or (y+shift) modulo classes. Convention: a noisy label is never the true one, unless shift is a multiple of classes.
 std::vector<int64> noisy_labels(const std::vector<int64>& labels, int64 classes, double noise, bool symmetric,
-                                int64 seed);
+                                int64 seed, int64 shift = 1);
 
 }  // namespace gradus

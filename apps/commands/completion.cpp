@@ -2,6 +2,7 @@
 // command, flag, registry entry and option of entries that the program knows.
 #include <algorithm>
 
+#include "apps/active/strategy.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
@@ -14,6 +15,7 @@
 #include "data/clients/partition.h"
 #include "data/fetch.h"
 #include "data/registry.h"
+#include "data/selection/sample_selector.h"
 #include "nn/registry.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
@@ -59,6 +61,9 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
   if (word == "--model" || word == "model")
     return vocabulary(models(), own_name, [](const ModelEntry& e) { return e.options(); });
   if (word == "--data" || word == "data") return vocabulary(datasets(), own_name, own_options);
+  if (word == "--select" || word == "selectors") return vocabulary(sample_selectors(), own_name, own_options);
+  if (word == "--strategy" || word == "strategies")
+    return vocabulary(query_strategies(), own_name, own_options);
   if (word == "--partition" || word == "partitions") return vocabulary(partitions(), own_name, own_options);
   if (word == "--server" || word == "servers") return vocabulary(server_rules(), own_name, own_options);
   return std::nullopt;

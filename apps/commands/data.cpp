@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "apps/active/strategy.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
@@ -15,6 +16,7 @@
 #include "data/fetch.h"
 #include "data/places.h"
 #include "data/registry.h"
+#include "data/selection/sample_selector.h"
 
 namespace gradus {
 namespace {
@@ -170,7 +172,8 @@ void add_fetch(CLI::App& data, Action& action) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions");
+  CLI::App* data =
+      app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions, selectors, strategies");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary, entry.options});
@@ -190,6 +193,36 @@ void add_data(CLI::App& app, Action& action) {
         const PartitionEntry& entry = partitions()[i];
         return fmt::format("{}: {}\n\npaper\n  {}\n\n{}", entry.name, entry.summary, entry.paper,
                            options_table(entry.options));
+      });
+  add_table(
+      *data, action, "selectors",
+      "which examples of a batch are trained on (train --select): all, or the options of one", "selector",
+      [] {
+        std::vector<Listed> all;
+        for (const SelectorEntry& entry : sample_selectors())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      [](size_t i) {
+        const SelectorEntry& entry = sample_selectors()[i];
+        std::string text = fmt::format("{}: {}\n\n", entry.name, entry.summary);
+        if (!entry.paper.empty()) text += fmt::format("paper\n  {}\n\n", wrapped(entry.paper, 2, kPageWidth));
+        return text + fmt::format("equations\n{}\n\n", entry.equations) + options_table(entry.options);
+      });
+  add_table(
+      *data, action, "strategies",
+      "which labels are asked for (active --strategy): all, or the options of one", "strategy",
+      [] {
+        std::vector<Listed> all;
+        for (const StrategyEntry& entry : query_strategies())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      [](size_t i) {
+        const StrategyEntry& entry = query_strategies()[i];
+        std::string text = fmt::format("{}: {}\n\n", entry.name, entry.summary);
+        if (!entry.paper.empty()) text += fmt::format("paper\n  {}\n\n", wrapped(entry.paper, 2, kPageWidth));
+        return text + options_table(entry.options);
       });
   CLI::App* one = data->add_subcommand("show", "sizes, classes, a contact sheet and the options of one");
   auto name = std::make_shared<std::string>();

@@ -4,48 +4,14 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/run_settings.h"
 #include "apps/federated/federation.h"
-#include "core/json_file.h"
 #include "core/threads.h"
 
 namespace gradus {
 namespace {
 
 constexpr const char* kFederated = "federated";
-
-// How the run is called, as opposed to what it is (FederatedConfig).
-struct FederatedCall {
-  std::string out, resume, config_file;
-  bool json = false, quiet = false, print_config = false;
-};
-
-// Settings of a file; a run's config.json names its command too.
-void assign_file(FederatedConfig& config, nlohmann::json settings, const std::string& file) {
-  if (settings.is_object() && settings.value("command", kFederated) == kFederated) settings.erase("command");
-  try {
-    assign(config, given_in_json(settings, file));
-  } catch (const UsageError& e) {
-    const std::string what = e.what();
-    throw UsageError(what.starts_with(file) ? what : file + ": " + what);
-  }
-}
-
-FederatedConfig merged_federated(const FederatedCall& call, const OptionList& given) {
-  FederatedConfig config;
-  if (!call.resume.empty()) {
-    if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
-    if (!call.config_file.empty())
-      fail<UsageError>("--resume DIR has its own settings; it takes no --config");
-    check_federated_resumable(given);
-    const RunDirectory run = RunDirectory::open(call.resume);
-    assign_file(config, run.settings_of(kFederated), run.file("config.json"));
-  } else if (!call.config_file.empty()) {
-    assign_file(config, read_json(call.config_file), call.config_file);
-  }
-  assign(config, given);
-  check(config);
-  return config;
-}
 
 std::string federated_run_name(const FederatedConfig& config) {
   return fmt::format("{}-{}-{}-s{}", parse_spec(config.data).name, parse_spec(config.model).name,
@@ -90,8 +56,9 @@ void print_federated(const nlohmann::ordered_json& result) {
   print(columns(rows));
 }
 
-int federated(const FederatedCall& call, const OptionList& given) {
-  FederatedConfig config = merged_federated(call, given);
+int federated(const DirectoryCall& call, const OptionList& given) {
+  FederatedConfig config = merged_settings<FederatedConfig>(
+      call, given, kFederated, [](const OptionList& g) { check_federated_resumable(g); });
   if (call.print_config) {
     print(config_json(config).dump(2) + "\n");
     return kOk;
@@ -122,19 +89,10 @@ int federated(const FederatedCall& call, const OptionList& given) {
 
 void add_federated(CLI::App& app, Action& action) {
   CLI::App* sub = app.add_subcommand("federated", "train a model at many clients that keep their data");
-  auto call = std::make_shared<FederatedCall>();
+  auto call = std::make_shared<DirectoryCall>();
   auto given = std::make_shared<OptionList>();
   add_flags<FederatedConfig>(*sub, given);
-  sub->add_option("--out", call->out, "run directory; else one below ./runs named after the run")
-      ->type_name("DIR");
-  sub->add_option("--resume", call->resume, "continue the run in this directory, bit for bit")
-      ->type_name("DIR");
-  sub->add_option("--config", call->config_file,
-                  "settings from a JSON file, such as a run's config.json; flags win over it")
-      ->type_name("FILE");
-  sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
-  sub->add_flag("--json", call->json, "print the result as one JSON object");
-  sub->add_flag("--quiet", call->quiet, "no progress on stderr");
+  add_run_flags(*sub, call);
   sub->callback([=, &action] { action = [=] { return federated(*call, *given); }; });
 }
 

@@ -77,6 +77,9 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
         {"step memory",
          fmt::format("{:.3g} MiB at most", result["memory"]["step_peak_bytes"].get<double>() / (1 << 20))});
   }
+  if (result.contains("select"))
+    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept", result["select"].get<std::string>(),
+                                          percent(number("kept")))});
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});

@@ -93,4 +93,9 @@ Paper ulr();
 Paper scalable_ff();
 Paper gbnn();
 
+// selection
+Paper adaptive_k();
+Paper tailor();
+Paper learn_to_active_learn();
+
 }  // namespace gradus::paper_entries

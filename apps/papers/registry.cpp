@@ -97,6 +97,10 @@ const std::vector<Paper>& papers() {
       ulr(),
       scalable_ff(),
       gbnn(),
+      // selection: which examples, which labels
+      adaptive_k(),
+      tailor(),
+      learn_to_active_learn(),
   };
   return table;
 }

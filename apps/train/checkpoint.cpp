@@ -49,6 +49,7 @@ json state_json(const TrainState& s) {
           {"total_steps", s.total_steps},
           {"examples", s.examples},
           {"batch_size", s.batch_size},
+          {"kept", {s.kept_since_epoch, s.kept_last_epoch}},
           {"seconds", exact(s.seconds)},
           {"schedule", numbers(s.schedule)}};
 }
@@ -79,12 +80,13 @@ TrainState state_from(const json& j) {
   j.at("total_steps").get_to(s.total_steps);
   j.at("examples").get_to(s.examples);
   s.batch_size = j.value("batch_size", int64{0});
+  if (j.contains("kept"))
+    s.kept_since_epoch = j.at("kept").at(0).get<int64>(), s.kept_last_epoch = j.at("kept").at(1).get<int64>();
   s.seconds = number(j.at("seconds"));
   s.schedule = numbers(j.at("schedule"));
   return s;
 }
 
-const std::string kGradient = "gradient/";  // below kOptim
 constexpr const char *kFormat = "gradus-checkpoint-1", *kModel = "model/", *kOptim = "optim/";
 
 StateDict below(const TensorFile& file, const std::string& prefix) {
@@ -182,33 +184,39 @@ void read_checkpoint(const std::string& path, Model& model, const std::string& o
 }
 
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
-                     const TrainState& state, const GradientMethod* gradient) {
+                     const TrainState& state, const std::vector<StatefulPart>& parts) {
   SavedState saved = optimizer.save_state();
-  if (gradient) {
+  for (const StatefulPart& part : parts) {
     // (A parameter's name has no slash.)
-    const SavedState own = gradient->save_state();
-    for (const auto& [name, tensor] : own.tensors) saved.tensors[kGradient + name] = tensor;
-    for (const auto& [name, number] : own.scalars) saved.scalars[kGradient + name] = number;
+    const SavedState own = part.save();
+    for (const auto& [name, tensor] : own.tensors) saved.tensors[part.name + "/" + name] = tensor;
+    for (const auto& [name, number] : own.scalars) saved.scalars[part.name + "/" + name] = number;
   }
   write_checkpoint(path, model, {optimizer.spec(), std::move(saved), state_json(state)});
 }
 
 TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer,
-                           GradientMethod* gradient) {
+                           const std::vector<StatefulPart>& stateful) {
   TrainState state;
   read_checkpoint(path, model, optimizer.spec(), [&](const CheckpointParts& parts) {
     state = state_from(parts.state);
-    SavedState own, rest;
-    const auto divide = [](const auto& from, auto& to_gradient, auto& to_optimizer) {
-      for (const auto& [name, value] : from) {
-        const bool gradients = name.starts_with(kGradient);
-        (gradients ? to_gradient : to_optimizer)[gradients ? name.substr(kGradient.size()) : name] = value;
-      }
-    };
-    divide(parts.saved.tensors, own.tensors, rest.tensors);
-    divide(parts.saved.scalars, own.scalars, rest.scalars);
+    SavedState rest = parts.saved;
+    for (const StatefulPart& part : stateful) {
+      SavedState own;
+      const auto take = [&](auto& from, auto& to) {
+        for (auto it = from.begin(); it != from.end();)
+          if (it->first.starts_with(part.name + "/")) {
+            to[it->first.substr(part.name.size() + 1)] = it->second;
+            it = from.erase(it);
+          } else {
+            ++it;
+          }
+      };
+      take(rest.tensors, own.tensors);
+      take(rest.scalars, own.scalars);
+      part.load(own);
+    }
     optimizer.load_state(rest);
-    if (gradient) gradient->load_state(own);
   });
   model.run().rng.set_state(state.dropout);
   return state;

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 
-#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/task.h"
 #include "core/rng.h"
 #include "core/safetensors.h"
@@ -33,8 +32,10 @@ struct TrainState {
   double last_scale = 1;  ///< factor of the schedule on the last step
   int64 total_steps = 0;  ///< length of the run when this was saved
   int64 examples = 0;     ///< seen in training
-  int64 batch_size = 0;   ///< of the next step, where sizes are adaptive; 0: the first one
-  double seconds = 0;     ///< spent in training steps
+  int64 kept_since_epoch = 0,
+        kept_last_epoch = 0;  ///< examples that --select kept, as since_epoch and last_epoch
+  int64 batch_size = 0;       ///< of the next step, where sizes are adaptive; 0: the first one
+  double seconds = 0;         ///< spent in training steps
   std::map<std::string, double> schedule;
 };
 
@@ -74,12 +75,17 @@ void write_checkpoint(const std::string& path, Model& model, const CheckpointPar
 void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
                      const std::function<void(const CheckpointParts&)>& restore);
 
+/// What else of a run remembers something: a gradient method, a selector of examples. Its state is saved below `name`, a word.
+struct StatefulPart {
+  std::string name;
+  std::function<SavedState()> save;
+  std::function<void(const SavedState&)> load;
+};
 /// Writes everything; whole or not at all. Throws NumericError, and writes nothing, if a weight is not finite.
-/// With the state of a gradient method, where there is one.
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,
-                     const TrainState& state, const GradientMethod* gradient = nullptr);
+                     const TrainState& state, const std::vector<StatefulPart>& parts = {});
 /// Puts everything back. Throws DataError if the file is not the checkpoint of such a run.
 TrainState load_checkpoint(const std::string& path, Model& model, Optimizer& optimizer,
-                           GradientMethod* gradient = nullptr);
+                           const std::vector<StatefulPart>& parts = {});
 
 }  // namespace gradus

@@ -24,7 +24,7 @@ struct TrainConfig {
   int64 seed = 0;
   int threads = 0;
   bool shuffle = true, drop_last = false;
-  std::string gradient = "backprop";
+  std::string gradient = "backprop", select = "all";
   std::string augment;
   std::optional<int64> limit;
   std::string data_dir;
@@ -72,6 +72,9 @@ struct TrainConfig {
       "how a step gets its gradient, NAME[:key=value,...]: backprop, or without a tape forward, "
       "local-forward, "
       "likelihood-ratio; see 'optim gradients'");
+    f("select", select,
+      "which examples of a batch are trained on, NAME[:key=value,...]: all, or by their losses adaptive-k, "
+      "small-loss, trimmed-loss (wrong labels); see 'data selectors'");
     f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
     f("limit", limit, "train on the first N examples only", at_least(1));
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");

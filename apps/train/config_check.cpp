@@ -7,6 +7,7 @@
 #include "core/utf8.h"
 #include "data/augment.h"
 #include "data/registry.h"
+#include "data/selection/sample_selector.h"
 #include "nn/registry.h"
 #include "optim/group.h"
 #include "optim/registry.h"
@@ -43,7 +44,8 @@ void check(const TrainConfig& config) {
     for (const auto& [given, flag] :
          {std::pair{config.steps.has_value(), "--steps: their number is what comes out; give --epochs"},
           std::pair{config.accumulate != 1, "--accumulate"}, std::pair{config.drop_last, "--drop-last"},
-          std::pair{config.gradient != "backprop", "--gradient: its test needs the gradients of single examples"}})
+          std::pair{config.gradient != "backprop",
+                    "--gradient: its test needs the gradients of single examples"}})
       if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
   });
   in_flag("--param", [&] { check_parametrisation(config.param); });
@@ -64,6 +66,14 @@ void check(const TrainConfig& config) {
   });
   in_flag("--gradient", [&] { check_gradient_method(config.gradient); });
   in_flag("--augment", [&] { parse_augmentation(config.augment); });
+  in_flag("--select", [&] {
+    if (!make_selector(config.select)) return;
+    for (const auto& [given, flag] :
+         {std::pair{config.accumulate != 1, "--accumulate: it chooses within the batch of a step"},
+          std::pair{config.batch_size.adaptive(), "--batch-size adaptive"},
+          std::pair{config.gradient != "backprop", "--gradient"}})
+      if (given) fail<UsageError>("--select {} takes no {}", config.select, flag);
+  });
 }
 
 }  // namespace gradus

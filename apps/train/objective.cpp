@@ -36,7 +36,8 @@ ModelObjective::ModelObjective(Model& model, const Parameters& parameters, std::
 }
 
 Needs ModelObjective::offers(const Model& model, bool several_batches, const BatchSources& sources,
-                             const GradientMethod* method) {
+                             const GradientMethod* method, bool selecting) {
+  if (selecting) return {.loss = true, .re_evaluation = true, .hvp = true};
   if (method) return {.loss = true, .re_evaluation = method->repeatable()};
   const Task task = model.task();
   return {.loss = true,
@@ -50,7 +51,60 @@ Needs ModelObjective::offers(const Model& model, bool several_batches, const Bat
               task == Task::kClassification || task == Task::kLanguageModel || task == Task::kRegression};
 }
 
+Tensor ModelObjective::selected_loss_of(const Tensor& output) const {
+  if (!share_.defined()) return loss_of(model_.task(), output, batches_[0], options_.classes);
+  return sum(share_ * losses_of(model_.task(), output, batches_[0], options_.classes));
+}
+
+Selected ModelObjective::select() {
+  const Batch& batch = batches_[0];
+  const ModeScope training(model_, true);
+  const Recording recording(true);
+  const Tensor output = model_(input_of(batch));
+  evaluated_ = true;
+  const Tensor each = [&] {
+    const Recording off(false);
+    return losses_of(model_.task(), output, batch, options_.classes);
+  }();
+  const std::vector<double> losses(each.span().begin(), each.span().end());
+  double whole = 0;
+  for (const double l : losses) whole += l / static_cast<double>(losses.size());
+  if (!std::isfinite(whole)) fail<NumericError>("the loss is {}", whole);
+  score_ += score_of(model_.task(), output, batch, whole);
+  Selected chosen =
+      options_.selector->select({losses, batch.index.span(), options_.epoch, options_.training_examples});
+  const int64 count = chosen.count();
+  if (count == 0) return chosen;
+  if (count < batch.size()) {
+    share_ = Tensor({batch.size()});
+    for (size_t i = 0; i < chosen.keep.size(); ++i)
+      share_.mutable_data()[i] = static_cast<real>(chosen.keep[i] / static_cast<double>(count));
+  }
+  const std::vector<Tensor> values = trained();
+  pending_.emplace(Recorded{values, {selected_loss_of(output)}, {}});
+  for (const Tensor& x : values) pending_->versions.push_back(x.storage()->version());
+  return chosen;
+}
+
+Tensor ModelObjective::selected_loss(bool record) {
+  if (pending_ && unchanged(*pending_)) {
+    const Tensor loss = pending_->grads[0];
+    if (record) pending_.reset();
+    return loss;
+  }
+  const ModeScope training(model_, true);
+  const Recording recording(record);
+  const Reevaluation again(model_, rng_);
+  return selected_loss_of(model_(input_of(batches_[0])));
+}
+
 void ModelObjective::evaluate(bool record, const std::function<void(const Tensor&, double)>& use) {
+  if (options_.selector) {
+    const Tensor loss = selected_loss(record);
+    const ModeScope training(model_, true);
+    const Recording recording(record);
+    return use(loss, 1);
+  }
   const ModeScope training(model_, true);
   const Recording recording(record);
   std::optional<Reevaluation> again;
@@ -81,8 +135,8 @@ double ModelObjective::gradient() {
   const std::vector<Tensor> values = trained();
   std::vector<Tensor> sums(values.size());
   double mean = 0;
-  const bool note_norms = options_.grad_norms && !evaluated_,
-             keep = options_.keep_graph && !evaluated_ && batches_.size() == 1;
+  const bool first = !evaluated_ || pending_, note_norms = options_.grad_norms && first,
+             keep = options_.keep_graph && first && batches_.size() == 1;
   kept_.reset();
   if (options_.method) mean = estimated_gradient(sums);
   const auto by_reverse_mode = [&](const Tensor& loss, double weight) {
@@ -211,12 +265,16 @@ SampledGradient ModelObjective::sampled_gradient(const Rng& rng) {
 
 const ModelObjective::Recorded* ModelObjective::kept() const {
   if (!kept_) return nullptr;
+  return unchanged(*kept_) ? &*kept_ : nullptr;
+}
+
+bool ModelObjective::unchanged(const Recorded& at) const {
   const std::vector<Tensor> now = trained();
-  bool same = now.size() == kept_->values.size();
+  bool same = now.size() == at.values.size();
   for (size_t i = 0; same && i < now.size(); ++i)
-    same = node_of(now[i]) == node_of(kept_->values[i]) && now[i].storage() == kept_->values[i].storage() &&
-           now[i].storage()->version() == kept_->versions[i];
-  return same ? &*kept_ : nullptr;
+    same = node_of(now[i]) == node_of(at.values[i]) && now[i].storage() == at.values[i].storage() &&
+           now[i].storage()->version() == at.versions[i];
+  return same;
 }
 
 void ModelObjective::add_product(const Recorded& at, std::span<const Tensor> v, double weight,

@@ -8,6 +8,7 @@
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/task.h"
 #include "core/rng.h"
+#include "data/selection/sample_selector.h"
 #include "optim/methods/batch_growth.h"
 #include "optim/objective.h"
 
@@ -21,6 +22,9 @@ struct LossOptions {
   /// What gradient() asks in place of reverse mode; null: nothing. `draws` are this step's own.
   GradientMethod* method = nullptr;
   Rng draws = Rng();
+  /// Chooses the examples that are trained on, from the one batch of the step: select() before all else. null: all of them.
+  SampleSelector* selector = nullptr;
+  int64 epoch = 0, training_examples = 0;  ///< what it is told
 };
 
 /// Over all trained parameters; NaN where nobody asked.
@@ -44,11 +48,17 @@ class ModelObjective final : public Objective {
                  const LossOptions& options = {}, BatchSources sources = {});
 
   const Parameters& parameters() const override { return parameters_; }
-  Needs offers() const override { return offers(model_, batches_.size() > 1, sources_, options_.method); }
+  Needs offers() const override {
+    return offers(model_, batches_.size() > 1, sources_, options_.method, options_.selector != nullptr);
+  }
   /// What the objectives of this model offer, of several batches or one. By a gradient method: losses, and gradients again where
-  /// it is repeatable.
+  /// it is repeatable. Of selected examples: nothing that asks for single examples, outputs or other batches.
   static Needs offers(const Model& model, bool several_batches, const BatchSources& sources,
-                      const GradientMethod* method = nullptr);
+                      const GradientMethod* method = nullptr, bool selecting = false);
+  /// With LossOptions::selector: the training pass, and what it chooses by the losses there. The objective is the mean loss of these
+  /// examples from then on; score() is that of the whole batch. Where none is kept there is no objective, and no step to be made.
+  /// Throws NumericError where the mean loss of the batch is not finite.
+  Selected select();
   double loss() override;
   /// Throws NumericError if the loss is not finite.
   double gradient() override;
@@ -78,6 +88,9 @@ class ModelObjective final : public Objective {
  private:
   /// Calls use(loss of the batch, its weight) batch by batch, in training mode, recording or not.
   void evaluate(bool record, const std::function<void(const Tensor&, double)>& use);
+  /// The mean loss of what was selected, in a pass of its own unless select()'s is still good.
+  Tensor selected_loss(bool record);
+  Tensor selected_loss_of(const Tensor& output) const;
   std::vector<Tensor> trained() const;
   /// gradient() by the method; also the score, in the first evaluation.
   double estimated_gradient(std::vector<Tensor>& sums);
@@ -93,6 +106,8 @@ class ModelObjective final : public Objective {
   };
   /// The kept one if the weights have not changed since.
   const Recorded* kept() const;
+  /// Whether the trained weights are the ones that were recorded, unchanged.
+  bool unchanged(const Recorded& at) const;
   /// product += weight * H v, H the derivative of the recorded gradients.
   void add_product(const Recorded& at, std::span<const Tensor> v, double weight,
                    std::vector<Tensor>& product) const;
@@ -107,6 +122,8 @@ class ModelObjective final : public Objective {
   std::vector<Rng::State> batch_rng_;  // where the passes of each batch begin, by a gradient method
   bool evaluated_ = false;
   std::optional<Recorded> kept_;
+  Tensor share_;                     // (B): 1/kept for examples that are, 0; undefined where all of them are
+  std::optional<Recorded> pending_;  // select()'s pass, until it is used; its loss is in grads[0]
   int64 examples_ = 0;
   Score score_;
   GradNorms norms_;

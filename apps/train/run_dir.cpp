@@ -26,7 +26,8 @@ constexpr const char* kCsvHeader =
     "step,epoch,lr,train_loss,train_accuracy,test_loss,test_accuracy,validation_loss,validation_accuracy,"
     "score,seconds\n";
 
-constexpr const char *kNormsHeader = "step,l1,l2\n", *kSizesHeader = "step,examples,batch_size,wanted\n";
+constexpr const char *kNormsHeader = "step,l1,l2\n", *kSizesHeader = "step,examples,batch_size,wanted\n",
+                     *kSelectionHeader = "step,examples,kept,threshold\n";
 
 std::string csv_line(const MetricsRow& r) {
   std::string line = fmt::format("{},{}", r.step, r.epoch);
@@ -128,7 +129,8 @@ RunDirectory RunDirectory::create(const std::string& path, const std::string& de
 void RunDirectory::discard() const {
   std::error_code ignored;
   if (fs::exists(checkpoint(), ignored) || fs::exists(file("metrics.jsonl"), ignored) ||
-      fs::exists(file("grad_norms.csv"), ignored) || fs::exists(file("batch_sizes.csv"), ignored))
+      fs::exists(file("grad_norms.csv"), ignored) || fs::exists(file("batch_sizes.csv"), ignored) ||
+      fs::exists(file("selection.csv"), ignored))
     return;
   for (const char* name : {"config.json", "metrics.csv"}) fs::remove(file(name), ignored);
   fs::remove(path_, ignored);  // unless there is something in it
@@ -206,6 +208,12 @@ void RunDirectory::append(const std::string& csv, const nlohmann::ordered_json& 
   append_line(file("metrics.jsonl"), row.dump() + "\n");
 }
 
+void RunDirectory::append_selection(int64 step, int64 examples, int64 kept, double threshold) const {
+  if (is_none()) return;
+  if (!fs::exists(file("selection.csv"))) append_line(file("selection.csv"), kSelectionHeader);
+  append_line(file("selection.csv"), fmt::format("{},{},{},{:.6g}\n", step, examples, kept, threshold));
+}
+
 void RunDirectory::append_batch_size(int64 step, int64 examples, int64 size,
                                      const std::string& wanted) const {
   if (is_none()) return;
@@ -222,7 +230,8 @@ void RunDirectory::append_grad_norms(int64 step, double l1, double l2) const {
 void RunDirectory::truncate_metrics(int64 step) const {
   if (is_none()) return;
   for (const auto& [name, header] :
-       {std::pair{"grad_norms.csv", kNormsHeader}, std::pair{"batch_sizes.csv", kSizesHeader}})
+       {std::pair{"grad_norms.csv", kNormsHeader}, std::pair{"batch_sizes.csv", kSizesHeader},
+        std::pair{"selection.csv", kSelectionHeader}})
     filter_lines(file(name), [&, top = header](const std::string& line) {
       return line == top || std::atoll(line.c_str()) <= step;
     });

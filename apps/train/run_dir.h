@@ -2,6 +2,7 @@
 //   config.json             the settings; --config takes it back
 //   metrics.csv, .jsonl     a row an evaluation
 //   batch_sizes.csv         with --batch-size adaptive: step, examples seen before it, batch size, size the test asked for
+//   selection.csv           with --select: step, examples of the batch, kept of them, largest loss that was
 //   grad_norms.csv          with --log-grad-norms: step, L1 and L2 norm of the batch's gradient
 //   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
 //   checkpoint.safetensors  everything needed to continue bit for bit
@@ -73,6 +74,8 @@ class RunDirectory {
   void truncate_metrics(const std::string& csv_header, const std::string& unit, int64 last) const;
   /// Adds a line to batch_sizes.csv; an empty field for a size that was not tested.
   void append_batch_size(int64 step, int64 examples, int64 size, const std::string& wanted) const;
+  /// Adds a line to selection.csv.
+  void append_selection(int64 step, int64 examples, int64 kept, double threshold) const;
   /// Adds a line to grad_norms.csv.
   void append_grad_norms(int64 step, double l1, double l2) const;
   /// Drops the rows behind `step`, also a last row that was cut off.

@@ -30,8 +30,8 @@ void Trainer::restore(const RunDirectory& run) {
   state_ = TrainState{};
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_start_;
-  if (gradient_) gradient_->load_state(gradient_start_);
-  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_, gradient_.get());
+  for (size_t i = 0; i < parts_.size(); ++i) parts_[i].load(parts_start_[i]);
+  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_, parts_);
   if (state_.stopped && length_ > state_.total_steps)
     state_.stopped = false, state_.evaluations_since_best = 0;
   state_.stopped =
@@ -109,11 +109,16 @@ double Trainer::step_at(double scale) {
        .grad_norms = config_.log_grad_norms,
        .keep_graph = optimizer_->needs().hvp,
        .method = gradient_.get(),
-       .draws = Rng(seed()).fork("directions").fork(static_cast<std::uint64_t>(state_.step))},
+       .draws = Rng(seed()).fork("directions").fork(static_cast<std::uint64_t>(state_.step)),
+       .selector = selector_.get(),
+       .epoch = state_.position.epoch,
+       .training_examples = examples_},
       sources());
   const std::size_t in_use = allocator_stats().bytes_in_use;
   reset_peak_memory();
-  const double loss = adaptive_ ? tested_step(objective, scale) : optimizer_->step(objective, scale);
+  const double loss = adaptive_   ? tested_step(objective, scale)
+                      : selector_ ? selected_step(objective, scale)
+                                  : optimizer_->step(objective, scale);
   step_peak_bytes_ = allocator_stats().peak_bytes_in_use - in_use;
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
@@ -127,6 +132,13 @@ double Trainer::step_at(double scale) {
   state_.examples += objective.examples();
   state_.seconds += seconds_since(start);
   return loss;
+}
+
+double Trainer::selected_step(ModelObjective& objective, double scale) {
+  const Selected chosen = objective.select();
+  last_rows_ = objective.examples(), last_kept_ = chosen.count(), last_threshold_ = chosen.threshold;
+  state_.kept_since_epoch += last_kept_;
+  return last_kept_ ? optimizer_->step(objective, scale) : objective.score().loss();
 }
 
 double Trainer::tested_step(ModelObjective& objective, double scale) {
@@ -156,7 +168,7 @@ void Trainer::save(const RunDirectory& run) {
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_->save_state();
   state_.total_steps = length_;
-  save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_, gradient_.get());
+  save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_, parts_);
 }
 
 bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<bool()>& stop) {
@@ -179,6 +191,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
       if (!state_.evaluation_due) {
         const int64 seen = done(), size = adaptive_ ? batch_size() : 0;
         step_at(schedule_->scale(schedule_step()));
+        if (selector_) run.append_selection(state_.step, last_rows_, last_kept_, last_threshold_);
         if (adaptive_) run.append_batch_size(state_.step, seen, size, wanted_);
         if (config_.log_grad_norms) {
           run.append_grad_norms(state_.step, grad_norms_.l1, grad_norms_.l2);
@@ -197,6 +210,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
       if (!state_.evaluation_due && state_.position.batch == 0 && state_.since_epoch.count) {
         state_.last_epoch = state_.since_epoch;
         state_.since_epoch = {};
+        state_.kept_last_epoch = std::exchange(state_.kept_since_epoch, 0);
       }
       const bool stopping = stop();
       if (save_now || stopping || state_.stopped) save(run);

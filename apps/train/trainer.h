@@ -10,6 +10,7 @@
 #include "apps/train/checkpoint.h"
 #include "apps/train/config.h"
 #include "apps/train/evaluation_weights.h"
+#include "apps/train/gradients/gradient_method.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/objective.h"
 #include "apps/train/parametrisation.h"
@@ -98,6 +99,10 @@ class Trainer {
   void make_gradient();
   /// Weights to start from, what is frozen, options by group and layer: the optimizer.
   void make_trained_parts();
+  /// --select.
+  void make_selection();
+  /// A step on what is kept of the batch; where that is nothing, none. Its loss.
+  double selected_step(ModelObjective& objective, double factor);
   /// What a resumed run says of itself.
   std::string resumed_at() const;
   std::vector<Batch> next_batches();
@@ -131,8 +136,12 @@ class Trainer {
   std::unique_ptr<Model> model_;
   Parameters parameters_;
   OptimizerPtr optimizer_;
-  GradientMethodPtr gradient_;       // null: backprop
-  SavedState gradient_start_;        // its state before the first step
+  GradientMethodPtr gradient_;           // null: backprop
+  SelectorPtr selector_;                 // null: all examples
+  std::vector<StatefulPart> parts_;      // of these two, what checkpoints hold
+  std::vector<SavedState> parts_start_;  // their states before the first step
+  int64 last_rows_ = 0, last_kept_ = 0;  // examples of the last step's batch, and of these what was kept
+  double last_threshold_ = 0;
   std::size_t step_peak_bytes_ = 0;  // of the tensors of a step, weights not counted
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<Loader> loader_;

@@ -38,8 +38,9 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   state_.last_test = score;
   state_.last_validation = held ? held->sums() : Score{};
   state_.since_row = {};
-  if (state_.position.batch == 0 || at_end()) state_.last_epoch = state_.since_epoch;
-  if (state_.position.batch == 0) state_.since_epoch = {};
+  if (state_.position.batch == 0 || at_end())
+    state_.last_epoch = state_.since_epoch, state_.kept_last_epoch = state_.kept_since_epoch;
+  if (state_.position.batch == 0) state_.since_epoch = {}, state_.kept_since_epoch = 0;
   state_.evaluation_due = false;
   schedule_->observe(schedule_->watches_score() ? deciding.sums().accuracy() : deciding.sums().loss());
   note_score(run, metric_->larger ? row.score : -row.score, *test, held);
@@ -84,6 +85,12 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
   json["optim"] = optimizer_->spec();
   json["schedule"] = schedule_->spec();
   json["gradient"] = gradient_ ? gradient_->spec() : "backprop";
+  if (selector_) {
+    json["select"] = selector_->spec();
+    json["kept"] = state_.last_epoch.count ? static_cast<double>(state_.kept_last_epoch) /
+                                                 static_cast<double>(state_.last_epoch.count)
+                                           : std::nan("");
+  }
   json["seed"] = config_.seed;
   if (adaptive_) {
     json["batch_size"] = config_.batch_size.text;

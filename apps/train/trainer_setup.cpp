@@ -89,6 +89,7 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
   examples_ = data_.train->size();
   make_trained_parts();
   make_gradient();
+  make_selection();
   const bool balanced = config.sampler == "balanced";
   if (balanced && !config.shuffle)
     fail<UsageError>("--sampler balanced draws examples in random order: it takes no --no-shuffle");
@@ -198,7 +199,9 @@ void Trainer::make_gradient() {
   in_flag("--gradient",
           [&] { gradient_ = make_gradient_method(config_.gradient, *model_, Rng(seed()).fork("gradient")); });
   if (!gradient_) return;
-  gradient_start_ = gradient_->save_state();
+  parts_.push_back({"gradient", [this] { return gradient_->save_state(); },
+                    [this](const SavedState& s) { gradient_->load_state(s); }});
+  parts_start_.push_back(gradient_->save_state());
   const auto mebibytes = [](int64 bytes) {
     return fmt::format("{:.3g}", static_cast<double>(bytes) / (1 << 20));
   };
@@ -214,6 +217,20 @@ void Trainer::make_gradient() {
                   gradient_->spec(), gradient_->cost(), mebibytes(all), fmt::join(layers, ", ")));
 }
 
+void Trainer::make_selection() {
+  in_flag("--select", [&] { selector_ = make_selector(config_.select); });
+  if (!selector_) return;
+  parts_.push_back({"select",
+                    [this] {
+                      const SelectorState s = selector_->save_state();
+                      return SavedState{s.tensors, s.scalars};
+                    },
+                    [this](const SavedState& s) {
+                      selector_->load_state({s.scalars, s.tensors});
+                    }});
+  parts_start_.push_back(parts_.back().save());
+}
+
 void Trainer::check_trainable() {
   const Task task = model_->task();
   if (schedule_->watches_score() && task != Task::kClassification && task != Task::kLanguageModel)
@@ -221,11 +238,14 @@ void Trainer::check_trainable() {
                      task_name(task));
   const auto serve = [&] {
     require(optimizer_->needs(),
-            ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources(), gradient_.get()),
+            ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources(), gradient_.get(),
+                                   selector_ != nullptr),
             optimizer_->name());
   };
   if (gradient_)
     in_flag("--gradient " + config_.gradient, serve);
+  else if (selector_)
+    in_flag("--select " + config_.select, serve);
   else
     serve();
   // Batch norm has no statistics of a single value: its variance is not defined, and in the limit the output is the bias

@@ -40,9 +40,9 @@ std::unique_ptr<Module> make_local_layer(const Shape& weight, bool relu) {
 }
 
 ForwardForwardBlock& ForwardForwardNet::add_block(std::unique_ptr<Module> layer, std::unique_ptr<Module> aux,
-                                                  int64 units_per_class) {
+                                                  int64 units_per_class, LocalHead head) {
   blocks_.push_back(&add<ForwardForwardBlock>(fmt::format("block{}", blocks_.size() + 1), std::move(layer),
-                                              std::move(aux), units_per_class));
+                                              std::move(aux), units_per_class, head));
   return *blocks_.back();
 }
 

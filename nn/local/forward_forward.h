@@ -18,21 +18,30 @@
 
 namespace gradus {
 
+/// What a block's loss is read off: the goodness of an auxiliary layer's output, or that output as logits (classifier_head.h; with
+/// loss ce and scale 1 and votes that are not normalised).
+enum class LocalHead { kGoodness, kClassifier };
+
 /// Children "layer" and "aux".
 class ForwardForwardBlock : public Module {
  public:
-  ForwardForwardBlock(std::unique_ptr<Module> layer, std::unique_ptr<Module> aux, int64 units_per_class)
+  ForwardForwardBlock(std::unique_ptr<Module> layer, std::unique_ptr<Module> aux, int64 units_per_class,
+                      LocalHead head = LocalHead::kGoodness)
       : layer_(adopt("layer", std::move(layer))),
         aux_(adopt("aux", std::move(aux))),
-        units_(units_per_class) {}
+        units_(units_per_class),
+        head_(head) {}
   Tensor forward(const Input& x) override { return layer_(x); }
   std::string describe() const override { return "ForwardForwardBlock"; }
-  /// (N,C) of the block's output z.
-  Tensor goodness_of(const Tensor& z) { return goodness(aux_(z), units_); }
+  /// (N,C) of the block's output z; a classifier's logits.
+  Tensor goodness_of(const Tensor& z) {
+    return head_ == LocalHead::kClassifier ? aux_(z) : goodness(aux_(z), units_);
+  }
 
  private:
   Module &layer_, &aux_;
   int64 units_;
+  LocalHead head_;
 };
 
 /// Per sample over all further axes: zero mean, unit variance, no gain. (N, ...)
@@ -47,7 +56,7 @@ class ForwardForwardNet : public Module {
   explicit ForwardForwardNet(const VoteOptions& vote = {}) : vote_(vote) {}
   /// Children "block1", "block2", ...
   ForwardForwardBlock& add_block(std::unique_ptr<Module> layer, std::unique_ptr<Module> aux,
-                                 int64 units_per_class = 8);
+                                 int64 units_per_class = 8, LocalHead head = LocalHead::kGoodness);
   const std::vector<ForwardForwardBlock*>& blocks() const { return blocks_; }
 
   /// Scores (N, classes) by vote.

@@ -155,6 +155,27 @@ TEST_CASE("gradient methods: no more nodes than one layer's") {
   CHECK(live_nodes() == before);
 }
 
+TEST_CASE("gradient methods: a forward gradient runs every layer once a direction, and nothing else") {
+  Problem problem("mlp:hidden=6-6-6");
+  for (const int samples : {1, 3}) {
+    const GradientMethodPtr made =
+        make_gradient_method(fmt::format("forward:samples={}", samples), *problem.model, Rng(2));
+    int64 calls = 0, nodes = 0;
+    {
+      const int64 start = live_nodes();
+      const CallTrace trace([&](Module& module, const Input&, const Tensor&) {
+        calls += !module.slots().empty();
+        nodes = std::max(nodes, live_nodes() - start);
+      });
+      ModelObjective objective(*problem.model, problem.parameters, {problem.batch}, {.method = made.get()});
+      objective.gradient();
+    }
+    CHECK(calls == 4 * samples);
+    CHECK(nodes == 0);
+    for (const ParameterPtr& p : problem.parameters) p->grad = Tensor();
+  }
+}
+
 TEST_CASE("gradient methods: what cannot be served is refused by name") {
   const auto complaint = [](std::vector<std::string> more) {
     std::vector<std::string> line{"train", "--data", "digits:train=40,test=20", "--steps", "1", "--threads",

@@ -7,10 +7,12 @@
 
 #include "autograd/grad.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/nn_ops.h"
 #include "core/allocator.h"
 #include "core/error.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/linear.h"
+#include "nn/local/classifier_head.h"
 
 namespace gradus::forward_forward_tests {
 
@@ -146,6 +148,42 @@ TEST_CASE("forward-forward: peak memory and nodes of a pass do not grow with dep
   // Backprop through the same blocks keeps them all.
   const double one_activation = 16 * 8 * 16 * 16 * sizeof(real);
   CHECK(two.bytes < 12 * one_activation);
+}
+
+TEST_CASE(
+    "forward-forward: a block with a classifier has the gradients of its cross-entropy, and votes by "
+    "logits") {
+  ForwardForwardNet net({.normalize = false});
+  for (int k = 0; k < 2; ++k)
+    net.add_block(make_local_layer({4, k ? 4 : 1, 3, 3}, true), std::make_unique<ClassifierHead>(4, 3, 3), 1,
+                  LocalHead::kClassifier);
+  net.initialise(Rng(3));
+  Rng rng(2);
+  const Tensor x = rng.normal_tensor({5, 1, 4, 4});
+  const IntTensor y = IntTensor::from({5}, {0, 2, 1, 1, 0});
+  std::vector<double> losses;
+  net.train_pass(x, y, {}, [&](size_t k, double loss) {
+    losses.push_back(loss);
+    for (const ParameterPtr& p : net.blocks()[k]->parameters()) CHECK(p->grad.defined());
+  });
+  const Recording off(false);
+  const Tensor z = (*net.blocks()[0])(x), logits = net.blocks()[0]->goodness_of(z),
+               next = net.blocks()[1]->goodness_of((*net.blocks()[1])(sample_norm(z)));
+  REQUIRE(logits.shape() == Shape{5, 3});
+  CHECK(losses[0] == doctest::Approx(double(cross_entropy(logits, y).item())).epsilon(1e-6));
+  CHECK(losses[1] == doctest::Approx(double(cross_entropy(next, y).item())).epsilon(1e-6));
+  const Tensor scores = net(x);
+  for (int64 i = 0; i < 15; ++i)
+    CHECK(double(scores.data()[i]) ==
+          doctest::Approx((double(logits.data()[i]) + double(next.data()[i])) / 2).epsilon(1e-5));
+  // By hand at one place: relu of the normalised channels, then the linear layer.
+  ClassifierHead head(2, 1, 1);
+  head.find_slot("conv.weight").parameter()->value.copy_from(Tensor::from({2, 2, 1, 1}, {1, 0, 0, 1}));
+  head.find_slot("norm.weight").parameter()->value.fill(1);
+  head.find_slot("fc.weight").parameter()->value.copy_from(Tensor::from({1, 2}, {3, 5}));
+  // (4, 2) is (1, -1) but for eps: relu gives (1, 0).
+  CHECK(double(head(Tensor::from({1, 2, 1, 1}, {4, 2})).item()) == doctest::Approx(3).epsilon(1e-4));
+  CHECK_THROWS_AS(ClassifierHead(2, 1, 2), UsageError);
 }
 
 TEST_CASE("forward-forward: layers by the shape of their weights") {
