@@ -90,4 +90,15 @@ Paper ulr();
 Paper scalable_ff();
 Paper gbnn();
 
+// adapters
+Paper lora_pro();
+Paper eva();
+Paper ard_lora();
+Paper allora();
+Paper elalora();
+Paper c3a();
+Paper gmt();
+Paper bbtv2();
+Paper aft();
+
 }  // namespace gradus::paper_entries

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "apps/papers/adapters/lora_cases.h"
 #include "apps/papers/entries.h"
 #include "core/error.h"
 
@@ -86,6 +87,16 @@ const std::vector<Paper>& papers() {
       ulr(),
       scalable_ff(),
       gbnn(),
+      // adapters: few trained numbers beside a frozen network
+      lora_pro(),
+      eva(),
+      ard_lora(),
+      allora(),
+      elalora(),
+      c3a(),
+      gmt(),
+      bbtv2(),
+      aft(),
   };
   return table;
 }
@@ -102,7 +113,9 @@ const Paper& find_paper(std::string_view slug) {
 }
 
 const std::vector<Baselines>& baselines() {
-  static const std::vector<Baselines> table = {};
+  static const std::vector<Baselines> table = {
+      {"lora", "a product of two thin matrices beside a frozen weight, and DoRA", lora_functions()},
+  };
   return table;
 }
 
