@@ -8,6 +8,7 @@
 
 #include "core/blas.h"
 #include "core/error.h"
+#include "core/linalg_wide.h"
 
 namespace gradus::linalg {
 namespace {
@@ -273,17 +274,26 @@ Tensor solve_triangular(const Tensor& t, const Tensor& b, Triangle form) {
   return narrow(x, b.shape());
 }
 
+WideEigen eigh(std::span<const double> a, int64 n) {
+  if (n < 0 || a.size() != static_cast<size_t>(n * n))
+    fail<ShapeError>("eigh: {} entries for order {}", a.size(), n);
+  WideEigen out{Wide(static_cast<size_t>(n)), Wide(a.begin(), a.end())};
+  for (double entry : out.vectors)
+    if (!std::isfinite(entry)) fail<NumericError>("eigh: the matrix holds a NaN or an infinity");
+  const ForOperations threads(9 * cube(n));
+  // A symmetric matrix is the same in either order; LAPACK's columns are then our rows.
+  if (n > 0 && LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', to_lapack(n), out.vectors.data(), to_lapack(n),
+                              out.values.data()) != 0)
+    fail<NumericError>("eigh: order {}: no convergence", n);
+  return out;
+}
+
 std::vector<double> solve_pseudo(std::span<const double> a, std::span<const double> b, double cutoff) {
   const size_t n = b.size();
   if (a.size() != n * n)
     fail<ShapeError>("pseudo-inverse: {} entries for {} unknowns, needs {}", a.size(), n, n * n);
-  Wide vectors(a.begin(), a.end()), values(n), x(n, 0.0);
-  for (double entry : vectors)
-    if (!std::isfinite(entry)) fail<NumericError>("pseudo-inverse: the matrix holds a NaN or an infinity");
-  const auto order = static_cast<lapack_int>(n);
-  const ForOperations threads(9 * cube(order));
-  if (n > 0 && LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', order, vectors.data(), order, values.data()) != 0)
-    fail<NumericError>("pseudo-inverse: no convergence");
+  const auto [values, vectors] = eigh(a, static_cast<int64>(n));
+  Wide x(n, 0.0);
   for (size_t j = 0; j < n; ++j) {
     if (!(values[j] > cutoff * values[n - 1])) continue;
     const double* v = &vectors[j * n];

@@ -28,6 +28,7 @@ void add_report(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_optim(CLI::App& app, Action& action);
 void add_model(CLI::App& app, Action& action);
+void add_adapter(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_papers(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);

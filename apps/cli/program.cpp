@@ -171,6 +171,7 @@ int run_program(int argc, const char* const* argv) {
   add_compare(app, action);
   add_optim(app, action);
   add_model(app, action);
+  add_adapter(app, action);
   add_data(app, action);
   add_papers(app, action);
   add_replay(app, action);

@@ -97,5 +97,15 @@ Paper gbnn();
 Paper adaptive_k();
 Paper tailor();
 Paper learn_to_active_learn();
+// adapters
+Paper lora_pro();
+Paper eva();
+Paper ard_lora();
+Paper allora();
+Paper elalora();
+Paper c3a();
+Paper gmt();
+Paper bbtv2();
+Paper aft();
 
 }  // namespace gradus::paper_entries

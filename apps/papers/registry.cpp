@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/bilevel/bilevel_entries.h"
+#include "apps/papers/adapters/lora_cases.h"
 #include "apps/papers/entries.h"
 #include "core/error.h"
 
@@ -101,6 +102,16 @@ const std::vector<Paper>& papers() {
       adaptive_k(),
       tailor(),
       learn_to_active_learn(),
+      // adapters: few trained numbers beside a frozen network
+      lora_pro(),
+      eva(),
+      ard_lora(),
+      allora(),
+      elalora(),
+      c3a(),
+      gmt(),
+      bbtv2(),
+      aft(),
   };
   return table;
 }
@@ -117,7 +128,9 @@ const Paper& find_paper(std::string_view slug) {
 }
 
 const std::vector<Baselines>& baselines() {
-  static const std::vector<Baselines> table = {};
+  static const std::vector<Baselines> table = {
+      {"lora", "a product of two thin matrices beside a frozen weight, and DoRA", lora_functions()},
+  };
   return table;
 }
 

@@ -11,14 +11,23 @@ Linear::Linear(int64 in, int64 out, bool with_bias) : in_(in), out_(out) {
   if (with_bias) bias = parameter("bias", ParamKind::kBias, {out}, init::torch_bias(in));
 }
 
-Tensor Linear::forward(const Input& x) { return linear(x.values(), weight, bias); }
+Tensor Linear::forward(const Input& x) {
+  return adapted() ? adapter_->output(x.values(), weight, bias) : linear(x.values(), weight, bias);
+}
 
 Tensor Linear::relu(const Tensor& x) {
-  return call(x, [&] { return bias ? linear_relu(x, weight, bias) : gradus::relu(linear(x, weight)); });
+  return call(x,
+              [&] { return bias && !adapted() ? linear_relu(x, weight, bias) : gradus::relu(forward(x)); });
 }
 
 Tensor Linear::gelu(const Tensor& x) {
-  return call(x, [&] { return bias ? linear_gelu(x, weight, bias) : gradus::gelu(linear(x, weight)); });
+  return call(x,
+              [&] { return bias && !adapted() ? linear_gelu(x, weight, bias) : gradus::gelu(forward(x)); });
+}
+
+LinearAdapter& Linear::attach_adapter(std::unique_ptr<LinearAdapter> adapter) {
+  adapter_ = &adopt("adapter", std::move(adapter));
+  return *adapter_;
 }
 
 std::string Linear::describe() const {

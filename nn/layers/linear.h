@@ -1,7 +1,7 @@
 // Fully connected layer.
 #pragma once
 
-#include "nn/module.h"
+#include "nn/layers/linear_adapter.h"
 
 namespace gradus {
 
@@ -18,10 +18,20 @@ class Linear : public Module {
   std::string describe() const override;
   int64 flops(const Shape& input, const Shape& output) const override;
 
+  int64 in() const { return in_; }
+  int64 out() const { return out_; }
+  /// From now on the layer computes through the adapter, its child "adapter". Throws UsageError if it has one.
+  LinearAdapter& attach_adapter(std::unique_ptr<LinearAdapter> adapter);
+  /// Null where it has none.
+  LinearAdapter* adapter() const { return adapter_; }
+
   ParamSlot weight, bias;
 
  private:
+  bool adapted() const { return adapter_ && adapter_->active; }
+
   int64 in_, out_;
+  LinearAdapter* adapter_ = nullptr;
 };
 
 }  // namespace gradus

@@ -17,6 +17,7 @@
 #include "optim/rules/families.h"
 #include "optim/wrapper.h"
 #include "optim/wrappers/direction.h"
+#include "optim/wrappers/gradient_mask.h"
 
 namespace gradus::rules {
 namespace {
@@ -168,7 +169,8 @@ OptimizerEntry sgg() {
 }
 
 std::vector<OptimizerEntry> model_wrappers() {
-  return {companion(), sam(), gradient_regularization(), amp(), lawn(), sgg(), coordinate_clipping()};
+  return {companion(), sam(), gradient_regularization(), amp(),
+          lawn(),      sgg(), coordinate_clipping(),     gradient_mask_tuning()};
 }
 
 }  // namespace gradus::rules

@@ -1,0 +1,125 @@
+// Loops of fine-tuning that are not one step after the other on a fixed model: prompts that are searched, ranks that move.
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+#include "apps/finetune/black_box_prompts.h"
+#include "apps/finetune/elastic_training.h"
+#include "autograd/grad.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/nn_ops.h"
+#include "core/error.h"
+#include "nn/registry.h"
+#include "optim/registry.h"
+
+using namespace gradus;
+
+namespace gradus::fine_tuning_loops_tests {
+
+MixingNetwork network(Rng& rng) {
+  return {rng.normal_tensor({2, 4, 4}), rng.normal_tensor({2, 4, 4}), rng.normal_tensor({3, 4})};
+}
+
+TEST_CASE(
+    "black-box prompts: lam evaluations a generation, best losses never rise, v1 leaves other layers alone") {
+  for (const char* version : {"v2", "v1"}) {
+    CAPTURE(version);
+    Rng rng(2);
+    const MixingNetwork net = network(rng);
+    BlackBoxOptions options;
+    options.version = version;
+    BlackBoxPrompts search(net, rng.normal_tensor({6, 4, 4}), IntTensor::from({6}, {0, 1, 2, 0, 1, 2}),
+                           rng.normal_tensor({5, 4}), rng.normal_tensor({2, 8, 3}), 4, options);
+    CHECK(search.searched_layers() == (options.version == "v2" ? 2 : 1));
+    std::vector<double> best(2, 1e9), normals(12);
+    for (int round = 0; round < 5; ++round)
+      for (int64 l = 0; l < search.searched_layers(); ++l) {
+        for (double& z : normals) z = rng.normal();
+        const double now = search.generation(l, normals);
+        CHECK(now <= best[static_cast<size_t>(l)]);
+        best[static_cast<size_t>(l)] = now;
+      }
+    CHECK(search.forward_passes() == 5 * search.searched_layers() * 4);
+    const Tensor second = search.best_prompts().rows(1, 2);
+    CHECK(std::all_of(second.span().begin(), second.span().end(), [](real v) { return v == 0; }) ==
+          (options.version == "v1"));
+    CHECK((search.projection_std()[1] == 0) == (options.version == "v1"));
+    CHECK_THROWS_AS(search.generation(2, normals), UsageError);
+  }
+}
+
+struct ElasticRun {
+  std::unique_ptr<Model> model =
+      make_model("mlp:hidden=6-5", {.channels = 1, .height = 3, .width = 3, .classes = 2}, Rng(1));
+  Batch batch;
+  ElasticRun() {
+    attach_adapters(*model, "elalora:rank=3", Rng(2));
+    Rng rng(3);
+    batch.x = rng.normal_tensor({8, 1, 3, 3});
+    batch.y = IntTensor::from({8}, {0, 1, 0, 1, 1, 0, 1, 0});
+  }
+  double gradient(const ElasticTraining::Penalty& penalty) {
+    const Tensor logits = (*model)(batch.x), loss = cross_entropy(logits, batch.y);
+    const Tensor more = penalty ? penalty(batch, logits) : Tensor();
+    std::vector<Tensor> at;
+    const Parameters all = model->trainable();
+    for (const ParameterPtr& p : all) at.push_back(p->value);
+    const std::vector<Tensor> grads = grad(more.defined() ? loss + more : loss, at, {.allow_unused = true});
+    for (size_t i = 0; i < all.size(); ++i) all[i]->grad = grads[i];
+    return static_cast<double>(loss.item());
+  }
+  OptimizerPtr optimizer() { return make_optimizer("adamw:lr=0.05", model->trainable()); }
+};
+
+TEST_CASE("elastic training: ranks move and their sum stays; the optimizer goes on where tensors stayed") {
+  ElasticRun run;
+  ElasticOptions options;
+  options.schedule = {2, 1, 2, 9, 2, true};
+  ElasticTraining training(
+      *run.model, options, [&] { return run.optimizer(); }, Rng(4));
+  std::vector<double> losses;
+  for (int t = 0; t < 9; ++t)
+    losses.push_back(training.step([&](const ElasticTraining::Penalty& p) { return run.gradient(p); }));
+  const std::vector<int64> ranks = training.ranks();
+  CHECK(std::accumulate(ranks.begin(), ranks.end(), int64{0}) == 6);
+  for (const AdaptedLayer& l : adapted_layers(*run.model)) {
+    const auto& a = dynamic_cast<const ElaloraAdapter&>(*l.adapter());
+    CHECK(a.A.shape()[0] == a.E.shape()[0]);
+    CHECK(a.B.shape()[1] == a.E.shape()[0]);
+  }
+  CHECK(losses.back() < losses.front());
+}
+
+TEST_CASE("elastic training: without moves it is the plain training of the same adapters, bit for bit") {
+  ElasticRun elastic, plain;
+  ElasticOptions options;
+  options.schedule = {0, 1, 2, 6, 1, true};
+  ElasticTraining training(
+      *elastic.model, options, [&] { return elastic.optimizer(); }, Rng(4));
+  const OptimizerPtr rule = plain.optimizer();
+  for (int t = 0; t < 6; ++t) {
+    training.step([&](const ElasticTraining::Penalty& p) { return elastic.gradient(p); });
+    plain.gradient([&](const Batch&, const Tensor&) {
+      std::vector<Tensor> A, B;
+      for (const AdaptedLayer& l : adapted_layers(*plain.model)) {
+        const auto& a = dynamic_cast<const ElaloraAdapter&>(*l.adapter());
+        A.push_back(a.A.value());
+        B.push_back(a.B.value());
+      }
+      return orthogonality_penalty(A, B, options.reg_orth_coef);
+    });
+    rule->step();
+  }
+  const Parameters one = elastic.model->trainable(), other = plain.model->trainable();
+  for (size_t i = 0; i < one.size(); ++i) CHECK(one[i]->value.values() == other[i]->value.values());
+}
+
+TEST_CASE("elastic training: a model without such adapters is refused") {
+  const auto model =
+      make_model("mlp:hidden=4", {.channels = 1, .height = 2, .width = 2, .classes = 2}, Rng(1));
+  CHECK_THROWS_AS(ElasticTraining(
+                      *model, {}, [&] { return make_optimizer("sgd:lr=1", model->parameters()); }, Rng(1)),
+                  UsageError);
+}
+
+}  // namespace gradus::fine_tuning_loops_tests
