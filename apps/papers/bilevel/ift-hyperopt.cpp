@@ -171,7 +171,7 @@ Outcome decays(const Trial& trial) {
   const bool each = how == "each";
   const Parameters l = each ? named({Tensor::full(start[0].shape(), -4), Tensor::full(start[2].shape(), -4)})
                             : named({Tensor::scalar(-4)});
-  HyperTraining run(train, val, w, l, sgd, each ? "rmsprop:lr=0.1" : "rmsprop:lr=0.03",
+  HyperTraining run(train, val, w, l, sgd, fmt::format("rmsprop:lr={}", trial.word("hyper_lr")),
                     {.method = "neumann", .num_neumann_terms = 3, .lr = 0.1});
   for (int64 t = 0; t < steps; ++t) run.inner_step();  // warm-up
   Curve& curve = outcome.curves["val_loss"];
@@ -236,8 +236,8 @@ Outcome ten_images(const Trial& trial) {
 void ift_experiment(Experiment& e) {
   e.arm("ridge").run(ridge_cosines).untuned("an exact figure, nothing is trained");
   e.arm("grid").run(decays, {{"decay", "grid"}}).untuned("tries ten decays itself");
-  e.arm("global").run(decays, {{"decay", "global"}}).untuned("finds its decay itself");
-  e.arm("each").run(decays, {{"decay", "each"}}).untuned("finds its decays itself");
+  e.arm("global").run(decays, {{"decay", "global"}, {"hyper_lr", "0.03"}}).untuned("finds its decay itself");
+  e.arm("each").run(decays, {{"decay", "each"}, {"hyper_lr", "0.02"}}).untuned("finds its decays itself");
   for (const char* which : {"learned", "means", "real"})
     e.arm(which).run(ten_images, {{"images", which}}).tune("weight_decay", {1e-3, 1e-2, 1e-1});
   e.tune_for("test_accuracy");

@@ -13,7 +13,7 @@
 #include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/bilevel/multistep-metagrad_cases.h"
 #include "apps/papers/experiment.h"
-#include "apps/rl/snake_agent.h"
+#include "apps/rl/agent.h"
 #include "autograd/functional/flat.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape_ops.h"
@@ -42,7 +42,7 @@ LossWeights inner_weights(const Tensor& eta) {
 }
 
 // Meta-gradients through `steps` steps of an agent that goes on playing.
-MetaGradients through_play(SnakeGames& games, const Tensors& theta, const Tensor& eta, int64 steps) {
+MetaGradients through_play(Episodes& games, const Tensors& theta, const Tensor& eta, int64 steps) {
   std::vector<Rollout> played{games.play(theta, kRolloutSteps)};
   const LossWeights outer = weights_of(Tensor::scalar(real(0.99)), Tensor::scalar(real(0.95)), 0, 0);
   return multistep_metagradients({.inner =
@@ -59,7 +59,7 @@ MetaGradients through_play(SnakeGames& games, const Tensors& theta, const Tensor
 }
 
 // One step of the agent with eta held, no meta-gradient.
-void plain_step(SnakeGames& games, Tensors& theta, const Tensor& eta) {
+void plain_step(Episodes& games, Tensors& theta, const Tensor& eta) {
   const Rollout played = games.play(theta, kRolloutSteps);
   const Recording off(false);
   theta = inner_descent(
@@ -70,8 +70,8 @@ void plain_step(SnakeGames& games, Tensors& theta, const Tensor& eta) {
 Outcome tuned_snake(const Trial& trial) {
   const std::string how = trial.word("estimator");  // fixed, single, multi, mixed
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("snake");
-  SnakeGames games(trial.quick ? 2 : 16, 6, 6, 500, rng.fork("games"));
-  Tensors theta = snake_network(games.board(), 32, rng.fork("network"));
+  Episodes games(trial.quick ? 2 : 16, "snake:rows=6,cols=6,step_limit=500", rng.fork("games"));
+  Tensors theta = actor_critic_network(games.front(), 32, rng.fork("network"));
   Tensor eta = logit_pair(trial.number("gamma"), 0.95);
   const int64 steps = how == "multi" || how == "mixed" ? kInnerSteps : 1;
   MetaStep meta(eta, how == "fixed" ? 1 : trial.number("meta_lr"), 0.1);
@@ -84,7 +84,7 @@ Outcome tuned_snake(const Trial& trial) {
   for (int64 t = 0; t < total; t += steps) {
     if (t % 25 == 0) {
       trial.checkpoint(static_cast<double>(t) / static_cast<double>(total));
-      const double mean = games.take_mean_score();
+      const double mean = games.take_mean_return();
       score.x.push_back(static_cast<double>(t)), score.y.push_back(mean);
       gamma.x.push_back(static_cast<double>(t)),
           gamma.y.push_back(1 / (1 + std::exp(-static_cast<double>(eta.data()[0]))));
@@ -128,8 +128,8 @@ struct Spread {
 Outcome frozen_checkpoint(const Trial& trial) {
   const Recording off(false);
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("frozen");
-  SnakeGames games(trial.quick ? 2 : 16, 6, 6, 500, rng.fork("games"));
-  Tensors theta = snake_network(games.board(), 32, rng.fork("network"));
+  Episodes games(trial.quick ? 2 : 16, "snake:rows=6,cols=6,step_limit=500", rng.fork("games"));
+  Tensors theta = actor_critic_network(games.front(), 32, rng.fork("network"));
   const Tensor eta = logit_pair(0.95, 0.95);
   const int64 before = trial.quick ? 3 : trial.integer("steps"), repeats = trial.quick ? 2 : 60;
   for (int64 t = 0; t < before; ++t) plain_step(games, theta, eta);
@@ -137,7 +137,7 @@ Outcome frozen_checkpoint(const Trial& trial) {
   Tensors mixed, reference;
   for (int64 r = 0; r < 2 * repeats; ++r) {
     trial.checkpoint(static_cast<double>(r) / static_cast<double>(2 * repeats));
-    SnakeGames own = games;
+    Episodes own = games;
     own.reseed(rng.fork("repeat").fork(static_cast<std::uint64_t>(r)));
     const MetaGradients at = through_play(own, theta, eta, kInnerSteps);
     if (r >= repeats) {
@@ -189,27 +189,26 @@ void metagrad_experiment(Experiment& e) {
 }  // namespace
 
 Paper multistep_metagrad() {
-  return {
-      .slug = "multistep-metagrad",
-      .family = "bilevel",
-      .title = "One Step at a Time: Pros and Cons of Multi-Step Meta-Gradient Reinforcement Learning",
-      .authors = "Bonnet, Caron, Barrett, et al.",
-      .venue = "NeurIPS workshop on meta-learning",
-      .year = 2021,
-      .arxiv = "2111.00206",
-      .idea =
-          "Meta-gradients of discount and trace through one update of the agent are short-sighted, those "
-          "through several "
-          "vary more; a mixture over the number of steps trades the two off.",
-      .equations =
-          "theta_{j+1} = theta_j - lr*dL_in(theta_j, eta)/dtheta,  g_n = dL_out(theta_n)/deta\n"
-          "g = sum_n w_n g_n,  w_n = rho^{n-1}/sum_m rho^{m-1}",
-      .files = {"optim/bilevel/multistep_metagradient.cpp", "nn/alignment/advantages.cpp",
-                "nn/alignment/actor_critic.cpp", "data/environments/snake.cpp", "apps/rl/snake_agent.cpp"},
-      .use = "multistep_metagradients of optim/bilevel/multistep_metagradient.h",
-      .functions = multistep_metagrad_functions(),
-      .experiment = metagrad_experiment,
-      .minutes = 3};
+  return {.slug = "multistep-metagrad",
+          .family = "bilevel",
+          .title = "One Step at a Time: Pros and Cons of Multi-Step Meta-Gradient Reinforcement Learning",
+          .authors = "Bonnet, Caron, Barrett, et al.",
+          .venue = "NeurIPS workshop on meta-learning",
+          .year = 2021,
+          .arxiv = "2111.00206",
+          .idea =
+              "Meta-gradients of discount and trace through one update of the agent are short-sighted, those "
+              "through several "
+              "vary more; a mixture over the number of steps trades the two off.",
+          .equations =
+              "theta_{j+1} = theta_j - lr*dL_in(theta_j, eta)/dtheta,  g_n = dL_out(theta_n)/deta\n"
+              "g = sum_n w_n g_n,  w_n = rho^{n-1}/sum_m rho^{m-1}",
+          .files = {"optim/bilevel/multistep_metagradient.cpp", "nn/alignment/advantages.cpp",
+                    "nn/alignment/actor_critic.cpp", "data/environments/snake.cpp", "apps/rl/agent.cpp"},
+          .use = "multistep_metagradients of optim/bilevel/multistep_metagradient.h",
+          .functions = multistep_metagrad_functions(),
+          .experiment = metagrad_experiment,
+          .minutes = 3};
 }
 
 }  // namespace gradus::paper_entries

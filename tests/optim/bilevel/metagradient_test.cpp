@@ -14,6 +14,7 @@
 #include "core/rng.h"
 #include "nn/dense_network.h"
 #include "optim/bilevel/metagradient_descent.h"
+#include "optim/registry.h"
 #include "tests/precision.h"
 
 namespace gradus::metagradient_tests {
@@ -157,6 +158,28 @@ TEST_CASE("metagradient: replayed equals all stored; central differences, with m
   }
   CHECK_THROWS_WITH_AS(DifferentiableRule{.optimizer = "lion"}.start(run.start), doctest::Contains("lion"),
                        UsageError);
+}
+
+TEST_CASE("metagradient: differentiable steps are those of the registry's optimizers") {
+  const std::pair<DifferentiableRule, const char*> pairs[] = {
+      {{.optimizer = "sgd", .momentum = 0.9, .weight_decay = 0.1},
+       "sgd:lr=0.1,momentum=0.9,weight_decay=0.1"},
+      {{.optimizer = "adam", .weight_decay = 0.1, .eps_root = 0}, "adam:lr=0.1,weight_decay=0.1"}};
+  for (const auto& [rule, spec] : pairs) {
+    CAPTURE(spec);
+    Rng rng(6);
+    const ParameterPtr w = make_parameter("w", ParamKind::kWeight, rng.normal_tensor({5}));
+    const OptimizerPtr optimizer = make_optimizer(spec, {w});
+    Tensors state = rule.start(Tensors{stop_gradient(w->value).clone()});
+    for (int64 t = 0; t < 4; ++t) {
+      const Tensor g = rng.normal_tensor({5});
+      w->grad = g;
+      optimizer->step();
+      state = rule.step(state, Tensors{g}, Tensor::scalar(real(0.1)), t);
+      for (int64 i = 0; i < 5; ++i)
+        CHECK(double(state[0].data()[i]) == doctest::Approx(double(w->value.data()[i])).epsilon(1e-5));
+    }
+  }
 }
 
 TEST_CASE("metagradient: 1,000 steps of SGD in 40 states or fewer equal central differences") {
