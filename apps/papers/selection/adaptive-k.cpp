@@ -5,8 +5,10 @@
 // The claims at our scale: with 40 % wrong labels, at the last epoch, five points above SGD on all examples for both kinds of noise, not
 // behind MKL, which is told the noise ratio, at most half of SGD's distance to an oracle that leaves the wrong labels out; and
 // within a point of SGD where no label is wrong.
-// Departures: 2,000 images of MNIST, a perceptron of 128 hidden units, 20 epochs of batches of 10; the warm-up of adaptive-k, the share
+// Departures: 5,000 images of MNIST, a perceptron of 64 hidden units, 12 epochs of batches of 10; the warm-up of adaptive-k, the share
 // that MKL keeps and the step size of the other two are tuned, on examples held out of the noisy training set.
+// Tried before: 2,000 images, 20 epochs. The threshold needs about a thousand batches to come down, by which a network on so few images
+// has learned its wrong labels: warm-ups of 1, 2 and 4 epochs scored 53, 52 and 50 % on held-out examples.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/selection/adaptive-k_cases.h"
@@ -17,12 +19,12 @@ namespace {
 
 // Accuracy on clean test labels after the last epoch; nothing where the training diverged.
 std::optional<double> train_noisy(const Trial& trial, const std::string& noise, const std::string& method) {
-  TrainConfig config{.model = "mlp:hidden=128", .optim = "sgd:lr=0.05", .schedule = "step:size=14,gamma=0.2"};
-  config.data = fmt::format("mnist:limit=2000,test_limit=4000,view_seed={}", trial.seed);
+  TrainConfig config{.model = "mlp:hidden=64", .optim = "sgd:lr=0.05", .schedule = "step:size=8,gamma=0.2"};
+  config.data = fmt::format("mnist:limit=5000,test_limit=4000,view_seed={}", trial.seed);
   if (noise == "directed") config.data += ",noise=0.4,noise_kind=asymmetric,noise_shift=2";
   if (noise == "random") config.data += ",noise=0.4";
   if (method == "oracle" && noise != "clean") config.data += ",noise_left_out=true";
-  config.epochs = 20;
+  config.epochs = 12;
   config.batch_size.text = "10";
   config.eval_every = kAtTheEnd;
   const auto is = [&](const char* name) { return trial.word("method") == name; };
@@ -47,7 +49,7 @@ Outcome train_on_wrong_labels(const Trial& trial) {
     }
     outcome.metrics[std::string(noise) + "_accuracy"] = *found;
     sum += *found;
-    if (trial.tuning || method == "oracle") continue;
+    if (trial.tuning || method == "oracle" || method == "mkl") continue;
     if (const std::optional<double> best = train_noisy(trial, noise, "oracle"))
       outcome.metrics[std::string(noise) + "_gap"] = *best - *found;
   }
@@ -62,7 +64,7 @@ void adaptive_k_experiment(Experiment& e) {
   const auto arm = [&](const char* name) -> Arm& {
     return e.arm(name).run(train_on_wrong_labels, {{"method", name}});
   };
-  arm("adaptive-k").tune("warmup", std::vector<std::string>{"1", "2", "4"});
+  arm("adaptive-k").tune("warmup", std::vector<std::string>{"1", "2", "3"});
   arm("mkl").tune("keep", {0.4, 0.6, 0.8});
   arm("vanilla").tune("lr", {0.02, 0.05, 0.1});
   arm("oracle").tune("lr", {0.02, 0.05, 0.1});
