@@ -90,4 +90,13 @@ Paper ulr();
 Paper scalable_ff();
 Paper gbnn();
 
+// language
+Paper sft_dpo();
+Paper constrained_rlhf();
+Paper adaptive_decoding();
+Paper igf();
+Paper gain_rl();
+Paper g_act();
+Paper continual_ema();
+
 }  // namespace gradus::paper_entries

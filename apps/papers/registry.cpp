@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/entries.h"
+#include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -86,6 +87,14 @@ const std::vector<Paper>& papers() {
       ulr(),
       scalable_ff(),
       gbnn(),
+      // language: models of text that are fine-tuned, aligned and steered
+      sft_dpo(),
+      constrained_rlhf(),
+      adaptive_decoding(),
+      gain_rl(),
+      igf(),
+      g_act(),
+      continual_ema(),
   };
   return table;
 }
@@ -102,7 +111,10 @@ const Paper& find_paper(std::string_view slug) {
 }
 
 const std::vector<Baselines>& baselines() {
-  static const std::vector<Baselines> table = {};
+  static const std::vector<Baselines> table = {
+      {"rlhf-baselines", "losses on rewards and preferences that papers on language models share",
+       rlhf_baseline_functions()},
+  };
   return table;
 }
 
