@@ -107,5 +107,13 @@ Paper c3a();
 Paper gmt();
 Paper bbtv2();
 Paper aft();
+// language
+Paper sft_dpo();
+Paper constrained_rlhf();
+Paper adaptive_decoding();
+Paper igf();
+Paper gain_rl();
+Paper g_act();
+Paper continual_ema();
 
 }  // namespace gradus::paper_entries

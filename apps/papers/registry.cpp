@@ -3,6 +3,7 @@
 #include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/adapters/lora_cases.h"
 #include "apps/papers/entries.h"
+#include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -112,6 +113,14 @@ const std::vector<Paper>& papers() {
       gmt(),
       bbtv2(),
       aft(),
+      // language: models of text that are fine-tuned, aligned and steered
+      sft_dpo(),
+      constrained_rlhf(),
+      adaptive_decoding(),
+      gain_rl(),
+      igf(),
+      g_act(),
+      continual_ema(),
   };
   return table;
 }
@@ -130,6 +139,8 @@ const Paper& find_paper(std::string_view slug) {
 const std::vector<Baselines>& baselines() {
   static const std::vector<Baselines> table = {
       {"lora", "a product of two thin matrices beside a frozen weight, and DoRA", lora_functions()},
+      {"rlhf-baselines", "losses on rewards and preferences that papers on language models share",
+       rlhf_baseline_functions()},
   };
   return table;
 }

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "apps/papers/case_function.h"
+
+namespace gradus {
+
+std::vector<CaseFunction> gain_rl_functions();
+
+}  // namespace gradus
