@@ -7,6 +7,7 @@
 #include "core/utf8.h"
 #include "data/augment.h"
 #include "data/registry.h"
+#include "nn/adapters/registry.h"
 #include "nn/registry.h"
 #include "optim/group.h"
 #include "optim/registry.h"
@@ -43,10 +44,12 @@ void check(const TrainConfig& config) {
     for (const auto& [given, flag] :
          {std::pair{config.steps.has_value(), "--steps: their number is what comes out; give --epochs"},
           std::pair{config.accumulate != 1, "--accumulate"}, std::pair{config.drop_last, "--drop-last"},
-          std::pair{config.gradient != "backprop", "--gradient: its test needs the gradients of single examples"}})
+          std::pair{config.gradient != "backprop",
+                    "--gradient: its test needs the gradients of single examples"}})
       if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
   });
   in_flag("--param", [&] { check_parametrisation(config.param); });
+  if (!config.adapter.empty()) in_flag("--adapter", [&] { check_adapter_spec(config.adapter); });
   in_flag("--optim", [&] { find_optimizer(parse_spec(config.optim).name); });
   if (!config.companion.empty())
     in_flag("--companion", [&] { find_optimizer(parse_spec(config.companion).name); });

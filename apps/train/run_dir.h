@@ -4,6 +4,7 @@
 //   batch_sizes.csv         with --batch-size adaptive: step, examples seen before it, batch size, size the test asked for
 //   grad_norms.csv          with --log-grad-norms: step, L1 and L2 norm of the batch's gradient
 //   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
+//   adapter/                with --adapter: the adapter and the last layer alone, in PEFT's form (nn/adapters/adapter_file.h)
 //   checkpoint.safetensors  everything needed to continue bit for bit
 #pragma once
 
