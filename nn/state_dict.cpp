@@ -2,6 +2,8 @@
 
 #include <unordered_map>
 
+#include "nn/layers/linear.h"
+
 namespace gradus {
 namespace {
 
@@ -43,7 +45,17 @@ StateDict state_dict(Module& module) {
 
 StateDict effective_state_dict(Module& module) {
   const Recording off(false);
-  return collect(module, [](const ParamSlot& slot) { return slot.value().detach(); });
+  StateDict state = collect(module, [](const ParamSlot& slot) { return slot.value().detach(); });
+  module.visit([&](Module& m, const std::string& path) {
+    auto* layer = dynamic_cast<Linear*>(&m);
+    if (!layer || !layer->adapter()) return;
+    const std::string prefix = path.empty() ? "" : path + ".";
+    std::erase_if(state, [&](const auto& entry) { return entry.first.starts_with(prefix + "adapter."); });
+    if (!layer->adapter()->active) return;
+    for (auto& [name, tensor] : state)
+      if (name == prefix + "weight") tensor = layer->adapter()->merged_weight(tensor).detach();
+  });
+  return state;
 }
 
 void load_state_dict(Module& module, const StateDict& state, const std::string& source, bool strict) {

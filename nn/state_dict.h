@@ -15,8 +15,8 @@ using StateDict = std::vector<std::pair<std::string, Tensor>>;
 /// its children, as torch orders them. The tensors share the module's storage: clone what must stay.
 StateDict state_dict(Module& module);
 
-/// The same with every parameter as its layer computes with it, seen through its slot's map (nn/param_slot.h): what a network is to
-/// whoever knows nothing of maps.
+/// The same with every parameter as its layer computes with it, seen through its slot's map (nn/param_slot.h), and adapters merged into
+/// the weights they stand beside: what a network is to whoever knows nothing of maps and adapters.
 StateDict effective_state_dict(Module& module);
 
 /// Copies the tensors into the module. Nothing is changed if anything is wrong: throws DataError that lists

@@ -61,7 +61,7 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
     return vocabulary(gradient_methods(), own_name, own_options);
   if (word == "--model" || word == "model")
     return vocabulary(models(), own_name, [](const ModelEntry& e) { return e.options(); });
-  if (word == "adapter") return vocabulary(adapters(), own_name, own_options);
+  if (word == "--adapter" || word == "adapter") return vocabulary(adapters(), own_name, own_options);
   if (word == "--data" || word == "data") return vocabulary(datasets(), own_name, own_options);
   if (word == "--select" || word == "selectors") return vocabulary(sample_selectors(), own_name, own_options);
   if (word == "--strategy" || word == "strategies")

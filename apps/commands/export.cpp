@@ -7,9 +7,14 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/weights_flags.h"
+#include "apps/train/checkpoint.h"
 #include "apps/train/run_dir.h"
+#include "apps/train/task.h"
 #include "core/safetensors.h"
 #include "core/tensor_formats.h"
+#include "nn/adapters/adapter_file.h"
+#include "nn/registry.h"
+#include "nn/state_dict.h"
 
 namespace gradus {
 namespace {
@@ -17,13 +22,17 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  std::string weights = "last", data_dir;
+  std::string weights = "last", data_dir, merge;
   bool json = false;
 
   void visit(auto&& f) {
     f("weights", weights, kWeightsHelp, weights_choices());
     f("data_dir", data_dir,
       "for 'ema' and 'trained': where data sets lie; else $GRADUS_DATA, then ./datasets");
+    f("merge", merge,
+      "an adapter whose part goes into the weights: a folder with adapter_model.safetensors; a run with "
+      "--adapter has merged "
+      "its own");
     f("json", json, "print the result as one JSON object");
   }
 };
@@ -51,9 +60,24 @@ Exported weights_to_export(const std::string& path, const ExportOptions& options
   return {file, read_safetensors(file)};
 }
 
+// The weights with the adapter's part in them.
+TensorFile merged(const Exported& base, const std::string& adapter) {
+  const WeightsOrigin origin = origin_of(base.file, base.source);
+  if (!origin.model || !origin.data)
+    fail<UsageError>("{} does not say which model and data it belongs to: nothing can be merged into it",
+                     base.source);
+  const std::unique_ptr<Model> model = make_model(*origin.model, data_shape(*origin.data), Rng(0));
+  load_state_dict(*model, base.file.tensors, base.source);
+  load_adapter(*model, adapter);
+  TensorFile file = weights_file(*model, *origin.data);
+  for (auto& [name, tensor] : file.tensors) tensor = tensor.clone();
+  return file;
+}
+
 int export_weights(const std::string& path, const std::string& out, const ExportOptions& options) {
   check_tensors_path(out);
-  const Exported exported = weights_to_export(path, options);
+  Exported exported = weights_to_export(path, options);
+  if (!options.merge.empty()) exported.file = merged(exported, options.merge);
   write_tensors(out, exported.file);
 
   int64 elements = 0;

@@ -9,6 +9,7 @@
 #include "core/threads.h"
 #include "data/registry.h"
 #include "data/text.h"
+#include "nn/adapters/adapter_file.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
 
@@ -70,6 +71,7 @@ Weights find_weights(const std::string& run, const WeightsOptions& options, cons
   found.info = origin.data;
   found.model = origin.model.value_or("");
   if (found.data.empty() && origin.data) found.data = origin.data->name;
+  found.adapter = options.adapter;
   if (!options.model.empty()) found.model = options.model;
   if (!options.data.empty()) found.data = options.data, found.data_dir.clear();
   if (!options.data_dir.empty()) found.data_dir = options.data_dir;
@@ -102,6 +104,7 @@ std::unique_ptr<Model> load_model(const Weights& weights, const DatasetInfo& inf
     load_state_dict(*model, weights.contents->tensors, weights.file);
   else
     load_weights(weights.file, *model);
+  if (!weights.adapter.empty()) load_adapter(*model, weights.adapter);
   model->set_training(false);
   return model;
 }

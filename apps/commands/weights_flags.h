@@ -11,7 +11,7 @@
 namespace gradus {
 
 struct WeightsOptions {
-  std::string init, model, data, data_dir;
+  std::string init, model, data, data_dir, adapter;
   int threads = 0;
 
   void visit(auto&& f) {
@@ -20,6 +20,9 @@ struct WeightsOptions {
     f("data", data,
       "data set; else the one of the run. What the weights know of theirs (names, mean and std, "
       "vocabulary) is applied to it");
+    f("adapter", adapter,
+      "an adapter beside the weights: a folder with adapter_model.safetensors, as a run with --adapter (or "
+      "PEFT) writes");
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
     f("threads", threads, "threads; 0: one a processor", Limits{.low = 0});
   }
@@ -41,6 +44,7 @@ struct Weights {
   std::string data_dir;                     ///< where the data lie: as given, else as its run recorded
   std::optional<DatasetInfo> info;          ///< from the file itself
   std::optional<TensorFile> contents = {};  ///< of weights that no file holds by themselves
+  std::string adapter = {};                 ///< a folder, or none
 };
 /// `run` is a positional alternative to --init. Throws UsageError if neither names weights, DataError if there are
 /// none. `which` is one of weights_choices.

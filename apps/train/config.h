@@ -40,6 +40,7 @@ struct TrainConfig {
   std::string init;
   std::vector<std::string> init_rename;
   bool init_partial = false, new_head = false;
+  std::string adapter;
   std::optional<int64> save_every, eval_every, early_stop;
   bool log_grad_norms = false;
   std::string save;
@@ -112,6 +113,9 @@ struct TrainConfig {
     f("init_partial", init_partial,
       "take what fits of --init by name and shape; all else starts afresh, and is named");
     f("new_head", new_head, "start the last layer afresh even where that of --init would fit");
+    f("adapter", adapter,
+      "train this and the last layer alone, beside the weights of --init, NAME[:key=value,...]; see 'adapter "
+      "list'");
     f("save_every", save_every, "steps between checkpoints; else one an epoch", at_least(1));
     f("eval_every", eval_every, "steps between evaluations; else one an epoch", at_least(1));
     f("early_stop", early_stop, "stop after this many evaluations without a better one", at_least(1));

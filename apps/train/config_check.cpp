@@ -8,6 +8,7 @@
 #include "data/augment.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
+#include "nn/adapters/registry.h"
 #include "nn/registry.h"
 #include "optim/group.h"
 #include "optim/registry.h"
@@ -49,6 +50,7 @@ void check(const TrainConfig& config) {
       if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
   });
   in_flag("--param", [&] { check_parametrisation(config.param); });
+  if (!config.adapter.empty()) in_flag("--adapter", [&] { check_adapter_spec(config.adapter); });
   in_flag("--optim", [&] { find_optimizer(parse_spec(config.optim).name); });
   if (!config.companion.empty())
     in_flag("--companion", [&] { find_optimizer(parse_spec(config.companion).name); });

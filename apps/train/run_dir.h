@@ -5,6 +5,7 @@
 //   selection.csv           with --select: step, examples of the batch, kept of them, largest loss that was
 //   grad_norms.csv          with --log-grad-norms: step, L1 and L2 norm of the batch's gradient
 //   model.safetensors       the trained weights at the end (best.safetensors: where the test score was best)
+//   adapter/                with --adapter: the adapter and the last layer alone, in PEFT's form (nn/adapters/adapter_file.h)
 //   checkpoint.safetensors  everything needed to continue bit for bit
 #pragma once
 

@@ -7,6 +7,7 @@
 #include "core/allocator.h"
 #include "core/error.h"
 #include "nn/modes.h"
+#include "nn/adapters/adapter_file.h"
 #include "nn/state_dict.h"
 #include "optim/registry.h"
 
@@ -224,6 +225,8 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   }
   const auto weights = evaluation_weights();
   if (!run.is_none()) save_weights(run.file("model.safetensors"), *model_, info());
+  if (!run.is_none() && !config_.adapter.empty())
+    save_adapter(run.file("adapter"), *model_, config_.adapter, config_.init);
   if (!config_.save.empty()) save_weights(config_.save, *model_, info());
   return true;
 }

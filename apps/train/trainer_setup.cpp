@@ -11,6 +11,7 @@
 #include "data/class_counts.h"
 #include "data/validation.h"
 #include "data/views.h"
+#include "nn/adapters/registry.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
@@ -166,6 +167,11 @@ void Trainer::make_trained_parts() {
         (*found)->value.copy_from(value.clone());
     start_from(config_, *model_, notes_);
     parametrisation_.unfold(*model_);
+  }
+  if (!config_.adapter.empty()) {
+    attach_adapters(*model_, config_.adapter, Rng(seed()).fork("adapter"));
+    freeze(parameters_ = model_->parameters(), config_.freeze);
+    notes_.push_back(fmt::format("--adapter {}: {}", config_.adapter, count_parameters(*model_).str()));
   }
   std::vector<GroupSpec> groups;
   for (const std::string& text : config_.group) groups.push_back(parse_group(text));

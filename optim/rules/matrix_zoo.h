@@ -22,6 +22,7 @@ std::vector<OptimizerEntry> projected_rules();
 // Gradient transforms
 OptimizerEntry gradient_centralization();
 OptimizerEntry orthograd();
+OptimizerEntry scaled_gd_transform();
 OptimizerEntry grokfast();
 OptimizerEntry grokfast_ma();
 OptimizerEntry gradient_noise();

@@ -6,7 +6,7 @@ std::vector<OptimizerEntry> projected_rules() {
   return {scion(), galore(), fira(), apollo(), apollo_mini(), conda(), spam(), stable_spam()};
 }
 std::vector<OptimizerEntry> gradient_transforms() {
-  return {gradient_centralization(), orthograd(),           grokfast(),      grokfast_ma(),
+  return {gradient_centralization(), orthograd(),           scaled_gd_transform(), grokfast(), grokfast_ma(),
           gradient_noise(),          normalized_gradient(), clip_block_rms()};
 }
 std::vector<OptimizerEntry> averaging_wrappers() {

@@ -110,7 +110,8 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
       "keep=2",
       "beta1_warmup=20",
       "variant=exp",
-      "simple=true"};
+      "simple=true",
+      "selection=random"};
   const auto candidates = [](const OptionInfo& o) -> std::vector<std::string> {
     if (o.type == "flag") return {o.default_value == "true" ? "false" : "true"};
     if (o.type == "integer") return {"0", "1", "2", "3", "7"};
