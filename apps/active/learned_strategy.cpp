@@ -78,11 +78,12 @@ class LearnedStrategy final : public QueryStrategy {
       std::vector<double> radii;
       for (int64 k = 0; k < options_.classes; ++k)
         radii.push_back(options_.radius * std::pow(2.0, static_cast<double>(k)));
-      const MinimaxOptions o{.instances = options_.instances,
-                             .drawn = 8,
-                             .rollouts = 8,
-                             .iterations = options_.iterations,
-                             .hidden = 32};
+      MinimaxOptions o{.instances = options_.instances,
+                       .drawn = 8,
+                       .rollouts = 8,
+                       .iterations = options_.iterations,
+                       .hidden = 32};
+      o.adversary.weight_lr = 3e-2, o.adversary.theta_lr = 1e-3;
       policy_ = learn_to_explore(game, radii, o, 16, Rng(seed_).fork("learned")).robust;
     }
     double mean = 0;

@@ -5,10 +5,12 @@
 // The claims at our scale: with 40 % wrong labels, at the last epoch, five points above SGD on all examples for both kinds of noise, not
 // behind MKL, which is told the noise ratio, at most half of SGD's distance to an oracle that leaves the wrong labels out; and
 // within a point of SGD where no label is wrong.
-// Departures: 5,000 images of MNIST, a perceptron of 64 hidden units, 12 epochs of batches of 10; the warm-up of adaptive-k, the share
-// that MKL keeps and the step size of the other two are tuned, on examples held out of the noisy training set.
+// Departures: 5,000 images of MNIST, a perceptron of 64 hidden units, 12 epochs of batches of 10; the step size of all, the warm-up
+// of adaptive-k and the share that MKL keeps are tuned, on examples held out of the noisy training set.
 // Tried before: 2,000 images, 20 epochs. The threshold needs about a thousand batches to come down, by which a network on so few images
 // has learned its wrong labels: warm-ups of 1, 2 and 4 epochs scored 53, 52 and 50 % on held-out examples.
+// 5,000 images with step sizes of 0.02 and more for SGD, 0.05 for adaptive-k: all shown (80.6 against 63.3 % with directed, 88.3 against
+// 81.4 % with random noise), but SGD took the least step size of its grid; smaller ones stop it from learning the noise.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/selection/adaptive-k_cases.h"
@@ -27,9 +29,8 @@ std::optional<double> train_noisy(const Trial& trial, const std::string& noise, 
   config.epochs = 12;
   config.batch_size.text = "10";
   config.eval_every = kAtTheEnd;
-  const auto is = [&](const char* name) { return trial.word("method") == name; };
-  if (method == "vanilla" || method == "oracle")
-    config.optim = is(method.c_str()) ? "sgd:lr=" + trial.word("lr") : "sgd:lr=0.05";
+  // (An oracle that another arm is measured against has the step size that was best for it.)
+  config.optim = "sgd:lr=" + (method == trial.word("method") ? trial.word("lr") : "0.05");
   if (method == "mkl") config.select = "small-loss:keep=" + trial.word("keep");
   if (method == "adaptive-k") config.select = "adaptive-k:warmup=" + trial.word("warmup");
   const Outcome run = trial.train(config);
@@ -64,10 +65,10 @@ void adaptive_k_experiment(Experiment& e) {
   const auto arm = [&](const char* name) -> Arm& {
     return e.arm(name).run(train_on_wrong_labels, {{"method", name}});
   };
-  arm("adaptive-k").tune("warmup", std::vector<std::string>{"1", "2", "3"});
-  arm("mkl").tune("keep", {0.4, 0.6, 0.8});
-  arm("vanilla").tune("lr", {0.02, 0.05, 0.1});
-  arm("oracle").tune("lr", {0.02, 0.05, 0.1});
+  arm("adaptive-k").tune("lr", {0.02, 0.05}).tune("warmup", std::vector<std::string>{"2", "3"});
+  arm("mkl").tune("lr", {0.02, 0.05}).tune("keep", {0.6, 0.8});
+  arm("vanilla").tune("lr", {0.005, 0.01, 0.02, 0.05});
+  arm("oracle").tune("lr", {0.005, 0.01, 0.02, 0.05});
   e.tune_for("score");
   for (const char* noise : {"directed", "random"}) {
     const std::string accuracy = std::string(noise) + "_accuracy";
