@@ -129,6 +129,8 @@ class Player {
 class Learner {
  public:
   virtual ~Learner() = default;
+  // Of what the start policy has seen, with the policy as it is.
+  virtual void prepare(const Memory& /*memory*/, int64 /*steps*/, Rng& /*rng*/) {}
   virtual void learn(const Memory& memory, int64 steps, Rng& rng) = 0;
 };
 
@@ -141,23 +143,35 @@ class Apg final : public Learner {
         model_optimizer_(make_optimizer("adam:lr=3e-3", model_)),
         policy_(problem(), theta, cart_pole_network("value", 4, 1, rng.fork("value")),
                 {.policy = fmt::format("adam:lr={}", o.lr),
-                 .value = "adam:lr=3e-3",
+                 .value = "adam:lr=1e-3",
                  .gamma = kDiscount,
-                 .tau = kSlow}) {}
+                 .tau = kSlow,
+                 .horizon = o.horizon}) {}
 
+  void prepare(const Memory& memory, int64 steps, Rng& rng) override {
+    fit_model(memory, steps, rng);
+    for (int64 i = 0; i < steps; ++i) policy_.evaluate(memory.draw(w2_, rng).x);
+  }
   void learn(const Memory& memory, int64 steps, Rng& rng) override {
-    if (learned_)
-      for (int64 i = 0; i < steps; ++i) {
-        const Memory::Sample s = memory.draw(w2_, rng);
-        descend_step(model_, *model_optimizer_, [&](std::span<const Tensor> p) {
-          return mean(square(change(p, s.x, s.u) - (s.next - s.x) * real(10)));
-        });
-      }
-    for (int64 i = 0; i < steps * 3 / 4; ++i) policy_.evaluate(memory.draw(w2_, rng).x);
-    for (int64 i = 0; i < steps / 4; ++i) policy_.improve(memory.draw(w2_, rng).x);
+    fit_model(memory, steps, rng);
+    for (int64 i = 0; i < steps; ++i) {
+      if (i % 4 == 3)
+        policy_.improve(memory.draw(w2_, rng).x);
+      else
+        policy_.evaluate(memory.draw(w2_, rng).x);
+    }
   }
 
  private:
+  void fit_model(const Memory& memory, int64 steps, Rng& rng) {
+    if (!learned_) return;
+    for (int64 i = 0; i < steps; ++i) {
+      const Memory::Sample s = memory.draw(w2_, rng);
+      descend_step(model_, *model_optimizer_, [&](std::span<const Tensor> p) {
+        return mean(square(change(p, s.x, s.u) - (s.next - s.x) * real(10)));
+      });
+    }
+  }
   // Ten times the change of the state.
   static Tensor change(std::span<const Tensor> p, const Tensor& x, const Tensor& u) {
     return tanh_layers(p, concat(Tensors{scaled(x), u * static_cast<real>(1 / kForce)}, 1));
@@ -306,10 +320,10 @@ void control_cart_pole(Parameters& theta, const ControlOptions& o, const Rng& rn
   Player player(rng.fork("player"));
   Rng draws = rng.fork("minibatches");
   int64 steps = 0;
-  if (o.first_steps > 0) {
+  if (o.method != "ddpg" && o.first_steps > 0) {
     player.play(theta, o.first_steps, 1, memory);
     steps += o.first_steps;
-    learner->learn(memory, o.gradient_steps * o.first_steps / o.steps_per_round, draws);
+    learner->prepare(memory, 4 * o.gradient_steps, draws);
   }
   for (int64 round = 0; round < o.rounds; ++round) {
     player.play(theta, o.steps_per_round, 1 * std::pow(0.9, static_cast<double>(round)), memory);

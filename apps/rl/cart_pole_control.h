@@ -34,7 +34,9 @@ struct ControlOptions {
   double lr = 1e-3;            ///< of the policy
   double w2 = 1;
   int64 rounds = 12, steps_per_round = 500, gradient_steps = 250;
-  int64 first_steps = 0;  ///< of the start policy, before the first round
+  int64 first_steps =
+      1000;  ///< apg: steps of the start policy, to which value and model are fitted before the first round
+  int64 horizon = 5;  ///< apg: of the backup
 };
 /// Trains theta in place. `after` sees the number of steps in the environment so far behind every round, and may stop.
 void control_cart_pole(Parameters& theta, const ControlOptions& options, const Rng& rng,

@@ -5,9 +5,14 @@
 // The claims at our scale: a policy that balances a pole learns to bring the cart to x = 1 as well, in at most half of the
 // environment steps of DDPG from the same start, ends within 5 % of DDPG's return, and keeps 95 % of its balance return; on the
 // scalar linear-quadratic regulator with an added cost it finds the Riccati solution, and the mean of ||dJ||^2 falls as 1/t.
-// Departures: the pole's policy is pretrained with the known model; 6,000 environment steps; networks of 32 units.
+// Departures: the pole's policy is pretrained with the known model; 7,000 environment steps; networks of 32 units; five steps of
+// backup in place of one, and value (and model) are fitted to 1,000 steps of the start policy first (they count).
+// Tried before: one step of backup, no such fit, 6,000 steps, step sizes 1e-3 to 1e-2: returns touch 360 to 460 once and fall to
+// 80 to 150, with the known model and a fitted one; DDPG ends at 150 to 350. One step with the fit, 3e-4 and 1e-3: the same.
+#include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "apps/papers/bilevel/adaptive-policy-gradient_cases.h"
 #include "apps/papers/bilevel/bilevel_entries.h"
@@ -24,51 +29,51 @@ constexpr double kGoodReturn = 420;  // of r1 + r2 over 300 steps: balancing alo
 Outcome adapt_policy(const Trial& trial) {
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("cart-pole");
   Parameters theta = cart_pole_network("policy", 4, 1, rng.fork("policy"));
-  const auto score = [&] {
-    return score_policy(theta, rng.fork("score"), trial.quick ? 10 : kCartPoleSteps);
+  const bool quick = trial.quick;
+  const auto score = [&] { return score_policy(theta, rng.fork("score"), quick ? 10 : kCartPoleSteps); };
+  const auto options = [&](const std::string& method, double lr, double w2, int64 rounds) {
+    return ControlOptions{.method = method,
+                          .lr = lr,
+                          .w2 = w2,
+                          .rounds = quick ? 1 : rounds,
+                          .steps_per_round = quick ? 20 : 500,
+                          .gradient_steps = quick ? 4 : 400,
+                          .first_steps = quick ? 20 : 1000};
   };
   Outcome outcome;
-  const std::string start = trial.word("start");
-  const bool quick = trial.quick;
-  if (start == "pretrained")
-    control_cart_pole(theta,
-                      {.method = "apg",
-                       .lr = 3e-3,
-                       .w2 = 0,
-                       .rounds = quick ? 1 : 20,
-                       .steps_per_round = quick ? 20 : 500,
-                       .gradient_steps = quick ? 4 : 250},
-                      rng.fork("pretraining"), [&](int64) { return score().balance < 295; });
+  control_cart_pole(theta, options("apg", 1e-3, 0, 16), rng.fork("pretraining"),
+                    [&](int64) { return score().balance < 295; });
   const double balance = score().balance;
+  const std::string method = trial.word("method");
+  const int64 rounds = method == "ddpg" ? 14 : 12;  // with the first steps of apg the same number of steps
   Curve& curve = outcome.curves["combined_return"];
   curve.x_label = "environment step";
   std::optional<int64> reached;
-  const int64 rounds = quick ? 1 : 12, first = trial.word("method") == "apg-learned" ? 1000 : 0;
+  std::vector<CartPoleScore> last;
   try {
-    control_cart_pole(theta,
-                      {.method = trial.word("method"),
-                       .lr = trial.number("lr"),
-                       .w2 = 1,
-                       .rounds = first ? rounds - 2 : rounds,
-                       .steps_per_round = quick ? 20 : 500,
-                       .gradient_steps = quick ? 4 : 250,
-                       .first_steps = quick ? 0 : first},
-                      rng.fork("adaptation"), [&](int64 steps) {
-                        trial.checkpoint(static_cast<double>(steps) / 6000);
-                        const CartPoleScore at = score();
-                        curve.x.push_back(static_cast<double>(steps)), curve.y.push_back(at.combined);
-                        if (!reached && at.combined >= kGoodReturn) reached = steps;
-                        return true;
-                      });
+    control_cart_pole(
+        theta, options(method, trial.number("lr"), 1, rounds), rng.fork("adaptation"), [&](int64 steps) {
+          trial.checkpoint(static_cast<double>(steps) / 7000);
+          last.push_back(score());
+          curve.x.push_back(static_cast<double>(steps)), curve.y.push_back(last.back().combined);
+          if (!reached && last.back().combined >= kGoodReturn) reached = steps;
+          return true;
+        });
   } catch (const NumericError& e) {
     outcome.diverged = true, outcome.note = e.what();
     return outcome;
   }
-  const CartPoleScore last = score();
-  outcome.metrics = {{"adaptation_steps", static_cast<double>(reached.value_or(6500))},
-                     {"final_return", last.combined},
+  // A single policy's score jumps from round to round: the mean of the last three.
+  CartPoleScore end;
+  const size_t count = std::min<size_t>(last.size(), 3);
+  for (size_t i = last.size() - count; i < last.size(); ++i) {
+    end.combined += last[i].combined / static_cast<double>(count);
+    end.balance += last[i].balance / static_cast<double>(count);
+  }
+  outcome.metrics = {{"adaptation_steps", static_cast<double>(reached.value_or(7500))},
+                     {"final_return", end.combined},
                      {"pretrained_balance", balance},
-                     {"balance_kept", last.balance / std::max(balance, 1.0)}};
+                     {"balance_kept", end.balance / std::max(balance, 1.0)}};
   return outcome;
 }
 
@@ -101,14 +106,9 @@ Outcome regulator(const Trial& trial) {
 }
 
 void apg_experiment(Experiment& e) {
-  const std::vector<double> lr = {1e-3, 3e-3, 1e-2};
-  const auto arm = [&](const char* name, const char* method, const char* start) {
-    e.arm(name).run(adapt_policy, {{"method", method}, {"start", start}}).tune("lr", lr);
-  };
-  arm("apg", "apg", "pretrained");
-  arm("apg-learned", "apg-learned", "pretrained");
-  arm("ddpg", "ddpg", "pretrained");
-  arm("ddpg-scratch", "ddpg", "scratch");
+  const std::vector<double> lr = {3e-4, 1e-3};
+  for (const char* method : {"apg", "apg-learned", "ddpg"})
+    e.arm(method).run(adapt_policy, {{"method", method}}).tune("lr", lr);
   e.arm("regulator").run(regulator).untuned("its steps are fixed by the curvature of the problem");
   e.tune_for("final_return");
   for (const char* name : {"apg", "apg-learned"}) {

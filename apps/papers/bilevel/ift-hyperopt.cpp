@@ -7,7 +7,8 @@
 // decay for all weights, found by hypergradients in one run, tests within a point of the best of a grid of ten runs; (3) ten
 // learned images train a linear classifier of MNIST 20 points better than ten real ones, and better than the class means;
 // (4) as many hyperparameters as weights can overfit the validation set (reported).
-// Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 1,500 validation images in (3).
+// Tried before: 300 hyper steps with 5 terms leave the learned images at 63 %, below class means at 70 % (weight decay 1e-3).
+// Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
 #include <algorithm>
 #include <cmath>
 
@@ -189,7 +190,7 @@ Outcome decays(const Trial& trial) {
 
 // Ten images, one a class, as the whole training set of softmax regression: learned, means of the validation images, or real.
 Outcome ten_images(const Trial& trial) {
-  const HalvedImages data(trial, 10, 1500);
+  const HalvedImages data(trial, 10, 700);
   const std::string which = trial.word("images");
   const int64 d = data.x[1].dim(1), n = data.x[1].dim(0);
   Tensor images = Tensor::zeros({10, d});
@@ -213,9 +214,9 @@ Outcome ten_images(const Trial& trial) {
     return cross_entropy(linear(data.x[1], w[0], w[1]), data.y[1]);
   };
   const Parameters w = named({Tensor::zeros({10, d}), Tensor::zeros({10})}), x = named({images});
-  HyperTraining run(train, val, w, x, "sgd:lr=0.01,momentum=0.9", "adam:lr=0.02",
-                    {.method = "neumann", .num_neumann_terms = 5, .lr = 0.01});
-  const int64 steps = trial.quick ? 3 : 300;
+  HyperTraining run(train, val, w, x, "sgd:lr=0.01,momentum=0.9", "adam:lr=0.05",
+                    {.method = "neumann", .num_neumann_terms = 20, .lr = 0.01});
+  const int64 steps = trial.quick ? 3 : 600;
   const auto settle = [&] {
     for (int64 t = 0; t < steps; ++t) run.inner_step();
   };
@@ -239,7 +240,7 @@ void ift_experiment(Experiment& e) {
   e.arm("global").run(decays, {{"decay", "global"}, {"hyper_lr", "0.03"}}).untuned("finds its decay itself");
   e.arm("each").run(decays, {{"decay", "each"}, {"hyper_lr", "0.02"}}).untuned("finds its decays itself");
   for (const char* which : {"learned", "means", "real"})
-    e.arm(which).run(ten_images, {{"images", which}}).tune("weight_decay", {1e-3, 1e-2, 1e-1});
+    e.arm(which).run(ten_images, {{"images", which}}).tune("weight_decay", {3e-4, 3e-3, 3e-2});
   e.tune_for("test_accuracy");
   e.claim("the Neumann hypergradient has a cosine above 0.95 with the exact one by 20 terms",
           at_least("ridge", "cosine_20", 0.95));
