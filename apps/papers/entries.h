@@ -83,6 +83,14 @@ Paper config_pinn();
 // federated
 Paper fedopt();
 
+// bilevel
+Paper ift_hyperopt();
+Paper metagradient_descent();
+Paper oml();
+Paper multistep_metagrad();
+Paper adaptive_policy_gradient();
+Paper bib();
+
 // backprop-free
 Paper forward_gradient();
 Paper forward_gradient_local();

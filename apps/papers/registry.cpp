@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/entries.h"
 #include "core/error.h"
 
