@@ -86,6 +86,14 @@ Paper fedhyper();
 Paper delta_sgd();
 Paper local_scaling();
 
+// bilevel
+Paper ift_hyperopt();
+Paper metagradient_descent();
+Paper oml();
+Paper multistep_metagrad();
+Paper adaptive_policy_gradient();
+Paper bib();
+
 // backprop-free
 Paper forward_gradient();
 Paper forward_gradient_local();

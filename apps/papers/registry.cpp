@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/adapters/lora_cases.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "apps/papers/bilevel/adaptive-policy-gradient_cases.h"
-#include "apps/papers/bilevel/bilevel_entries.h"
+#include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/rl/cart_pole_control.h"
 #include "core/error.h"

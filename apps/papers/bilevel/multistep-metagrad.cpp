@@ -10,8 +10,8 @@
 // repeats at a checkpoint and 40 for the reference. Weights of the mixture are a reconstruction.
 #include <cmath>
 
-#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/bilevel/multistep-metagrad_cases.h"
+#include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/rl/agent.h"
 #include "autograd/functional/flat.h"

@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/bilevel/oml_cases.h"
+#include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "apps/papers/experiment.h"
 #include "apps/papers/paper.h"
@@ -67,6 +68,21 @@ TEST_CASE("papers: every entry is whole, and lies in the file of its name") {
       CHECK(r->seeds.size() >= 3);
     }
   }
+}
+
+// slugs.txt names the papers that gradus is about, 119, one a line; a '-' behind one says that it has no entry yet.
+TEST_CASE("papers: the registry has the entries that the list of slugs says") {
+  std::istringstream lines(source_file("tests/apps/papers/slugs.txt"));
+  std::set<std::string> listed, expected, found;
+  for (std::string line; std::getline(lines, line);) {
+    const bool later = line.ends_with(" -");
+    const std::string slug = later ? line.substr(0, line.size() - 2) : line;
+    CHECK_MESSAGE(listed.insert(slug).second, slug << " is there twice");
+    if (!later) expected.insert(slug);
+  }
+  for (const Paper& p : papers()) found.insert(p.slug);
+  CHECK(listed.size() == 119);
+  CHECK(found == expected);
 }
 
 TEST_CASE("papers: recorded results belong to papers") {
