@@ -183,7 +183,7 @@ TEST_CASE("active: the command, its result and what it refuses") {
   CHECK(has(complaint({"--budget", "61"}), "60"));
   CHECK(has(complaint({"--budget", "5", "--rounds", "6"}), "--rounds"));
   CHECK(has(complaint({"--budget", "5", "--initial", "6"}), "--initial"));
-  CHECK(has(complaint({"--model", "autoencoder"}), "classifiers"));
+  CHECK(has(complaint({"--model", "autoencoder", "--budget", "10"}), "classifiers"));
   CHECK(has(complaint({"--resume", dir / "run", "--strategy", "random"}), "cannot be changed"));
   CHECK(has(run({"data", "strategies", "tailor"}).text, "gamma"));
 }

@@ -49,6 +49,7 @@ TEST_CASE("tailor: counts of one pick, of none, and the law they make") {
     CHECK(bandit.stats()[i] == doctest::Approx(expected[i]).epsilon(1e-12));
   for (int t = 0; t < 4; ++t) bandit.end_round();
   CHECK(bandit.stats()[3] == doctest::Approx(std::pow(0.9, 5)).epsilon(1e-12));
+  CHECK(bandit.stats()[1] == doctest::Approx(1.9 * std::pow(0.9, 4)).epsilon(1e-12));
   CHECK(TailorBandit(1, 2, 0.9, true).law() == std::vector<double>{1, 1});
   CHECK_THROWS_AS(bandit.set_stats({1}), DataError);
 }

@@ -154,6 +154,7 @@ TEST_CASE("forward descent: decaying steps; functions of two variables") {
   CHECK(double(beale(Tensor::from({2}, {3, 0.5})).item()) == doctest::Approx(0));
   CHECK(double(beale(Tensor::from({2}, {1, 1})).item()) == doctest::Approx(2.25 + 5.0625 + 6.890625));
   CHECK(double(rosenbrock(Tensor::from({2}, {-1, 0})).item()) == doctest::Approx(4 + 100));
+  CHECK(double(rosenbrock(Tensor::from({2}, {0.5, 2})).item()) == doctest::Approx(0.25 + 306.25));
   CHECK_THROWS_AS(beale(Tensor::zeros({3})), ShapeError);
   std::vector<Tensor> w{Tensor::scalar(2)};
   const Directions one{{Tensor::scalar(1)}};

@@ -48,6 +48,9 @@ TEST_CASE("guess projection: modes by hand") {
   CHECK(grad("weight") == std::vector<real>{2, 4});
   CHECK(grad("random-weight") == std::vector<real>{4, 12});
   CHECK(grad("sign-weight") == std::vector<real>{1, 3});
+  // Against a guess: <t,g> = -4 and 4.
+  CHECK(guess_projection(t, Tensor::from({2, 2}, {-1, -1, 0, 2}), {.mode = "sign-weight"}).grad.values() ==
+        std::vector<real>{1, 3});
   // Sums (2,3) and (1,3): 11/10 * (1,3).
   CHECK(gap(guess_projection(t, g, {.mode = "avg-weight"}).grad, Tensor::from({2}, {1.1, 3.3})) < 1e-6);
   // Two independent guesses span the plane.
