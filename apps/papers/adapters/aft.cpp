@@ -148,8 +148,7 @@ Outcome transfer(const Trial& trial) {
 
 void aft_experiment(Experiment& e) {
   e.tune_for("test_accuracy");
-  e.seeds(5);
-  const std::vector<double> lrs = {1e-3, 3e-3, 1e-2};
+  const std::vector<double> lrs = {2e-3, 6e-3};
   const auto arm = [&](const std::string& name, const std::string& method, const std::string& noise,
                        const std::vector<double>& precs) {
     e.arm(name).run(transfer, {{"method", method}, {"noise", noise}}).tune("prec", precs).tune("lr", lrs);
@@ -162,7 +161,7 @@ void aft_experiment(Experiment& e) {
   arm("kd-noise", "kd", "yes", {0.1, 1, 10});
   e.arm("stl")
       .run(transfer, {{"method", "stl"}, {"noise", "no"}, {"prec", "0"}})
-      .tune("lr", {3e-4, 6e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2});
+      .tune("lr", {5e-4, 1e-3, 2e-3, 4e-3, 6e-3, 1e-2});
   e.claim("a point above regression of features", better("aft", "kd", "test_accuracy", 0.01));
   e.claim("regression of features is not below no teacher", not_worse("kd", "stl", "test_accuracy", 0.005));
   e.claim("features of noise end with less than half the weight", at_most("aft-noise", "noise_share", 0.5));
