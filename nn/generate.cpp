@@ -8,9 +8,12 @@
 namespace gradus {
 
 int64 sample_token(std::span<const real> logits, const SampleOptions& o, Rng& rng) {
-  if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1))
-    fail<UsageError>("sample: temperature = {}, top_k = {}, top_p = {}: needs >= 0, >= 0, 0 < x <= 1",
-                     o.temperature, o.top_k, o.top_p);
+  if (!(o.temperature >= 0) || o.top_k < 0 || !(o.top_p > 0 && o.top_p <= 1) ||
+      !(o.min_p >= 0 && o.min_p <= 1))
+    fail<UsageError>(
+        "sample: temperature = {}, top_k = {}, top_p = {}, min_p = {}: needs >= 0, >= 0, 0 < x <= 1, 0 <= x "
+        "<= 1",
+        o.temperature, o.top_k, o.top_p, o.min_p);
   // (Minus infinity is a token that is ruled out.)
   if (logits.empty() || std::any_of(logits.begin(), logits.end(), [](real v) {
         return std::isnan(v) || v == std::numeric_limits<real>::infinity();
@@ -26,9 +29,11 @@ int64 sample_token(std::span<const real> logits, const SampleOptions& o, Rng& rn
   std::vector<double> weight(order.size());
   for (size_t i = 0; i < order.size(); ++i)
     weight[i] = std::exp((logit(order[i]) - logit(order[0])) / o.temperature);
+  // Weights fall from 1, that of the likeliest.
+  while (weight.size() > 1 && weight.back() < o.min_p) weight.pop_back();
   double total = std::accumulate(weight.begin(), weight.end(), 0.0), kept = 0;
   size_t count = 0;
-  while (count < order.size() && (count == 0 || kept < o.top_p * total)) kept += weight[count++];
+  while (count < weight.size() && (count == 0 || kept < o.top_p * total)) kept += weight[count++];
 
   double left = rng.uniform() * kept;
   for (size_t i = 0; i + 1 < count; ++i) {

@@ -11,6 +11,8 @@ struct SampleOptions {
   double temperature = 1;  ///< divides the logits; 0 always takes the most likely token
   int64 top_k = 0;         ///< only the k most likely tokens; 0: all
   double top_p = 1;  ///< only the fewest most likely tokens whose probability reaches p (nucleus sampling)
+  /// Only tokens at least this part as likely as the likeliest one; 0: all. Nguyen et al., ICLR 2025, arXiv 2407.01082.
+  double min_p = 0;
   DecodeOptions decode;
 };
 

@@ -8,6 +8,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/weights_flags.h"
+#include "apps/steering/steering_file.h"
 #include "data/text.h"
 #include "nn/generate.h"
 
@@ -21,7 +22,8 @@ struct SampleFlags : WeightsOptions {
   int64 length = 500;
   double temperature = 1;
   std::optional<int64> top_k;
-  double top_p = 1;
+  double top_p = 1, min_p = 0;
+  std::vector<std::string> steer;
   int64 seed = 0;
   bool cache = true, json = false, quiet = false;
 
@@ -34,6 +36,12 @@ struct SampleFlags : WeightsOptions {
     f("top_k", top_k, "draw among the N most likely characters only", at_least(1));
     f("top_p", top_p, "draw among the fewest characters that together have this probability",
       Limits{0, 1, true});
+    f("min_p", min_p, "draw among the characters at least this part as likely as the likeliest",
+      between(0, 1));
+    f("steer", steer,
+      "add the vectors of this file to hidden states, FILE[:layer=GLOB,scale=1,mode=hard]: layer names "
+      "modules "
+      "('*h.2', or 2 alone), hard takes the likeliest vector, soft their mean by the file's probes");
     f("seed", seed, "of the draws", at_least(0));
     f("cache", cache, "compute everything anew for each character (the same text, slowly)");
     f("json", json, "print the result as one JSON object");
@@ -53,9 +61,11 @@ int sample(const std::string& run, const SampleFlags& options) {
   SampleOptions how{.temperature = options.temperature,
                     .top_k = options.top_k.value_or(0),
                     .top_p = options.top_p,
+                    .min_p = options.min_p,
                     .decode = {.cache = options.cache}};
   Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
   const std::vector<int64> prompt = prompt_tokens(options.prompt, info);
+  const SteeringScope steering(*model, options.steer);
   std::string text;
   if (!options.json) print(options.prompt);
   const auto start = std::chrono::steady_clock::now();

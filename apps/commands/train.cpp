@@ -1,9 +1,13 @@
 // gradus train: trains a model on a data set into a run directory, or continues one.
+#include <algorithm>
+#include <filesystem>
+
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/preference/preference_run.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/trainer.h"
 #include "core/json_file.h"
@@ -14,7 +18,7 @@ namespace {
 
 // How the run is called, as opposed to what it is (TrainConfig).
 struct Call {
-  std::string out, resume, config_file;
+  std::string out, resume, config_file, loss;
   bool json = false, quiet = false, print_config = false;
 };
 
@@ -143,6 +147,80 @@ int train(const Call& call, const OptionList& given) {
   return kOk;
 }
 
+// Pairs of responses: settings of their own, under the names of TrainConfig.
+bool is_pairs(const Call& call, const OptionList& given) {
+  if (!call.resume.empty()) {
+    const nlohmann::json settings = RunDirectory::open(call.resume).settings();
+    return settings.value("command", "") == kPreferenceRun;
+  }
+  for (const auto& [key, value] : given)
+    if (key == "data" && is_preference_data(value)) return true;
+  if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses: --data pairs:path=FILE.jsonl");
+  return false;
+}
+
+PreferenceConfig pairs_config(const Call& call, const OptionList& given) {
+  PreferenceConfig config;
+  if (!call.config_file.empty()) fail<UsageError>("--data pairs takes no --config");
+  if (!call.resume.empty()) {
+    if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
+    if (!call.loss.empty()) fail<UsageError>("--resume DIR has its own --loss");
+    check_resumable(given, {"epochs", "steps", "threads", "eval_every", "save_every", "save"});
+    const RunDirectory run = RunDirectory::open(call.resume);
+    assign(config, given_in_json(run.settings_of(kPreferenceRun), run.file("config.json")));
+    for (const auto& [key, value] : given)
+      if (key == "epochs" || key == "steps") config.epochs.reset(), config.steps.reset();
+  }
+  if (!call.loss.empty()) config.loss = call.loss;
+  assign(config, given);
+  return config;
+}
+
+void print_pairs(const nlohmann::ordered_json& result) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, value] : result.items()) {
+    std::string name = key;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    rows.push_back({key == "out" ? "run" : name, value.is_string()         ? value.get<std::string>()
+                                                 : value.is_number_float() ? brief(value.get<double>())
+                                                                           : value.dump()});
+  }
+  print(columns(rows));
+}
+
+int train_pairs(const Call& call, const OptionList& given) {
+  PreferenceConfig config = pairs_config(call, given);
+  if (call.print_config) {
+    print(options_json(config).dump(2) + "\n");
+    return kOk;
+  }
+  if (config.threads > 0) set_threads(config.threads);
+  config.threads = threads();
+  check_save_path(config.save);
+  const InterruptScope signals;
+  config = with_absolute_paths(config);
+  const std::string reference = call.resume.empty() ? "" : reference_file(RunDirectory::open(call.resume));
+  PreferenceRun training(config, std::filesystem::exists(reference) ? reference : "");
+  if (!call.quiet && call.resume.empty())
+    for (const std::string& line : training.notes()) note(line + "\n");
+  const std::string model = parse_spec(training.model().spec()).name;
+  config.model = training.model().spec();  // of --init, which may be gone when the run goes on
+  const RunDirectory run =
+      call.resume.empty()
+          ? RunDirectory::create(call.out, fmt::format("pairs-{}-s{}", model, config.seed), kPreferenceRun,
+                                 options_json(config), preference_csv_header())
+          : RunDirectory::open(call.resume);
+  if (!call.resume.empty()) run.write_settings(kPreferenceRun, options_json(config));
+  if (!training.train(run, call.quiet)) {
+    note(fmt::format("gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
+                     training.step(), run.path()));
+    return kInterrupted;
+  }
+  const auto result = training.result(run.path());
+  call.json ? print_json(result) : print_pairs(result);
+  return kOk;
+}
+
 }  // namespace
 
 void add_train(CLI::App& app, Action& action) {
@@ -157,10 +235,16 @@ void add_train(CLI::App& app, Action& action) {
   sub->add_option("--config", call->config_file,
                   "settings from a JSON file, such as a run's config.json; flags win over it")
       ->type_name("FILE");
+  sub->add_option("--loss", call->loss,
+                  "loss on pairs of responses, with --data pairs:path=FILE.jsonl: dpo[:beta=0.1,...]; lines "
+                  "of the file hold prompt, chosen and rejected")
+      ->type_name("NAME");
   sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
   sub->add_flag("--json", call->json, "print the result as one JSON object");
   sub->add_flag("--quiet", call->quiet, "no progress on stderr");
-  sub->callback([=, &action] { action = [=] { return train(*call, *given); }; });
+  sub->callback([=, &action] {
+    action = [=] { return is_pairs(*call, *given) ? train_pairs(*call, *given) : train(*call, *given); };
+  });
 }
 
 }  // namespace gradus

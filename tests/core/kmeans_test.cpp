@@ -20,8 +20,8 @@ TEST_CASE("kmeans: Lloyd's rounds by hand, ties, empty clusters") {
   const KMeans none = kmeans(rows, start, 0);
   CHECK(none.labels == std::vector<int64>{0, 1, 1, 1});
   CHECK(none.centroids.values() == std::vector<real>{0, 1});
-  // Twice the same start: the second cluster stays empty and keeps its centroid.
-  const KMeans empty = kmeans(Tensor::from({2, 1}, {0, 4}), std::vector<int64>{0, 0});
+  // Twice the same start: after a round the second cluster is empty and has kept its centroid.
+  const KMeans empty = kmeans(Tensor::from({2, 1}, {0, 4}), std::vector<int64>{0, 0}, 1);
   CHECK(empty.labels == std::vector<int64>{0, 0});
   CHECK(empty.centroids.values() == std::vector<real>{2, 0});
   CHECK_THROWS_AS(kmeans(rows, std::vector<int64>{4}), DataError);

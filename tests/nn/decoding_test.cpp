@@ -86,6 +86,11 @@ TEST_CASE("sampling: temperature, top-k, top-p and the generator decide, nothing
     CHECK(sample_token(logits, {.top_k = 1}, rng) == 1);
     CHECK(sample_token(logits, {.top_p = 0.5}, rng) == 1);
     CHECK(sample_token(logits, {.top_k = 2}, rng) != 0);
+    // exp(-1) = 0.37 of the likeliest: token 2, exp(-2) = 0.14: token 0; at half the temperature their squares.
+    CHECK(sample_token(logits, {.min_p = 0.4}, rng) == 1);
+    CHECK(sample_token(logits, {.min_p = 0.2}, rng) % 3 != 0);
+    CHECK(sample_token(logits, {.temperature = 0.5, .min_p = 0.2}, rng) == 1);
+    CHECK(sample_token(logits, {.top_k = 1, .min_p = 1}, rng) == 1);
   }
   std::array<int, 4> counts{};
   constexpr int kDraws = 20000;
@@ -97,6 +102,12 @@ TEST_CASE("sampling: temperature, top-k, top-p and the generator decide, nothing
     CHECK(std::abs(counts[i] / double(kDraws) - std::exp(static_cast<double>(logits[i]) / 2) / total) <
           0.015);
   CHECK_THROWS_AS(sample_token(logits, {.temperature = -1}, rng), UsageError);
+  CHECK_THROWS_AS(sample_token(logits, {.min_p = 1.5}, rng), UsageError);
+  // Without a smallest part all four come.
+  std::array<bool, 4> possible{};
+  for (int i = 0; i < 2000; ++i)
+    possible[static_cast<size_t>(sample_token(logits, {.min_p = 0.01}, rng))] = true;
+  CHECK(possible == std::array<bool, 4>{true, true, true, true});
   CHECK_THROWS_AS(sample_token(std::vector<real>{real(NAN)}, {}, rng), NumericError);
 
   auto model = make_model("gpt:block=6,dim=8,layers=1,heads=2", {.vocabulary = 9}, Rng(2));

@@ -5,8 +5,11 @@
 // The claim at our scale: the share of answers in the target dialect rises from about 10 % to 80 % or more while 90 % of all answers
 // still are of some dialect; trained probes are more accurate than ACT's cosines, on prompts they were not trained on.
 // The problem: one-line functions in four dialects, 70/10/10/10 %, of twelve operations; the target is the C-like one.
-// Departures: activations are means over the tokens of an answer (the card's option), and steering starts with the prompt's last
-// token, which decides the first character of an answer. Three layers of 48.
+// Activations are those of a prompt's last token behind an example in the target dialect, and behind one in the most frequent one;
+// what is steered are prompts without an example, from their last token on, which decides the first character of an answer.
+// Departures: rotary positions, so that examples of different length do not move the activations; two layers of 48.
+// Tried before: means of activations over the tokens of answers. They say little of how an answer begins: of alpha from 0.25 to 4
+// none raised the target's share above 9 %, and from 1 on answers were no longer valid.
 #include <algorithm>
 #include <array>
 
@@ -15,13 +18,11 @@
 #include "apps/papers/language/g-act_cases.h"
 #include "apps/papers/language/text_model.h"
 #include "apps/steering/probe_training.h"
-#include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "core/kmeans.h"
-#include "nn/alignment/token_scores.h"
 #include "nn/steering/taps.h"
 
 namespace gradus::paper_entries {
@@ -73,30 +74,31 @@ struct DialectTask {
     for (int64 i = 0; i < count; ++i) all.push_back(prompt(rng));
     return all;
   }
-  int64 layers() const { return quick ? 1 : 3; }
+  int64 layers() const { return quick ? 1 : 2; }
   std::vector<std::string> taps() const {
     std::vector<std::string> names;
     for (int64 l = 0; l < layers(); ++l) names.push_back(fmt::format("transformer.h.{}", l));
     return names;
   }
   TextModel fresh() const {
-    return TextModel(quick ? "gpt:block=40,dim=16,layers=1,heads=2" : "gpt:block=40,dim=48,layers=3,heads=4",
+    return TextModel(quick ? "gpt:block=64,dim=16,layers=1,heads=2,positions=rotary"
+                           : "gpt:block=64,dim=48,layers=2,heads=4,positions=rotary",
                      alphabet, Rng(41));
   }
 };
 
-// Mean residuals over the answer's tokens of each prompt, (N,L,d).
-Tensor answer_activations(const DialectTask& task, TextModel& model,
-                          const std::vector<DialectTask::Prompt>& prompts, int64 dialect) {
-  std::vector<TextPair> lines;
-  for (const auto& p : prompts) lines.push_back({p.text(), p.answer(dialect)});
-  const TokenBatch batch = token_batch(task.alphabet, lines);
-  const std::vector<Tensor> seen = read_activations(model.net(), task.taps(), batch.ids);  // (N,T,d) each
-  const Tensor counts = token_mask(batch.mask, batch.mask.shape(), "g-act");
-  const Tensor weights = counts / sum(counts, {1}, true);
-  std::vector<Tensor> means;
-  for (const Tensor& h : seen) means.push_back(sum(h * reshape(weights, {h.dim(0), h.dim(1), 1}), {1}));
-  return stack(means, 1).detach();
+// Residuals at each prompt's last token behind an example in a dialect, (N,L,d).
+Tensor example_activations(const DialectTask& task, TextModel& model,
+                           const std::vector<DialectTask::Prompt>& prompts, int64 dialect) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const DialectTask::Prompt& example = prompts[(i + 1) % prompts.size()];
+    texts.push_back(example.text() + example.answer(dialect) + prompts[i].text());
+  }
+  std::vector<Tensor> last;
+  for (const Tensor& h : read_activations(model.net(), task.taps(), model.encoded(texts)))  // (N,T,d) each
+    last.push_back(reshape(slice(h, 1, h.dim(1) - 1, h.dim(1)), {h.dim(0), h.dim(2)}));
+  return stack(last, 1).detach();
 }
 
 Tensor layer_rows(const Tensor& activations, int64 layer) {  // (N,L,d) -> (N,d)
@@ -121,33 +123,36 @@ Outcome steer_dialects(const Trial& trial) {
   const DialectTask task{.quick = trial.quick};
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork(trial.tuning ? "tuning" : "final");
   TextModel model = task.fresh();
-  model.load(trial.base(trial.quick ? "quick-dialects.safetensors" : "dialects.safetensors",
-                        [&](const std::string& path) {
-                          TextModel made = task.fresh();
-                          Rng lines = Rng(41).fork("dialects");
-                          pretrain(made, trial.quick ? 3 : 900, 3e-3, [&](int64) {
-                            std::vector<TextPair> batch;
-                            for (int64 i = 0; i < 32; ++i) {
-                              const DialectTask::Prompt p = DialectTask::prompt(lines);
-                              batch.push_back({p.text(), p.answer(DialectTask::dialect(lines))});
-                            }
-                            return token_batch(task.alphabet, batch);
-                          });
-                          made.save(path);
-                        }));
+  model.load(trial.base(
+      trial.quick ? "quick-dialects.safetensors" : "dialects.safetensors", [&](const std::string& path) {
+        TextModel made = task.fresh();
+        Rng lines = Rng(41).fork("dialects");
+        pretrain(made, trial.quick ? 3 : 900, 3e-3, [&](int64) {
+          std::vector<TextPair> batch;
+          for (int64 i = 0; i < 24; ++i) {  // one line, or two in one dialect
+            const DialectTask::Prompt first = DialectTask::prompt(lines), second = DialectTask::prompt(lines);
+            const int64 dialect = DialectTask::dialect(lines);
+            const bool two = lines.bernoulli(0.5);
+            batch.push_back(
+                {first.text(), first.answer(dialect) + (two ? second.text() + second.answer(dialect) : "")});
+          }
+          return token_batch(task.alphabet, batch);
+        });
+        made.save(path);
+      }));
   const std::string method = trial.word("method");  // none, single, act, g-act
   const int64 clusters = method == "single" || method == "none" ? 1 : 4;
   const auto calibration = task.prompts(trial.quick ? 12 : 300, rng.fork("calibration")),
              fresh = task.prompts(trial.quick ? 8 : 200, rng.fork("test"));
-  const Tensor target = answer_activations(task, model, calibration, kTarget),
-               own = answer_activations(task, model, calibration, 0);
+  const Tensor target = example_activations(task, model, calibration, kTarget),
+               own = example_activations(task, model, calibration, 0);
   Rng starts = rng.fork("k-means");
   const SteeringDirections directions = steering_directions(target, own, clusters, starts);
   std::vector<LayerSteering> layers;
   Outcome outcome;
   // Accuracy on prompts that were not in the calibration: labels are the nearest centroids of their features.
-  const Tensor fresh_own = answer_activations(task, model, fresh, 0),
-               features = steering_features(answer_activations(task, model, fresh, kTarget), fresh_own);
+  const Tensor fresh_own = example_activations(task, model, fresh, 0),
+               features = steering_features(example_activations(task, model, fresh, kTarget), fresh_own);
   std::vector<int64> fresh_labels;
   for (int64 i = 0; i < features.dim(0); ++i)
     fresh_labels.push_back(nearest_row(directions.centroids, features.data() + i * features.dim(1)));
