@@ -40,8 +40,8 @@ TASKS = {
         "measure": "test_loss",
     },
 }
-# A gradient over all data of every tenth step would take days on text.
-EXTRA = {("gpt", "svrg"): "every=150", ("gpt", "sarah"): "every=150"}
+# A gradient over all data at every tenth step would take days on text, hours on images.
+EXTRA = {("gpt", "svrg"): "every=150", ("gpt", "sarah"): "every=150", ("lenet", "svrg"): "every=50", ("lenet", "sarah"): "every=50"}
 
 
 def spec_of(entry, rate, task):
