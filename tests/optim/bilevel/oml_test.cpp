@@ -124,6 +124,14 @@ TEST_CASE("oml: the representation stays as it is, and online learning is the in
   CHECK_THROWS_AS(learn_online(Tensors{tasks.params[0]}, tasks.data(), 0.05), ShapeError);
 }
 
+TEST_CASE("oml: hidden layers are rectified, the last one is linear") {
+  const Tensors params{Tensor::from({2, 1}, {1, -1}), Tensor::from({2}, {0, real(0.5)}),
+                       Tensor::from({1, 2}, {2, 3}), Tensor::from({1}, {-4})};
+  const Tensor h = OmlNetwork::represent(params, Tensor::from({2, 1}, {2, -1}));
+  CHECK(h.values() == std::vector<real>{2, 0, 0, real(1.5)});
+  CHECK(OmlNetwork::predict(std::span(params).last(2), h).values() == std::vector<real>{0, real(0.5)});
+}
+
 TEST_CASE("oml: rows drawn anew") {
   const Tensor w = Tensor::from({3, 2}, {1, 2, 3, 4, 5, 6}), fresh = Tensor::from({2, 2}, {7, 8, 9, 10});
   CHECK(with_fresh_rows(w, IntTensor::from({2}, {2, 0}), fresh).values() ==

@@ -109,6 +109,9 @@ TEST_CASE("policy backup: a step of the value leaves the policy, one of the poli
   CHECK(double(k->value.item()) == doctest::Approx(0.5025));
   CHECK(double(p->value.item()) == doctest::Approx(1.1));
   CHECK(training.objective(x) == doctest::Approx(-(1 + 0.5025 * 0.5025) - 1.025 * 0.4975 * 0.4975));
+  // The next target is by the copy, 1.025, not by the value, 1.1.
+  const double target = -(1 + 0.5025 * 0.5025) - 1.025 * 0.4975 * 0.4975;
+  CHECK(training.evaluate(x) == doctest::Approx((-1.1 - target) * (-1.1 - target)).epsilon(1e-4));
   // Mean over rows of the distance of mu(x) = -k*x from these actions.
   const Tensor two = Tensor::from({2, 1}, {1, 2});
   CHECK(double(protection_penalty(ScalarRegulator{}.problem(), Tensors{Tensor::scalar(1)}, two,
