@@ -142,6 +142,8 @@ TEST_CASE("galaxy: the middle of the shortest run, then the nearest to the bound
   CHECK(galaxy.informed_rank() == 6);
   galaxy.mark(6), galaxy.mark(7);
   CHECK(galaxy.informed_rank() == -1);
+  // Of two runs the shorter, not the last.
+  CHECK(Galaxy(p, 0, true, {0, 0, 1, 0, 0, 0, 0, 0}, {1, 0, 1, 0, 0, 1, 0, 0}).informed_rank() == 1);
   // Equal distances: the later offer, above the boundary.
   CHECK(Galaxy(p, 0, true, y, {0, 0, 0, 1, 1, 0, 0, 0}).informed_rank() == 5);
   CHECK_THROWS_AS(Galaxy(p, 2, true, y, known), UsageError);

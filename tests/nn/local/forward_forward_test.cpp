@@ -31,6 +31,9 @@ TEST_CASE("goodness loss: by hand") {
   CHECK(double(goodness_loss(g, y, {.scale = 2}).item()) ==
         doctest::Approx(-std::log(1 / (1 + 2 * std::exp(-2.0)))).epsilon(1e-5));
   CHECK(double(goodness_loss(g, y, {.loss = "ff"}).item()) == doctest::Approx(1.006409).epsilon(1e-5));
+  // softplus(-1) of the true class, softplus(-1) of the others.
+  CHECK(double(goodness_loss(Tensor::from({1, 3}, {3, 1, 1}), y, {.loss = "ff"}).item()) ==
+        doctest::Approx(2 * 0.313262).epsilon(1e-5));
   // Two samples: the mean.
   const Tensor two = Tensor::from({2, 3}, {2, 1, 1, 2, 1, 1});
   CHECK(double(goodness_loss(two, IntTensor::from({2}, {0, 0}), {.loss = "ff"}).item()) ==

@@ -141,6 +141,7 @@ TEST_CASE("likelihood ratio: with little noise it points where backprop does; an
                             {.sigma = 0.05, .injection = injection, .exact_head = false});
     const std::vector<Tensor> found{at.grads[0][0], at.grads[0][1], at.grads[1][0], at.grads[1][1]};
     CHECK(cosine(found, back) > 0.99);
+    CHECK(inner(found, back) / inner(back, back) == doctest::Approx(1).epsilon(0.1));
     CHECK(at.forwards == (std::string(injection) == "all" ? 8000 : 16000));
   }
   const LikelihoodGradient exact =
