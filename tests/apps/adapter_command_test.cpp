@@ -65,7 +65,7 @@ TEST_CASE("train --adapter: the run leaves the adapter and head alone, and weigh
 
   // Applied to the base again, and merged into it, it gives what the run itself gives.
   const auto score = [](const Words& line) {
-    return nlohmann::json::parse(run(line).text)["test_loss"].get<double>();
+    return nlohmann::json::parse(run(line).text).at("test_loss").get<double>();
   };
   const double own = score({"eval", run_dir, "--json"});
   const std::string adapter = run_dir + "/adapter";
