@@ -104,6 +104,11 @@ TEST_CASE("policy losses: KL estimates and rewards of tokens") {
       kl_penalised_rewards(two, zero, IntTensor::from({2, 2}, {1, 0, 0, 0}), Tensor::from({2}, {5, 7}));
   CHECK(r.data()[0] == Approx(5.2));
   for (int i = 1; i < 4; ++i) CHECK(r.data()[i] == 0);
+  // The score comes with the last token that counts, not the first.
+  const Tensor both =
+      kl_penalised_rewards(two, zero, IntTensor::from({2, 2}, {1, 1, 1, 1}), Tensor::from({2}, {5, 7}));
+  CHECK(both.data()[0] == Approx(0.2));
+  CHECK(both.data()[1] == Approx(5.4));
 }
 
 TEST_CASE("preference losses: DPO's figures") {
