@@ -123,5 +123,16 @@ Paper igf();
 Paper gain_rl();
 Paper g_act();
 Paper continual_ema();
+// testtime
+Paper entropy_scale();
+Paper rna();
+Paper adaptive_smoothing();
+// domain
+Paper adaptive_whitening();
+Paper gain_control();
+Paper sape();
+Paper apecs();
+Paper soundscape_masker();
+Paper adafortitran();
 
 }  // namespace gradus::paper_entries

@@ -120,6 +120,17 @@ const std::vector<Paper>& papers() {
       igf(),
       g_act(),
       continual_ema(),
+      // testtime: networks that adapt to an input when it comes
+      entropy_scale(),
+      rna(),
+      adaptive_smoothing(),
+      // domain: neurons, fields, controllers, sounds, radio channels
+      adaptive_whitening(),
+      gain_control(),
+      sape(),
+      apecs(),
+      soundscape_masker(),
+      adafortitran(),
   };
   return table;
 }
