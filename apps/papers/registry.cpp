@@ -2,6 +2,7 @@
 
 #include "apps/papers/bilevel/bilevel_entries.h"
 #include "apps/papers/adapters/lora_cases.h"
+#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"
@@ -121,6 +122,13 @@ const std::vector<Paper>& papers() {
       igf(),
       g_act(),
       continual_ema(),
+      // continual: tasks, classes and drift in turn
+      foster(),
+      rogo(),
+      tag(),
+      hard_ash(),
+      amgc(),
+      csfa(),
   };
   return table;
 }
