@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/adapters/lora_cases.h"
+#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"
@@ -131,6 +132,13 @@ const std::vector<Paper>& papers() {
       apecs(),
       soundscape_masker(),
       adafortitran(),
+      // continual: tasks, classes and drift in turn
+      foster(),
+      rogo(),
+      tag(),
+      hard_ash(),
+      amgc(),
+      csfa(),
   };
   return table;
 }
