@@ -105,6 +105,7 @@ Paper gbnn();
 Paper adaptive_k();
 Paper tailor();
 Paper learn_to_active_learn();
+
 // adapters
 Paper lora_pro();
 Paper eva();
@@ -115,6 +116,7 @@ Paper c3a();
 Paper gmt();
 Paper bbtv2();
 Paper aft();
+
 // language
 Paper sft_dpo();
 Paper constrained_rlhf();
@@ -123,10 +125,12 @@ Paper igf();
 Paper gain_rl();
 Paper g_act();
 Paper continual_ema();
+
 // testtime
 Paper entropy_scale();
 Paper rna();
 Paper adaptive_smoothing();
+
 // domain
 Paper adaptive_whitening();
 Paper gain_control();
@@ -134,5 +138,13 @@ Paper sape();
 Paper apecs();
 Paper soundscape_masker();
 Paper adafortitran();
+
+// continual
+Paper foster();
+Paper rogo();
+Paper tag();
+Paper hard_ash();
+Paper amgc();
+Paper csfa();
 
 }  // namespace gradus::paper_entries

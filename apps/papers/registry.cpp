@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "apps/papers/adapters/lora_cases.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"

@@ -9,8 +9,8 @@
 #include "apps/continual/amgc_task.h"
 #include "apps/continual/plain_learner.h"
 #include "apps/papers/continual/amgc_cases.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/stream_run.h"
+#include "apps/papers/entries.h"
 #include "autograd/ops/shape_ops.h"
 #include "nn/continual/amarx.h"
 

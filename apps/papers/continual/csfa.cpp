@@ -11,9 +11,9 @@
 
 #include "apps/continual/plain_learner.h"
 #include "apps/continual/rsgs.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/csfa_cases.h"
 #include "apps/papers/continual/stream_run.h"
+#include "apps/papers/entries.h"
 #include "autograd/grad.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"

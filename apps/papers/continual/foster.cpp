@@ -8,9 +8,9 @@
 // Departures: no convolutions, so no batch norm to freeze; 8 epochs of boosting and 6 of compression a task.
 #include "apps/continual/exemplars.h"
 #include "apps/continual/foster_task.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/foster_cases.h"
 #include "apps/papers/continual/stream_run.h"
+#include "apps/papers/entries.h"
 
 namespace gradus::paper_entries {
 namespace {

@@ -9,9 +9,9 @@
 #include <cmath>
 
 #include "apps/continual/sparse_perceptron.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/hard-ash_cases.h"
 #include "apps/papers/continual/stream_run.h"
+#include "apps/papers/entries.h"
 
 namespace gradus::paper_entries {
 namespace {

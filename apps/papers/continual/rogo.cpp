@@ -10,9 +10,9 @@
 #include <cmath>
 
 #include "apps/continual/projected_tasks.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/rogo_cases.h"
 #include "apps/papers/continual/stream_run.h"
+#include "apps/papers/entries.h"
 #include "nn/continual/task_mask.h"
 
 namespace gradus::paper_entries {

@@ -8,9 +8,9 @@
 //   classes, those of other tasks masked; 784-64-20
 // Departures: 150 images a class; EWC and replay are left out.
 #include "apps/continual/plain_learner.h"
-#include "apps/papers/continual/continual_entries.h"
 #include "apps/papers/continual/stream_run.h"
 #include "apps/papers/continual/tag_cases.h"
+#include "apps/papers/entries.h"
 #include "autograd/grad.h"
 #include "autograd/ops/matmul.h"
 #include "nn/continual/task_mask.h"
