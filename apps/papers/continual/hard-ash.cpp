@@ -19,7 +19,8 @@ namespace {
 Outcome hard_ash_stream(const Trial& trial) {
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("hard-ash");
   const TaskSequence tasks = load_tasks(trial, "mnist", {.shuffle_classes = false}, 12000, 3000);
-  constexpr int64 kUnits = 400, kBatch = 32;
+  constexpr int64 kBatch = 32;
+  const int64 units = trial.quick ? 50 : 400;
   const auto draw = [&](int64 out, int64 in, const char* name) {
     return rng.fork(name).normal_tensor({out, in}, 0,
                                         static_cast<real>(std::sqrt(2.0 / static_cast<double>(in))));
@@ -30,7 +31,7 @@ Outcome hard_ash_stream(const Trial& trial) {
   ClippedUpdateOptions u;
   u.optimizer = trial.word("rule");
   u.lr = trial.number("lr");
-  SparsePerceptron net(draw(kUnits, tasks.features, "first"), draw(tasks.classes, kUnits, "second"), a, u);
+  SparsePerceptron net(draw(units, tasks.features, "first"), draw(tasks.classes, units, "second"), a, u);
   AccuracyMatrix matrix;
   Outcome outcome;
   double active = 0, steps = 0;

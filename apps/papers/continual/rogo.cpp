@@ -32,7 +32,7 @@ void rogo_stream(const Trial& trial, const std::string& kind, int64 images, Outc
   o.batch_size = 10;
   o.epochs = trial.quick ? 1 : 3;
   o.lr_factor = trial.number("lr_factor");
-  o.samples = 200;
+  o.samples = trial.quick ? 20 : 200;
   ProjectedTasks net({draw(64, tasks.features), draw(64, 64), draw(tasks.classes, 64)}, o);
   AccuracyMatrix matrix;
   double relaxed = 0;
