@@ -2,7 +2,7 @@
 // Paper: Keskinen, "Hard ASH: Sparsity and the right optimizer make a continual learner", 2024, arXiv 2404.17651.
 //   hard_ash(x) = clip(x, 0, 2)*hs(alpha*(x - mu - z_k*sd)), mu and sd over the units of one sample;  weights of the first layer are rows
 //   of mean 0 and norm 1;  every change of a weight is clipped
-// The claims at our scale: with the better of two adaptive rules hard_ash ends more accurate than ash and topk with theirs, and at
+// The claims at our scale: with AdaGrad hard_ash ends more accurate than ash and topk with theirs, and at
 // least 15 points above ReLU; with plain SGD it is clearly worse than with AdaGrad.
 //   MNIST, 12,000 images, five tasks of two digits in order, one pass in batches of 32, all classes compete, 784-400-10 without biases
 // Departures: a fifth of the images and 0.4 of the units; 15 points for the paper's 25, which are measured on all images.
