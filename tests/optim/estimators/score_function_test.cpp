@@ -7,6 +7,7 @@
 
 #include "autograd/functional/functional.h"
 #include "core/error.h"
+#include "core/rng.h"
 #include "tests/precision.h"
 
 using namespace gradus;
