@@ -20,7 +20,7 @@ constexpr const char* kOpening = R"(# All optimizers
 Made by `gradus optim list --markdown --scores optim/rules/scores.tsv`; not to be edited.
 
 state: bytes a weight in {}, measured on a matrix of shape {}. update: bytes that an update moves, relative to AdamW's. step: time of a
-whole training step of lenet, batch 64, on one thread, relative to AdamW's, to about a tenth. asks for: what beside the gradient of the batch, with default options.
+whole training step of lenet, batch 64, on one thread, relative to AdamW's, to about a fifth. asks for: what beside the gradient of the batch, with default options.
 lenet: accuracy on MNIST test images in % after one epoch over 6,400 images, batch 64. gpt: loss on text held out after 300 steps on
 tinyshakespeare, 2 layers of 64, batch 12. Both with a constant step size (in brackets), found on held-out examples by short trials
 on one grid for all, one run each, all other options at their defaults; wrappers around AdamW. Short runs from one seed: they tell what

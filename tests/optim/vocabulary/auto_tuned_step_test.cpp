@@ -69,6 +69,22 @@ TEST_CASE("delta-sgd: delta = 0 with an inactive estimate is SGD; a loss times c
   CHECK(a.lr == doctest::Approx(7 * b.lr).epsilon(1e-12));
 }
 
+// On a quadratic any two points give 1/L; here only the last two give the right one.
+TEST_CASE("delta-sgd: the estimate is between the last two points, x^4/4 from 1 by hand") {
+  DeltaRun run("delta-sgd:form=paper,lr=0.1,delta=100",
+               [](std::span<const Tensor> w) { return sum(square(square(w[0]))) * real(0.25); });
+  double before = 1, x = run.step();
+  CHECK(x == doctest::Approx(0.9).epsilon(kAutoNear));
+  for (int k = 0; k < 2; ++k) {
+    const double lr = (before - x) / (before * before * before - x * x * x);
+    before = x;
+    x = run.step();
+    CHECK(run.lr() == doctest::Approx(lr).epsilon(sizeof(real) == 8 ? 1e-9 : 1e-4));
+    CHECK(x ==
+          doctest::Approx(before - lr * before * before * before).epsilon(sizeof(real) == 8 ? 1e-9 : 1e-4));
+  }
+}
+
 TEST_CASE("delta-sgd: the pull is a part of both gradients and acts towards the first weights") {
   // 5 x^2 with prox_mu 2: L = 12; g = 10 x + 2 (x - 1).
   DeltaRun run("delta-sgd:form=paper,prox_mu=2,lr=0.08", five_squares);
