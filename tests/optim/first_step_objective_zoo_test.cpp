@@ -311,6 +311,21 @@ TEST_CASE("svrg, sarah: on batches of all data they are the rule inside, which m
     }
 }
 
+TEST_CASE("sarah: a rule that looks around gets the corrected gradient there and leaves the memory alone") {
+  FiniteSum f = problem();
+  const auto optimizer = make_optimizer("sarah(sam(sgd:lr=0.1):rho=0.3):every=9", f.parameters());
+  Values w = kStart, anchor = kStart, v = f.mean({0, 1, 2}, kStart);
+  for (size_t t = 0; t < 3; ++t) {
+    optimizer->step(f.on({t}));
+    if (t > 0) v = plus(minus(f.mean({t}, w), f.mean({t}, anchor)), 1, v);
+    anchor = w;
+    const Values near_by = plus(w, 0.3 / std::sqrt(inner(v, v)), v);
+    w = plus(w, -0.1, plus(minus(f.mean({t}, near_by), f.mean({t}, anchor)), 1, v));
+    CAPTURE(t);
+    CHECK(near(f.values(), w));
+  }
+}
+
 TEST_CASE("dp-sgd: examples are clipped one by one, the noise is of the size of a clip over the batch") {
   FiniteSum f = problem();
   f.probe({1, -2});
@@ -344,6 +359,8 @@ TEST_CASE(
   CHECK(evaluations("lbfgs:max_iter=9,max_eval=4", {1, 1}) == 4);
   CHECK(evaluations("lbfgs:tolerance_grad=40", {1, 1}) == 1);
   CHECK(evaluations("lbfgs:tolerance_change=1", {1, 1}) == 2);
+  // 1/2 x^2 from 1 with steps of 2: to -1 and back, where the loss is the same; the first time ends the step.
+  CHECK(near(Descent("lbfgs:lr=2", diagonal_quadratic({1}), {1}).step(), {-1}));
 }
 
 TEST_CASE("lbfgs: with the Wolfe conditions it ends at the minimum of Rosenbrock's valley") {
