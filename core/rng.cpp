@@ -2,23 +2,45 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 
+#include "core/box_muller.h"
 #include "core/error.h"
 #include "core/threads.h"
 
 namespace gradus {
 namespace {
 
-// 53 random bits as a number in [0, 1).
-double unit(std::uint32_t high, std::uint32_t low) {
-  return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+using box_muller::unit;
+
+// In plain variables, so that a loop over counters becomes vector code.
+inline std::array<std::uint32_t, 4> philox_rounds(std::uint32_t c0, std::uint32_t c1, std::uint32_t c2,
+                                                  std::uint32_t c3, std::uint32_t k0, std::uint32_t k1) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{0xD2511F53} * c0, b = std::uint64_t{0xCD9E8D57} * c2;
+    c0 = static_cast<std::uint32_t>(b >> 32) ^ c1 ^ k0;
+    c1 = static_cast<std::uint32_t>(b);
+    c2 = static_cast<std::uint32_t>(a >> 32) ^ c3 ^ k1;
+    c3 = static_cast<std::uint32_t>(a);
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  return {c0, c1, c2, c3};
 }
 
-// One standard normal of a block. 1 - u keeps the logarithm's argument in (0, 1].
-double box_muller(const std::array<std::uint32_t, 4>& r) {
-  return std::sqrt(-2 * std::log(1 - unit(r[0], r[1]))) * std::cos(2 * std::numbers::pi * unit(r[2], r[3]));
+constexpr int64 kTogether = 64;  // blocks that are computed side by side, in vector code
+using Blocks = std::array<std::array<std::uint32_t, kTogether>, 4>;
+
+// philox() of kTogether counters in a row.
+void philox_row(std::uint64_t first, std::uint64_t stream, std::uint64_t seed, Blocks& out) {
+  for (int64 j = 0; j < kTogether; ++j) {
+    const std::uint64_t counter = first + static_cast<std::uint64_t>(j);
+    const auto r =
+        philox_rounds(static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+                      static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32),
+                      static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+    for (size_t k = 0; k < 4; ++k) out[k][static_cast<size_t>(j)] = r[k];
+  }
 }
 
 // splitmix64's finaliser: spreads the bits of a key.
@@ -32,14 +54,7 @@ std::uint64_t mix(std::uint64_t z) {
 }  // namespace
 
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c, std::array<std::uint32_t, 2> k) {
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{0xD2511F53} * c[0], b = std::uint64_t{0xCD9E8D57} * c[2];
-    c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
-         static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
-    k[0] += 0x9E3779B9;
-    k[1] += 0xBB67AE85;
-  }
-  return c;
+  return philox_rounds(c[0], c[1], c[2], c[3], k[0], k[1]);
 }
 
 std::array<std::uint32_t, 4> Rng::block(std::uint64_t counter) const {
@@ -68,7 +83,10 @@ double Rng::uniform() {
   return unit(r[0], r[1]);
 }
 
-double Rng::normal() { return box_muller(block(counter_++)); }
+double Rng::normal() {
+  const auto r = block(counter_++);
+  return box_muller::normal(r[0], r[1], r[2], r[3]);
+}
 
 int64 Rng::below(int64 n) {
   if (n < 1) fail<UsageError>("Rng::below: needs n >= 1, not {}", n);
@@ -100,7 +118,22 @@ Tensor Rng::uniform_tensor(const Shape& shape, real low, real high) {
 }
 
 Tensor Rng::normal_tensor(const Shape& shape, real mean, real std) {
-  return fill(shape, [=](const auto& r) { return mean + std * box_muller(r); });
+  Tensor t(shape);
+  const int64 n = t.numel();
+  real* out = t.mutable_data();
+  parallel_for((n + kTogether - 1) / kTogether, kParallelGrain / 4 / kTogether, [&](int64 begin, int64 end) {
+    Blocks r;
+    std::array<double, kTogether> z;
+    for (int64 i = begin * kTogether; i < std::min(end * kTogether, n); i += kTogether) {
+      philox_row(counter_ + static_cast<std::uint64_t>(i), stream_, seed_, r);
+      for (size_t j = 0; j < kTogether; ++j) z[j] = box_muller::normal(r[0][j], r[1][j], r[2][j], r[3][j]);
+      const int64 count = std::min(kTogether, n - i);
+      for (int64 j = 0; j < count; ++j)
+        out[i + j] = static_cast<real>(mean + std * z[static_cast<size_t>(j)]);
+    }
+  });
+  counter_ += static_cast<std::uint64_t>(n);
+  return t;
 }
 
 Tensor Rng::bernoulli_tensor(const Shape& shape, double p) {
@@ -116,9 +149,11 @@ Tensor Rng::rademacher_tensor(const Shape& shape) {
   parallel_for((n + kSigns - 1) / kSigns, kParallelGrain / kSigns, [&](int64 begin, int64 end) {
     for (int64 b = begin; b < end; ++b) {
       const auto bits = block(counter_ + static_cast<std::uint64_t>(b));
-      const int64 count = std::min(kSigns, n - b * kSigns);
-      for (int64 j = 0; j < count; ++j)
-        out[b * kSigns + j] = bits[static_cast<size_t>(j / 32)] >> (j % 32) & 1 ? real(1) : real(-1);
+      std::array<real, kSigns> signs;
+      for (size_t word = 0; word < 4; ++word)  // 2*bit - 1, in vector code
+        for (std::uint32_t j = 0; j < 32; ++j)
+          signs[word * 32 + j] = static_cast<real>(static_cast<std::int32_t>(2 * (bits[word] >> j & 1)) - 1);
+      std::copy_n(signs.data(), std::min(kSigns, n - b * kSigns), out + b * kSigns);
     }
   });
   counter_ += static_cast<std::uint64_t>(n);

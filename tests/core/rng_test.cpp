@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numbers>
 
+#include "core/box_muller.h"
 #include "core/error.h"
 #include "core/threads.h"
 
@@ -32,6 +35,35 @@ TEST_CASE("rng: draws depend on seed and position only, not on threads") {
   set_threads(before);
   CHECK(draws[0] == draws[1]);
   CHECK(draws[0] == draws[2]);
+}
+
+TEST_CASE(
+    "rng: normals are Box and Muller's, by the standard library's functions, whole tensors as single draws") {
+  double worst = 0;
+  Rng bits(5);
+  for (int i = 0; i < 20000; ++i) {
+    std::array<std::uint32_t, 4> r{bits.bits32(), bits.bits32(), bits.bits32(), bits.bits32()};
+    if (i % 5 == 0) r[0] = ~0u, r[1] = ~0u << (i / 5 % 32);  // 1 - u1 down to 2^-53
+    if (i % 7 == 0) r[0] = i % 2 ? 0 : r[0] >> (i / 7 % 32);
+    const auto unit = [](std::uint32_t high, std::uint32_t low) {
+      return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+    };
+    const double expected =
+        std::sqrt(-2 * std::log(1 - unit(r[0], r[1]))) * std::cos(2 * std::numbers::pi * unit(r[2], r[3]));
+    worst = std::max(worst, std::abs(box_muller::normal(r[0], r[1], r[2], r[3]) - expected));
+  }
+  CHECK(worst < 6e-15);
+  CHECK(box_muller::log(1.0) == 0);
+  CHECK(box_muller::log(0.5) == doctest::Approx(-std::numbers::ln2).epsilon(1e-15));
+  for (const double t : {0.0, 0.25, 0.5, 0.75, 1.0})
+    CHECK(std::abs(box_muller::cos_of_turns(t) - std::cos(2 * std::numbers::pi * t)) < 1e-15);
+  for (const int64 n : {1, 63, 64, 65, 1000}) {
+    Rng one(9), all(9);
+    const Tensor t = all.normal_tensor({n}, 1, 3);
+    for (int64 i = 0; i < n; ++i)
+      REQUIRE(static_cast<double>(t.data()[i]) == doctest::Approx(1 + 3 * one.normal()).epsilon(1e-6));
+    CHECK(one.state() == all.state());
+  }
 }
 
 TEST_CASE("rng: state restores the sequence; forks are independent of what was drawn") {
