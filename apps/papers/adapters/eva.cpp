@@ -4,6 +4,7 @@
 //   A_l = the first rank_l principal components of what layer l reads, B_l = 0; ranks by explained variance, the total given
 // The claims: behind one epoch the training loss is below LoRA's, and in the end the accuracy does not fall behind it by half a point.
 // Arms between the two: its start at equal ranks, random orthonormal starts (rows as long as EVA's).
+// Tried before: three seeds: 2.1 points above LoRA in the end [-0.5, 4.6].
 // Departures: a transformer of two blocks of 32 pre-trained on MNIST for 400 steps, all its matrices adapted with 4 ranks a layer in
 // the mean and alpha = 8; 2,000 images of Fashion-MNIST, 6 epochs.
 #include "nn/adapters/eva.h"
@@ -45,6 +46,7 @@ Outcome tune_start(const Trial& trial) {
 
 void eva_experiment(Experiment& e) {
   e.tune_for("test_accuracy");
+  e.seeds(8);
   const std::vector<double> lrs = {3e-3, 1e-2, 3e-2};
   for (const std::string form : {"eva", "start", "orthonormal", "lora"})
     e.arm(form).run(tune_start, {{"form", form}}).tune("lr", lrs);

@@ -3,6 +3,7 @@
 //   (a, b) = those whose s*B*a + s*b*A is nearest to the full gradient, with AdamW's moments of the whole matrix
 // The claims: over training the equivalent gradient lies nearer to the full one than LoRA's (mean cosine over layers and probes), and
 // the accuracy is higher than LoRA's.
+// Tried before: three seeds: 1.1 points more accurate than LoRA [-1.0, 3.2].
 // Departures: a transformer of two blocks of 32 pre-trained on MNIST for 400 steps, all its matrices adapted with r = 4, alpha = 8;
 // 2,000 images of Fashion-MNIST, 6 epochs; the full gradient is formed on a probe batch every 30 steps, for the curve alone.
 #include <cmath>
@@ -106,6 +107,7 @@ Outcome tune_pairs(const Trial& trial) {
 
 void lora_pro_experiment(Experiment& e) {
   e.tune_for("test_accuracy");
+  e.seeds(8);
   const auto arm = [&](const std::string& method, const std::vector<double>& lrs) {
     e.arm(method).run(tune_pairs, {{"method", method}}).tune("lr", lrs);
   };

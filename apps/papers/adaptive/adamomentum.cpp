@@ -5,6 +5,7 @@
 //   w = w - lr * m/(1-beta1^t) / sqrt(v/(1-beta2^t))
 // The claims at our scale: it ends as accurate as SGD with momentum or Adam, whichever is better, to within 0.3 points; and after the
 // first of five epochs its training loss is no higher than SGD's.
+// Tried before: five seeds: 0.45 points below Adam [-0.6, 1.5], 0.50 above SGD [-0.4, 1.4].
 // Departures: a small network on Fashion-MNIST in place of ResNets on CIFAR, language models and GANs.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
@@ -31,7 +32,7 @@ void adamomentum_experiment(Experiment& e) {
   arm("adabelief", "adabelief:decoupled=false,weight_decay=5e-4", {3e-4, 1e-3, 2e-3, 4e-3, 1e-2});
   arm("sgd", "sgd:momentum=0.9,weight_decay=5e-4", {1e-2, 2e-2, 5e-2, 1e-1, 2e-1});
   e.tune_for("test_accuracy");
-  e.seeds(5);
+  e.seeds(12);
   for (const char* baseline : {"adam", "sgd"})
     e.claim(fmt::format("test accuracy no more than 0.3 points below that of {}", baseline),
             not_worse("adamomentum", baseline, "test_accuracy", 0.003));

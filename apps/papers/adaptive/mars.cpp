@@ -15,6 +15,7 @@
 // off in a first form (batches of 16, lr 0.01, the later steps): the noise of the differences adds up over 100 steps. That estimate
 // was a claim until its figures had been seen, and is reported only since then; with it the verdict would be: not shown. AdamW's step
 // size of 0.03, the end of the grid, is one at which some of its runs are unstable.
+// Five seeds: MARS-AdamW's test loss is 0.026 lower than without the correction [-0.053, +0.001].
 #include <cmath>
 
 #include "apps/papers/entries.h"
@@ -84,7 +85,7 @@ void mars_experiment(Experiment& e) {
         .run(mars_estimate, {{"gamma", gamma}})
         .untuned("an estimate of a gradient, at one step size");
   e.tune_for("test_loss");
-  e.seeds(5, 2);
+  e.seeds(10, 2);
   e.claim("MARS-AdamW: lower test loss than AdamW", better("mars-adamw", "adamw", "test_loss"));
   e.claim("MARS-AdamW: lower test loss than without the correction",
           better("mars-adamw", "mars-without-correction", "test_loss"));

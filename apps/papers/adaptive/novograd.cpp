@@ -10,6 +10,8 @@
 // Departures: a perceptron on 5,000 images of Fashion-MNIST in place of ResNet-50, Jasper and Transformers.
 // Tried before: 5 epochs, batches of 64 and 1,024, that is 25 steps (drop 6.1 points above Adam's, 4.9 to 7.3; accuracy 0.58 below
 // Adam's; cells within a point of the best of all scales 0.4 fewer than SGD's, -0.9 to 0.1).
+// Five seeds: batches of 64, 0.43 points below Adam [0.24, 0.62]; batches of 512 cost 0.9 points less than they cost Adam
+// [-0.9, 2.7].
 #include <algorithm>
 #include <cmath>
 
@@ -99,7 +101,7 @@ void novograd_experiment(Experiment& e) {
   arms("novograd", "novograd", {3e-3, 1e-2, 3e-2, 1e-1}, {1e-2, 3e-2, 1e-1, 3e-1});
   arms("sgd", "sgd:momentum=0.95", {3e-3, 1e-2, 3e-2, 1e-1}, {1e-2, 3e-2, 1e-1, 3e-1});
   arms("adam", "adam", {1e-3, 3e-3, 1e-2, 3e-2}, {1e-3, 3e-3, 1e-2, 3e-2});
-  e.seeds(5);
+  e.seeds(12);
   for (const char* baseline : {"sgd", "adam"})
     e.claim(fmt::format("batches of 64: test accuracy no more than half a point below that of {}", baseline),
             not_worse("novograd", baseline, "small_accuracy", 0.005));

@@ -124,7 +124,7 @@ void bib_experiment(Experiment& e) {
       .run(design_sequences, {{"gamma", "adaptive"}, {"eta", "0"}, {"lr", "0.3"}})
       .untuned("three times the step size");
   e.tune_for("median_score");
-  e.seeds(5);
+  e.seeds(10);
   for (const char* other : {"fixed", "forward", "backward"})
     e.claim(fmt::format("the median design is no more than 0.01 below that of {}", other),
             not_worse("bib", other, "median_score", 0.01));

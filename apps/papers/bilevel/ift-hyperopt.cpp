@@ -8,7 +8,8 @@
 // learned images train a linear classifier of MNIST 20 points better than ten real ones, and better than the class means;
 // (4) as many hyperparameters as weights can overfit the validation set (reported).
 // Tried before: 300 hyper steps with 5 terms leave the learned images at 63 %, below class means at 70 % (weight decay 1e-3), and one
-// decay a weight diverged on one of three seeds; steps, terms, hyper step sizes and the validation set have grown since.
+// decay a weight diverged on one of three seeds; steps, terms, hyper step sizes and the validation set have grown since. 600 hyper
+// steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %.
 // Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
 #include <algorithm>
 #include <cmath>
@@ -215,8 +216,9 @@ Outcome ten_images(const Trial& trial) {
     return cross_entropy(linear(data.x[1], w[0], w[1]), data.y[1]);
   };
   const Parameters w = named({Tensor::zeros({10, d}), Tensor::zeros({10})}), x = named({images});
-  HyperTraining run(train, val, w, x, "sgd:lr=0.01,momentum=0.9", "adam:lr=0.05",
-                    {.method = "neumann", .num_neumann_terms = 20, .lr = 0.01});
+  HyperTraining run(train, val, w, x, "sgd:lr=0.01,momentum=0.9",
+                    fmt::format("adam:lr={}", trial.number("hyper_lr")),
+                    {.method = "neumann", .num_neumann_terms = 60, .lr = 0.01});
   const int64 steps = trial.quick ? 3 : 600;
   const auto settle = [&] {
     for (int64 t = 0; t < steps; ++t) run.inner_step();
@@ -240,9 +242,19 @@ void ift_experiment(Experiment& e) {
   e.arm("grid").run(decays, {{"decay", "grid"}}).untuned("tries ten decays itself");
   e.arm("global").run(decays, {{"decay", "global"}, {"hyper_lr", "0.03"}}).untuned("finds its decay itself");
   e.arm("each").run(decays, {{"decay", "each"}, {"hyper_lr", "0.02"}}).untuned("finds its decays itself");
-  for (const char* which : {"learned", "means", "real"})
-    e.arm(which).run(ten_images, {{"images", which}}).tune("weight_decay", {3e-4, 3e-3, 3e-2});
+  for (const char* which : {"learned", "means", "real"}) {
+    if (std::string(which) == "learned")
+      e.arm(which)
+          .run(ten_images, {{"images", which}})
+          .tune("weight_decay", {1e-4, 1e-3, 1e-2})
+          .tune("hyper_lr", {0.003, 0.01, 0.03});
+    else  // as many trials
+      e.arm(which)
+          .run(ten_images, {{"images", which}, {"hyper_lr", "0"}})
+          .tune("weight_decay", {1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1});
+  }
   e.tune_for("test_accuracy");
+  e.seeds(5);
   e.claim("the Neumann hypergradient has a cosine above 0.95 with the exact one by 20 terms",
           at_least("ridge", "cosine_20", 0.95));
   e.claim("its cosine rises with every term", at_least("ridge", "cosine_rises", 0.99));

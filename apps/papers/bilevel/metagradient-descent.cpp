@@ -7,6 +7,7 @@
 // the first metagradient tell noisy from clean labels with 75 % accuracy; noisy examples end at count 0 three times as often; the
 // test accuracy beats all data and a random subset. Step sizes at 10 keypoints, from a constant, end within 2 % of the best
 // test loss of 30 one-cycle schedules.
+// Tried before: three seeds, step sizes from 0.01 (chosen by all): loss ratio 0.55 [0.37, 0.73], the rest shown.
 // Departures: 1,000 images, 32 hidden units, 100 steps; the metagradient of counts is taken 10 steps before the end.
 #include <algorithm>
 #include <cmath>
@@ -266,7 +267,7 @@ Outcome smoothness(const Trial& trial) {
 
 void mgd_experiment(Experiment& e) {
   for (const char* how : {"mgd", "all", "random", "low-loss"})
-    e.arm(how).run(noisy_labels, {{"data", how}}).tune("lr", {0.01, 0.02, 0.04});
+    e.arm(how).run(noisy_labels, {{"data", how}}).tune("lr", {0.0025, 0.005, 0.01, 0.02, 0.04});
   for (const char* how : {"mgd-schedule", "one-cycle"})
     e.arm(how).run(schedules, {{"schedule", how}}).untuned("chooses its schedule itself, by the target part");
   e.arm("smooth-gelu")
@@ -274,6 +275,7 @@ void mgd_experiment(Experiment& e) {
       .untuned("measures one recipe");
   e.arm("steep-relu").run(smoothness, {{"activation", "relu"}, {"lr", "0.2"}}).untuned("measures one recipe");
   e.tune_for("test_accuracy");
+  e.seeds(8);
   e.claim("20 metagradient steps on the counts lower the target loss by 30 %",
           at_most("mgd", "loss_ratio", 0.7));
   e.claim("signs of the first metagradient tell noisy labels from clean ones with 75 % accuracy",

@@ -7,6 +7,7 @@
 //   MNIST with labels Dirichlet(0.1) (the tuned one) and Dirichlet(1), Fashion-MNIST, and MNIST with a small convolutional network;
 //   100 clients, 10 a round, one epoch of batches of 64, perceptron of 64 hidden units, 40 rounds; the mean accuracy of the last ten
 // delta-sgd takes two gradients a step. Polyak's step size (sps, capped at 1), untuned as well, is reported beside it.
+// Tried before: three seeds: the worst task 1.4 points above SGD's [-3.5, 6.2] and 3.5 above Adam's [-2.7, 9.7].
 // Departures: tasks that differ by data, skew and network, in place of the paper's eight; what is compared is each method's worst task,
 // relative to what tuned SGD reached on this task in our first look (0.93, 0.96, 0.76, 0.93), so that an easy task counts as a hard one.
 #include <algorithm>
@@ -65,6 +66,7 @@ void delta_sgd_experiment(Experiment& e) {
   tuned("sgdm", "sgd:momentum=0.9,", {0.005, 0.01, 0.02, 0.05, 0.1});
   tuned("adam", "adam:", {1e-4, 3e-4, 1e-3, 3e-3, 1e-2});
   e.tune_for("mean_accuracy");
+  e.seeds(8);
   for (const char* other : {"sgd", "sgdm", "adam"})
     e.claim(std::string("delta-sgd's worst task is better than that of ") + other + ", tuned once",
             better("delta-sgd", other, "worst_share_accuracy"));

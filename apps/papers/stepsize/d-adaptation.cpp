@@ -8,6 +8,7 @@
 // Departures: one convex problem in place of twelve and of the networks; growth_rate is left at infinity, as the theory has it.
 // Tried before: 10,000 images. D-Adapted SGD was 0.13 points above SGD, D-Adapted Adam 0.64 below Adam (90 % interval 0.55 to 0.72);
 // d0 changed its accuracy by 0.40 points.
+// Eight seeds: D-Adapted Adam 0.25 points below tuned Adam [0.14, 0.36], and as much over d0.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -40,7 +41,7 @@ void d_adaptation_experiment(Experiment& e) {
         .untuned("it has no step size; its figure is the worst of three d0");
   e.arm("sgd").optim("sgd").tune("lr", {0.01, 0.03, 0.1, 0.3, 1});
   e.arm("adam").optim("adam").tune("lr", {3e-4, 1e-3, 3e-3, 1e-2, 3e-2});
-  e.seeds(8);
+  e.seeds(20);
   e.claim("D-Adapted SGD, untuned: worst test accuracy over d0 no more than 0.3 points below tuned SGD's",
           not_worse("dadapt-sgd", "sgd", "test_accuracy", 0.003));
   e.claim("D-Adapted Adam, untuned: worst test accuracy over d0 no more than 0.3 points below tuned Adam's",
