@@ -250,7 +250,7 @@ void ift_experiment(Experiment& e) {
           .tune("hyper_lr", {0.003, 0.01, 0.03});
     else  // as many trials
       e.arm(which)
-          .run(ten_images, {{"images", which}, {"hyper_lr", "0"}})
+          .run(ten_images, {{"images", which}, {"hyper_lr", "1"}})
           .tune("weight_decay", {1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1});
   }
   e.tune_for("test_accuracy");
