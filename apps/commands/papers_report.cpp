@@ -8,6 +8,7 @@
 #include "apps/papers/paper.h"
 #include "apps/papers/recorded.h"
 #include "apps/papers/report_page.h"
+#include "apps/papers/zoo/zoo.h"
 #include "core/atomic_file.h"
 
 namespace gradus {
@@ -22,11 +23,12 @@ struct PapersReport {
   }
 };
 
-// Of the papers that the program knows.
+// Of the papers that the program knows, then the comparison of all optimizers.
 std::vector<Record> recorded_results() {
   std::vector<Record> records;
   for (const Paper& paper : papers())
     if (const Record* record = recorded_result(paper.slug)) records.push_back(*record);
+  if (const Record* record = recorded_result(zoo().slug)) records.push_back(*record);
   return records;
 }
 

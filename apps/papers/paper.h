@@ -31,7 +31,8 @@ struct Paper {
 
 /// The table, by family and in reading order within it.
 const std::vector<Paper>& papers();
-/// Throws UsageError with the nearest name and how to list them.
+/// A paper, or the comparison of all optimizers, "zoo" (zoo/zoo.h), which is in no list. Throws UsageError with the nearest name
+/// and how to list them.
 const Paper& find_paper(std::string_view slug);
 
 /// Functions that several papers share as baselines ("lora", "diffusion-baselines"): found by the same commands, no papers.

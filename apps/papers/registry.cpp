@@ -3,6 +3,7 @@
 #include "apps/papers/adapters/lora_cases.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
+#include "apps/papers/zoo/zoo.h"
 #include "core/error.h"
 
 namespace gradus {
@@ -143,6 +144,7 @@ const std::vector<Paper>& papers() {
 }
 
 const Paper& find_paper(std::string_view slug) {
+  if (slug == zoo().slug) return zoo();
   std::vector<std::string> names;
   for (const Paper& paper : papers()) {
     if (paper.slug == slug) return paper;

@@ -7,10 +7,37 @@
 
 #include "apps/papers/report_sections.h"
 #include "apps/papers/report_text.h"
+#include "apps/papers/zoo/zoo.h"
 #include "apps/report/markup.h"
 
 namespace gradus {
 namespace {
+
+// The comparison of all optimizers: one table.
+Html zoo_section(const Record& record) {
+  Html out = html::heading(2, zoo().title, zoo().slug);
+  out += html::paragraph(html::text(zoo().idea));
+  out +=
+      html::paragraph(html::text("relative: geometric mean of the steps over AdamW's. + and -: fewer or more "
+                                 "steps than AdamW at 5 %. In brackets: how many "
+                                 "runs reached the target, where not all did; - where none did."));
+  html::Table t{.head = {html::cell("optimizer"), html::number("relative")}};
+  for (const std::string& network : zoo_networks()) {
+    t.head.push_back(html::number(network));
+    t.head.push_back(html::number("lr"));
+  }
+  for (const ZooRow& row : zoo_rows(record)) {
+    t.rows.push_back(
+        {html::row_head(html::text(row.name)), html::number(fmt::format("{:.2f}", row.relative))});
+    for (const ZooScore& score : row.scores) {
+      t.rows.back().push_back(html::number(zoo_cell(score)));
+      t.rows.back().push_back(html::number(score.lr));
+    }
+  }
+  out += html::table(t) + html::preformatted(record.command, true);
+  return out + html::paragraph(html::soft(fmt::format("{} seeds, {:.0f} minutes; {}; {}", record.seeds.size(),
+                                                      record.minutes, record.version, record.machine)));
+}
 
 Html paper_section(const Record& record, const Paper* paper) {
   const std::string slug = anchor_name(record.slug);
@@ -91,6 +118,7 @@ std::vector<IndexLine> index_lines(const std::vector<Record>& records, const std
     if (lines.size() == before && all) lines.push_back({nullptr, &paper});
   }
   const auto others = static_cast<std::ptrdiff_t>(lines.size());
+  done.insert(zoo().slug);
   for (const Record& r : records)
     if (!done.contains(r.slug)) lines.push_back({&r, nullptr});
   std::stable_sort(lines.begin() + others, lines.end(),
@@ -104,17 +132,21 @@ std::string papers_page(const std::vector<Record>& records, const std::vector<Pa
                         const std::vector<std::string>& complaints, bool all) {
   const std::vector<IndexLine> lines = index_lines(records, known, all);
   int counts[3] = {};
-  for (const Record& r : records) ++counts[static_cast<int>(r.verdict)];
+  int experiments = 0;
+  for (const Record& r : records)
+    if (r.slug != zoo().slug) ++counts[static_cast<int>(r.verdict)], ++experiments;
   Html body = html::paragraph(
       html::text(fmt::format("Verdicts of {} recorded experiments: {} shown, {} not shown, {} within noise. "
                              "Each claim is a one-sided test at 5 % over "
                              "the seeds, beyond its margin; a paper's verdict is that of its weakest claim.",
-                             records.size(), counts[0], counts[1], counts[2])));
+                             experiments, counts[0], counts[1], counts[2])));
   for (const std::string& c : complaints) body += html::note(html::text(c));
   body += index_table(lines);
   std::set<std::string> seen;
   for (const IndexLine& line : lines)
     if (line.record && seen.insert(line.record->slug).second) body += paper_section(*line.record, line.paper);
+  for (const Record& r : records)
+    if (r.slug == zoo().slug && seen.insert(r.slug).second) body += zoo_section(r);
   return html::page("Papers and their verdicts", body);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "apps/cli/terminal.h"
+#include "apps/papers/zoo/zoo.h"
 #include "core/error.h"
 #include "core/statistics.h"
 
@@ -97,6 +98,9 @@ std::string estimate_text(const ClaimRecord& c) {
 }
 
 std::string result_text(const Record& record) {
+  if (record.slug == zoo().slug)  // its arms and claims are too many to be read
+    return zoo_text(record) +
+           fmt::format("{}: {} seeds, {:.1f} minutes\n", record.slug, record.seeds.size(), record.minutes);
   std::string text = arms_table(record) + "\n" + claims_table(record) + "\n";
   for (const ArmRecord& arm : record.arms) {
     if (!arm.untuned.empty()) text += fmt::format("{}: not tuned: {}\n", arm.name, arm.untuned);

@@ -11,6 +11,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/papers/harness.h"
 #include "apps/papers/jobs.h"
+#include "apps/papers/zoo/zoo.h"
 #include "apps/train/interrupt.h"
 #include "core/error.h"
 #include "core/glob.h"
@@ -118,8 +119,13 @@ std::vector<const Paper*> select_papers(const std::vector<std::string>& patterns
   if (!family.empty() && std::find(families.begin(), families.end(), family) == families.end())
     throw UsageError(unknown_name("family", family, families));
   const std::vector<std::string> all = {"*"};
+  std::vector<const Paper*> selected;
   std::vector<bool> taken(papers().size());
   for (const std::string& pattern : patterns.empty() ? all : patterns) {
+    if (pattern == zoo().slug && family.empty()) {
+      selected.push_back(&zoo());
+      continue;
+    }
     bool found = false;
     for (size_t i = 0; i < papers().size(); ++i)
       if (glob_match(pattern, papers()[i].slug) && (family.empty() || papers()[i].family == family))
@@ -128,7 +134,6 @@ std::vector<const Paper*> select_papers(const std::vector<std::string>& patterns
     find_paper(pattern);  // throws with the nearest name
     fail<UsageError>("paper {} is not of the family {}", pattern, family);
   }
-  std::vector<const Paper*> selected;
   for (size_t i = 0; i < papers().size(); ++i)
     if (taken[i]) selected.push_back(&papers()[i]);
   return selected;

@@ -139,8 +139,8 @@ Outcome singular_values(const Trial& trial) {
     config.model = fmt::format("residual-mlp:width={0},hidden={0},blocks=3", width);
     config.param = fmt::format("mup:base={},rule={}", widths.front(), trial.word("rule"));
     config.schedule = "constant";
-    config.steps = trial.quick ? 4 : 800;
-    config.batch_size = trial.quick ? 16 : 64;
+    config.steps = trial.quick ? 4 : 1600;
+    config.batch_size = 16;
     config.clip_norm = 1;
     config.eval_every = kAtTheEnd;
     std::vector<double> values;
