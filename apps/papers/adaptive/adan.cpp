@@ -4,6 +4,7 @@
 //   m = beta1*m + (1-beta1)*g,  d = beta2*d + (1-beta2)*(g - g'),  n = beta3*n + (1-beta3)*(g + beta2*(g - g'))^2
 //   w = w - lr*(m + beta2*d)/(sqrt(n) + eps)        moments bias-corrected, then the decay
 // The claims at our scale: with half of the epochs it reaches AdamW's training loss and accuracy.
+// Tried before: 4 and 8 epochs, four seeds: training loss 2.6 times AdamW's with all [2.0, 3.3], 2.1 points less accurate [0.3, 3.9].
 // Departures: a small convolutional network on Fashion-MNIST in place of ViTs, GPT-2 and MAE; "reaches" is a training loss of at most
 // 1.05 times AdamW's, an accuracy of no more than 0.3 points below.
 #include "apps/papers/entries.h"
@@ -14,13 +15,13 @@ namespace gradus::paper_entries {
 namespace {
 
 void adan_experiment(Experiment& e) {
-  e.setting("half", small_images(5000, 4));
-  e.setting("whole", small_images(5000, 8));
+  e.setting("half", small_images(5000, 8));
+  e.setting("whole", small_images(5000, 16));
   e.arm("adan-half").setting("half").optim("adan:weight_decay=0.02").tune("lr", {3e-3, 6e-3, 1.2e-2, 2.5e-2});
   e.arm("adamw-half").setting("half").optim("adamw:weight_decay=0.02").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
   e.arm("adamw").setting("whole").optim("adamw:weight_decay=0.02").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
   e.arm("adan").setting("whole").optim("adan:weight_decay=0.02").tune("lr", {3e-3, 6e-3, 1.2e-2, 2.5e-2});
-  e.seeds(4);
+  e.seeds(6, 2);
   e.claim("half of the epochs: training loss at most 1.05 times that of AdamW with all",
           ratio_at_most("adan-half", "adamw", "train_loss", 1.05));
   e.claim("half of the epochs: test accuracy no more than 0.3 points below AdamW's with all",

@@ -3,6 +3,7 @@
 //   m, v as Adam's;  u = m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps)
 //   w = w - lr * sign(g)*|u|
 // The claim at our scale: a transformer reaches a lower loss than with Adam and with cautious Adam, each at its own step size.
+// Tried before: four seeds, one for tuning: 0.023 below Adam [-0.003, 0.050], 0.036 above cautious Adam [0.019, 0.053].
 // Departures: two layers on characters, 500 steps, in place of language models of 60 million parameters and more.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
@@ -13,12 +14,12 @@ namespace {
 
 void grams_experiment(Experiment& e) {
   e.setting(small_language_model());
-  const std::vector<double> lr = {1e-3, 3e-3, 6e-3, 1e-2, 2e-2};
+  const std::vector<double> lr = {1e-3, 2e-3, 4e-3, 6e-3, 8e-3, 1.2e-2};
   e.arm("grams").optim("grams:beta2=0.99").tune("lr", lr);
   e.arm("adam").optim("adam:beta2=0.99").tune("lr", lr);
   e.arm("cautious-adam").optim("adam:beta2=0.99,cautious=true").tune("lr", lr);
   e.tune_for("test_loss");
-  e.seeds(4);
+  e.seeds(8, 2);
   e.claim("test loss at least 0.02 below Adam's", better("grams", "adam", "test_loss", 0.02));
   e.claim("test loss not above cautious Adam's", not_worse("grams", "cautious-adam", "test_loss", 0));
 }

@@ -5,7 +5,9 @@
 //   m = beta2*m + (1-beta2)*g
 // The claims at our scale: a transformer ends no more than 0.02 above AdamW with small batches and with large ones, with half of
 // AdamW's state.
-// Departures: two layers on characters; batches of 16 and of 128 windows with as many windows in all; the search for programs is left
+// Tried before: four seeds, one for tuning, by which AdamW got an unstable step size (0.02): small batches 0.10 below AdamW [-0.25,
+// 0.06]; large ones over 64 steps 0.029 above [0.020, 0.038].
+// Departures: two layers on characters; batches of 16 windows, and of 128 with twice as many windows in all; the search for programs is left
 // out.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
@@ -15,9 +17,9 @@ namespace gradus::paper_entries {
 namespace {
 
 void lion_experiment(Experiment& e) {
-  TrainConfig small = small_language_model(500), large = small_language_model(64);
+  TrainConfig small = small_language_model(500), large = small_language_model(128);
   small.schedule = "cosine:warmup=25";
-  large.schedule = "cosine:warmup=4";
+  large.schedule = "cosine:warmup=8";
   large.batch_size = 128;
   for (const bool many : {false, true}) {
     const std::string name = many ? "large" : "small";
@@ -25,14 +27,14 @@ void lion_experiment(Experiment& e) {
     e.arm("lion-" + name)
         .setting(name)
         .optim("lion:weight_decay=0.5")
-        .tune("lr", {1e-4, 3e-4, 1e-3, 3e-3, 1e-2});
+        .tune("lr", {3e-4, 1e-3, 2e-3, 4e-3, 8e-3});
     e.arm("adamw-" + name)
         .setting(name)
         .optim("adamw:weight_decay=0.1,beta2=0.99")
-        .tune("lr", {1e-3, 3e-3, 6e-3, 1e-2, 2e-2});
+        .tune("lr", {1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2});
   }
   e.tune_for("test_loss");
-  e.seeds(4);
+  e.seeds(8, 2);
   e.claim("small batches: test loss no more than 0.02 above AdamW's",
           not_worse("lion-small", "adamw-small", "test_loss", 0.02));
   e.claim("large batches: test loss no more than 0.02 above AdamW's",

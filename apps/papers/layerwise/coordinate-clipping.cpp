@@ -5,6 +5,8 @@
 // The claims at our scale: on a transformer the gradient's direction is ten times as sharp as Adam's step or more, at the same
 // weights; clipping a tenth of its coordinates halves that or more; and SGD that clips ends below SGD.
 //   Sharpness: after 200 steps of Adam, on a batch of 128 windows; Adam's step is its next one there.
+// Tried before: five seeds, one for tuning: 4.9 times as sharp [2.3, 7.5] after 200 steps, 0.76 of it left by clipping [0.66, 0.85];
+// SGD that clips 0.16 below SGD [-0.20, 0.53].
 // Departures: two layers on characters in place of machine translation; one threshold a tensor.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
@@ -73,14 +75,14 @@ void coordinate_clipping_experiment(Experiment& e) {
   config.clip_norm.reset();
   config.schedule = "linear:warmup=20";
   e.setting(config);
-  e.arm("sgd").optim("sgd:momentum=0.9").tune("lr", {1e-2, 3e-2, 1e-1, 3e-1, 1});
+  e.arm("sgd").optim("sgd:momentum=0.9").tune("lr", {2e-2, 5e-2, 1e-1, 2e-1, 4e-1});
   e.arm("sgd-clipped")
       .optim("coordinate-clipping(sgd:momentum=0.9):p=0.1")
-      .tune("lr", {1e-2, 3e-2, 1e-1, 3e-1, 1});
+      .tune("lr", {2e-2, 5e-2, 1e-1, 2e-1, 4e-1});
   e.arm("adam").optim("adam:beta2=0.99").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2});
   e.arm("sharpness").run(sharpness_run).untuned("directions are compared at the same weights");
   e.tune_for("test_loss");
-  e.seeds(5);
+  e.seeds(8, 2);
   e.claim("the gradient is ten times as sharp as Adam's step or more",
           at_least("sharpness", "gradient_over_adam", 10));
   e.claim("clipping a tenth of its coordinates takes half of its sharpness or more",
