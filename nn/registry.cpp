@@ -3,6 +3,7 @@
 #include "nn/models/airbench.h"
 #include "nn/models/autoencoder.h"
 #include "nn/models/char_lstm.h"
+#include "nn/models/dit.h"
 #include "nn/models/gpt.h"
 #include "nn/models/lenet.h"
 #include "nn/models/mlp.h"
@@ -91,6 +92,8 @@ const ModelEntry kModels[] = {
     entry<Gpt>("gpt", "decoder-only transformer on tokens", "block=6,dim=8,layers=2,heads=2", kText),
     entry<UNet>("unet", "U-Net that predicts noise, given time and class", "channels=4,mults=1-2,heads=2",
                 images(1, 4)),
+    entry<Dit>("dit", "diffusion transformer that predicts noise or v, given time and class",
+               "patch=2,dim=8,depth=2,heads=2", images(1, 4)),
     entry<Autoencoder>("autoencoder", "fully connected encoder and mirrored decoder",
                        "hidden=6,code=3,act=tanh", images(1, 3)),
     entry<CharLstm>("char-lstm", "LSTM language model", "block=5,dim=4,hidden=5,layers=2", kText),

@@ -17,6 +17,9 @@
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
 #include "nn/adapters/registry.h"
+#include "nn/diffusion/guidance.h"
+#include "nn/diffusion/sampler.h"
+#include "nn/diffusion/step_skipping.h"
 #include "nn/registry.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
@@ -49,6 +52,10 @@ SpecTable vocabulary(const Entries& entries, const Name& name_of, const Options&
 
 // What the value of a flag, or the argument of a command, is an entry of; nothing for other words.
 std::optional<SpecTable> vocabulary_of(const std::string& word) {
+  // Spans have to outlive what asks them.
+  static const auto kept_samplers = samplers();
+  static const auto kept_guidances = guidances();
+  static const auto kept_skips = skip_policies();
   const auto own_name = [](const auto& e) { return std::string(e.name); };
   const auto own_options = [](const auto& e) { return e.options; };
   if (word == "--optim" || word == "--companion" || word == "--client" || word == "optim")
@@ -61,6 +68,10 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
     return vocabulary(gradient_methods(), own_name, own_options);
   if (word == "--model" || word == "model")
     return vocabulary(models(), own_name, [](const ModelEntry& e) { return e.options(); });
+  const auto made_options = [](const auto& e) { return e.options(); };
+  if (word == "--guidance" || word == "guidances") return vocabulary(kept_guidances, own_name, made_options);
+  if (word == "--skip" || word == "skips") return vocabulary(kept_skips, own_name, made_options);
+  if (word == "samplers") return vocabulary(kept_samplers, own_name, made_options);
   if (word == "--adapter" || word == "adapter") return vocabulary(adapters(), own_name, own_options);
   if (word == "--data" || word == "data") return vocabulary(datasets(), own_name, own_options);
   if (word == "--select" || word == "selectors") return vocabulary(sample_selectors(), own_name, own_options);

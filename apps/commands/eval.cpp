@@ -8,6 +8,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/output_table.h"
+#include "apps/commands/sample_images.h"
 #include "apps/commands/weights_flags.h"
 #include "apps/train/scores.h"
 #include "core/error.h"
@@ -15,7 +16,7 @@
 namespace gradus {
 namespace {
 
-struct EvalOptions : WeightsOptions {
+struct EvalOptions : WeightsOptions, FidFlags {
   std::optional<int64> limit;
   int64 batch_size = 256;
   std::string logits, weights = "last";
@@ -31,6 +32,7 @@ struct EvalOptions : WeightsOptions {
       "(outputs only)");
     f("train", train, "score the training set instead");
     f("train_mode", train_mode, "run the model as in training: statistics of the batch, dropout");
+    visit_fid(f);
     f("json", json, "print the result as one JSON object");
   }
 };
@@ -38,6 +40,13 @@ struct EvalOptions : WeightsOptions {
 int eval(const std::string& run, const EvalOptions& options) {
   if (!options.logits.empty()) check_outputs_path(options.logits);
   const Weights weights = find_weights(run, options, options.weights);
+  if (draws_images(weights)) {
+    if (!options.fid)
+      fail<UsageError>("{} is a denoiser: it is scored by the images drawn from it, with --fid",
+                       weights.file);
+    return eval_images(run.empty() ? options.init : run, weights, options, options.json);
+  }
+  if (options.fid) fail<UsageError>("--fid is for runs of --task diffusion; {} is no denoiser", weights.file);
   const Data data = open_scored_data(weights);
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
   if (options.train && !data.train)

@@ -10,6 +10,9 @@
 #include "apps/train/parametrisation.h"
 #include "apps/train/task.h"
 #include "data/registry.h"
+#include "nn/diffusion/guidance.h"
+#include "nn/diffusion/sampler.h"
+#include "nn/diffusion/step_skipping.h"
 #include "nn/layer_table.h"
 #include "nn/registry.h"
 
@@ -94,10 +97,36 @@ int show(const std::string& text, const ModelOptions& options) {
   return kOk;
 }
 
+// What `gradus sample` draws images by.
+void add_drawing_tables(CLI::App& model, Action& action) {
+  const auto table = [&](const char* word, const char* help, const char* kind, const auto& entries,
+                         auto source) {
+    add_table(
+        model, action, word, help, kind,
+        [entries] {
+          std::vector<Listed> all;
+          for (const auto& e : entries) all.push_back({e.name, e.summary, e.options()});
+          return all;
+        },
+        [entries, source](size_t i) {
+          const auto& e = entries[i];
+          return fmt::format("{}: {}\n\nsource   {}\n\n{}", e.name, e.summary, source(e),
+                             options_table(e.options()));
+        });
+  };
+  table("samplers", "steps out of noise: all, or the options of one", "sampler", samplers(),
+        [](const SamplerEntry&) { return "nn/diffusion/sampler.h"; });
+  table("guidances", "how estimates with and without a class are combined: all, or the options of one",
+        "guidance", guidances(), [](const GuidanceEntry& e) { return e.source; });
+  table("skips", "steps that reuse the network's last answer: all, or the options of one", "skip policy",
+        skip_policies(), [](const SkipEntry&) { return "nn/diffusion/step_skipping.h"; });
+}
+
 }  // namespace
 
 void add_model(CLI::App& app, Action& action) {
-  CLI::App* model = app.add_subcommand("model", "models: list, show NAME, parametrisations, check-mup NAME");
+  CLI::App* model = app.add_subcommand(
+      "model", "models: list, show NAME, parametrisations, check-mup NAME, samplers, guidances, skips");
   add_list(*model, action, "model", [] {
     std::vector<Listed> all;
     for (const auto& entry : models()) all.push_back({entry.name, entry.summary, entry.options()});
@@ -116,6 +145,7 @@ void add_model(CLI::App& app, Action& action) {
         return fmt::format("{}: {}\n\n{}", e.name, e.summary, options_table(e.options));
       });
   add_check_mup(*model, action);
+  add_drawing_tables(*model, action);
   CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");
   auto name = std::make_shared<std::string>();
   auto given = std::make_shared<OptionList>();

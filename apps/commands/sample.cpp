@@ -1,4 +1,4 @@
-// gradus sample: text from a trained language model, character by character as it is drawn.
+// gradus sample: text from a trained language model, character by character as it is drawn, or images from a denoiser.
 #include <chrono>
 #include <cstdio>
 
@@ -7,17 +7,17 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/sample_images.h"
 #include "apps/commands/weights_flags.h"
 #include "apps/steering/steering_file.h"
+#include "core/threads.h"
 #include "data/text.h"
 #include "nn/generate.h"
 
 namespace gradus {
 namespace {
 
-struct SampleFlags : WeightsOptions {
-  SampleFlags() { threads = 1; }  // one character at a time leaves nothing to share
-
+struct SampleFlags : WeightsOptions, ImageFlags {
   std::string prompt;
   int64 length = 500;
   double temperature = 1;
@@ -29,6 +29,13 @@ struct SampleFlags : WeightsOptions {
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
+    visit_text(f);
+    visit_images(f);
+    f("seed", seed, "of the draws", at_least(0));
+    f("json", json, "print the result as one JSON object");
+    f("quiet", quiet, "no progress and speed on stderr");
+  }
+  void visit_text(auto&& f) {
     f("prompt", prompt, "text to go on from; it is printed first");
     f("length", length, "characters to draw (tokens of the vocabulary)", at_least(1));
     f("temperature", temperature, "divides the logits; 0 always takes the most likely character",
@@ -42,21 +49,46 @@ struct SampleFlags : WeightsOptions {
       "add the vectors of this file to hidden states, FILE[:layer=GLOB,scale=1,mode=hard]: layer names "
       "modules "
       "('*h.2', or 2 alone), hard takes the likeliest vector, soft their mean by the file's probes");
-    f("seed", seed, "of the draws", at_least(0));
     f("cache", cache, "compute everything anew for each character (the same text, slowly)");
-    f("json", json, "print the result as one JSON object");
-    f("quiet", quiet, "no speed on stderr");
   }
 };
 
-int sample(const std::string& run, const SampleFlags& options) {
+// Flags that are of the other kind of sample.
+void refuse(const OptionFields& others, const OptionList& given, const char* of, const char* here) {
+  for (const auto& [key, value] : given)
+    for (const OptionField& field : others)
+      if (key == field.name) fail<UsageError>("{} is for {}, not for {}", flag_name(key), of, here);
+}
+OptionFields text_fields(SampleFlags& flags) {
+  OptionFields fields;
+  FieldCollector collector(fields);
+  flags.visit_text(collector);
+  return fields;
+}
+OptionFields image_fields(SampleFlags& flags) {
+  OptionFields fields;
+  FieldCollector collector(fields);
+  flags.visit_images(collector);
+  return fields;
+}
+
+int sample(const std::string& run, SampleFlags options, const OptionList& given) {
   const Weights weights = find_weights(run, options);
+  if (draws_images(weights)) {
+    refuse(text_fields(options), given, "text", "images");
+    return sample_images(run.empty() ? options.init : run, weights, options, options.seed, options.json,
+                         options.quiet);
+  }
+  refuse(image_fields(options), given, "images", "text");
+  if (options.threads == 0) set_threads(1);  // one character at a time leaves nothing to share
   const DatasetInfo info = info_of(weights);
-  if (info.kind != DataKind::kText) fail<UsageError>("sample is for text, not for {}", kind_name(info.kind));
+  if (info.kind != DataKind::kText)
+    fail<UsageError>("sample is for models of text and denoisers, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());
   if (!reader)
-    fail<UsageError>("sample is for language models; {} is for {}", model->spec(), task_name(model->task()));
+    fail<UsageError>("sample is for language models and denoisers; {} is for {}", model->spec(),
+                     task_name(model->task()));
 
   SampleOptions how{.temperature = options.temperature,
                     .top_k = options.top_k.value_or(0),
@@ -99,7 +131,8 @@ int sample(const std::string& run, const SampleFlags& options) {
 }  // namespace
 
 void add_sample(CLI::App& app, Action& action) {
-  CLI::App* sub = app.add_subcommand("sample", "write text with a trained language model");
+  CLI::App* sub = app.add_subcommand(
+      "sample", "write text with a trained language model, or draw images with a denoiser");
   auto given = std::make_shared<OptionList>();
   auto run = std::make_shared<std::string>();
   sub->add_option("RUN", *run, "directory of a run, or a weights file");
@@ -108,7 +141,7 @@ void add_sample(CLI::App& app, Action& action) {
     action = [=] {
       SampleFlags options;
       assign(options, *given);
-      return sample(*run, options);
+      return sample(*run, options, *given);
     };
   });
 }

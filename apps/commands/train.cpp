@@ -7,6 +7,8 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/run_settings.h"
+#include "apps/diffusion/diffusion_run.h"
 #include "apps/preference/preference_run.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/trainer.h"
@@ -18,7 +20,7 @@ namespace {
 
 // How the run is called, as opposed to what it is (TrainConfig).
 struct Call {
-  std::string out, resume, config_file, loss;
+  std::string out, resume, config_file, loss, task;
   bool json = false, quiet = false, print_config = false;
 };
 
@@ -82,8 +84,8 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
          fmt::format("{:.3g} MiB at most", result["memory"]["step_peak_bytes"].get<double>() / (1 << 20))});
   }
   if (result.contains("select"))
-    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept", result["select"].get<std::string>(),
-                                          percent(number("kept")))});
+    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept",
+                                          result["select"].get<std::string>(), percent(number("kept")))});
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});
@@ -176,7 +178,8 @@ PreferenceConfig pairs_config(const Call& call, const OptionList& given) {
   return config;
 }
 
-void print_pairs(const nlohmann::ordered_json& result) {
+// Of another way of learning: what --json has, as a table.
+void print_run(const nlohmann::ordered_json& result) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& [key, value] : result.items()) {
     std::string name = key;
@@ -217,7 +220,78 @@ int train_pairs(const Call& call, const OptionList& given) {
     return kInterrupted;
   }
   const auto result = training.result(run.path());
-  call.json ? print_json(result) : print_pairs(result);
+  call.json ? print_json(result) : print_run(result);
+  return kOk;
+}
+
+// Denoising: settings of their own, under the names of TrainConfig.
+bool is_diffusion(const Call& call) {
+  if (call.resume.empty() && !call.config_file.empty() && call.task.empty()) {
+    const nlohmann::json settings = read_json(call.config_file);
+    return settings.is_object() && settings.value("command", "") == kDiffusionRun;
+  }
+  if (call.resume.empty()) return !call.task.empty();
+  const bool diffusion = RunDirectory::open(call.resume).settings().value("command", "") == kDiffusionRun;
+  if (!call.task.empty()) fail<UsageError>("--resume DIR has its own --task");
+  return diffusion;
+}
+
+DiffusionConfig diffusion_config(const Call& call, const OptionList& given) {
+  DiffusionConfig config;
+  if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses, not for --task diffusion");
+  if (!call.resume.empty()) {
+    if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
+    if (!call.config_file.empty())
+      fail<UsageError>("--resume DIR has its own settings; it takes no --config");
+    check_resumable(given, {"epochs", "steps", "threads", "eval_every", "save_every", "save", "data_dir"});
+    const RunDirectory run = RunDirectory::open(call.resume);
+    assign(config, given_in_json(run.settings_of(kDiffusionRun), run.file("config.json")));
+  } else if (!call.config_file.empty()) {
+    assign(config, settings_given(read_json(call.config_file), kDiffusionRun, call.config_file));
+  }
+  if (!call.task.empty()) config.task = call.task;
+  for (const auto& [key, value] : given)
+    if (key == "epochs" || key == "steps") config.epochs.reset(), config.steps.reset();
+  assign(config, given);
+  diffusion_task(config.task);
+  return config;
+}
+
+int train_diffusion(const Call& call, const OptionList& given) {
+  DiffusionConfig config = diffusion_config(call, given);
+  if (call.print_config) {
+    print(options_json(config).dump(2) + "\n");
+    return kOk;
+  }
+  if (config.threads > 0) set_threads(config.threads);
+  config.threads = threads();
+  check_save_path(config.save);
+  const InterruptScope signals;
+  config = with_absolute_paths(config);
+  DiffusionRun training(config, !call.resume.empty() && RunDirectory::open(call.resume).has_checkpoint());
+  if (!call.quiet && call.resume.empty())
+    for (const std::string& line : training.notes()) note(line + "\n");
+  const RunDirectory run =
+      call.resume.empty() ? RunDirectory::create(call.out,
+                                                 fmt::format("{}-{}-s{}", parse_spec(config.data).name,
+                                                             parse_spec(config.model).name, config.seed),
+                                                 kDiffusionRun, options_json(config), diffusion_csv_header())
+                          : RunDirectory::open(call.resume);
+  if (!call.resume.empty()) run.write_settings(kDiffusionRun, options_json(config));
+  bool ended = false;
+  try {
+    ended = training.train(run, call.quiet);
+  } catch (...) {
+    if (call.resume.empty()) run.discard();
+    throw;
+  }
+  if (!ended) {
+    note(fmt::format("gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
+                     training.step(), run.path()));
+    return kInterrupted;
+  }
+  const auto result = training.result(run.path());
+  call.json ? print_json(result) : print_run(result);
   return kOk;
 }
 
@@ -239,11 +313,20 @@ void add_train(CLI::App& app, Action& action) {
                   "loss on pairs of responses, with --data pairs:path=FILE.jsonl: dpo[:beta=0.1,...]; lines "
                   "of the file hold prompt, chosen and rejected")
       ->type_name("NAME");
+  sub->add_option("--task", call->task,
+                  "what is learned, where it is not what data and model ask for: "
+                  "diffusion[:prediction=v,class_dropout=0.1,schedule=cosine-clamped,...], denoising images, "
+                  "with --model unet or dit; "
+                  "'gradus sample' draws from it")
+      ->type_name("NAME");
   sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
   sub->add_flag("--json", call->json, "print the result as one JSON object");
   sub->add_flag("--quiet", call->quiet, "no progress on stderr");
   sub->callback([=, &action] {
-    action = [=] { return is_pairs(*call, *given) ? train_pairs(*call, *given) : train(*call, *given); };
+    action = [=] {
+      if (is_diffusion(*call)) return train_diffusion(*call, *given);
+      return is_pairs(*call, *given) ? train_pairs(*call, *given) : train(*call, *given);
+    };
   });
 }
 

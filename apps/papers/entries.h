@@ -131,6 +131,13 @@ Paper entropy_scale();
 Paper rna();
 Paper adaptive_smoothing();
 
+// diffusion
+Paper apg_guidance();
+Paper adaptive_guidance();
+Paper adaptive_diffusion();
+Paper dmmd();
+Paper framer();
+
 // domain
 Paper adaptive_whitening();
 Paper gain_control();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/adapters/lora_cases.h"
+#include "apps/papers/diffusion/diffusion_cases.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
 #include "apps/papers/zoo/zoo.h"
@@ -125,6 +126,12 @@ const std::vector<Paper>& papers() {
       entropy_scale(),
       rna(),
       adaptive_smoothing(),
+      // diffusion: images out of noise
+      apg_guidance(),
+      adaptive_guidance(),
+      adaptive_diffusion(),
+      dmmd(),
+      framer(),
       // domain: neurons, fields, controllers, sounds, radio channels
       adaptive_whitening(),
       gain_control(),
@@ -160,6 +167,9 @@ const std::vector<Baselines>& baselines() {
       {"lora", "a product of two thin matrices beside a frozen weight, and DoRA", lora_functions()},
       {"rlhf-baselines", "losses on rewards and preferences that papers on language models share",
        rlhf_baseline_functions()},
+      {"diffusion-baselines",
+       "noise levels, predictions, samplers, the exact denoiser of a mixture, Frechet distance",
+       diffusion_baseline_functions()},
   };
   return table;
 }

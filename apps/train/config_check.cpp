@@ -36,8 +36,7 @@ void check(const TrainConfig& config) {
   in_flag("--model", [&] {
     const ModelEntry& model = check_model_spec(config.model);
     if (model.task == Task::kDenoising)
-      fail<UsageError>("{} is for {}, which the train command does not train", model.name,
-                       task_name(model.task));
+      fail<UsageError>("{} is for {}: train it with --task diffusion", model.name, task_name(model.task));
   });
   in_flag("--batch-size", [&] {
     config.batch_size.check();

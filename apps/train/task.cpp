@@ -103,7 +103,7 @@ void check_target(Task task, const Batch& batch) {
   if (task == Task::kRegression && !batch.targets.defined())
     fail<UsageError>("regression needs data with real targets");
   if (task == Task::kDenoising)
-    fail<UsageError>("the train command does not train {} models", task_name(task));
+    fail<UsageError>("{} models are trained with --task diffusion", task_name(task));
 }
 
 }  // namespace

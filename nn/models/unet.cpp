@@ -5,6 +5,7 @@
 
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/shape_ops.h"
+#include "nn/models/conditions.h"
 
 namespace gradus {
 namespace {
@@ -115,16 +116,7 @@ Input UNet::example(int64 n) const {
 
 // The embedding of time and class (N,E).
 Tensor UNet::condition(const Input& x) {
-  const int64 n = x.size();
-  if (!x.time.defined() || x.time.numel() != n)
-    fail<ShapeError>("unet: needs a time for each of the {} images, got {}", n,
-                     x.time.defined() ? x.time.shape().str() : "none");
-  if (x.classes.defined() && x.classes.numel() != n)
-    fail<ShapeError>("unet: needs a class for each of the {} images, got {}", n, x.classes.shape().str());
-  IntTensor classes = IntTensor::full({n}, image_.classes);
-  if (x.classes.defined())
-    for (int64 i = 0; i < n; ++i)
-      if (x.classes[i] != -1) classes.mutable_data()[i] = x.classes[i];
+  const IntTensor classes = embedded_classes(x, image_.classes, "unet");
   const Tensor time = time2_(silu(time1_(sinusoidal_features(x.time, width_))));
   return time + class_embed_(classes);
 }
