@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/adapters/lora_cases.h"
+#include "apps/papers/continual/continual_baselines.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
 #include "core/error.h"
@@ -158,6 +159,10 @@ const std::vector<Baselines>& baselines() {
       {"lora", "a product of two thin matrices beside a frozen weight, and DoRA", lora_functions()},
       {"rlhf-baselines", "losses on rewards and preferences that papers on language models share",
        rlhf_baseline_functions()},
+      {"continual-baselines",
+       "measures of tasks in turn, springs, distillation, exemplars and projections that papers on them "
+       "share",
+       continual_baseline_functions()},
   };
   return table;
 }
