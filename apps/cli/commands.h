@@ -16,6 +16,7 @@ using Action = std::function<int()>;
 void add_train(CLI::App& app, Action& action);
 void add_federated(CLI::App& app, Action& action);
 void add_active(CLI::App& app, Action& action);
+void add_continual(CLI::App& app, Action& action);
 void add_landscape(CLI::App& app, Action& action);
 void add_lr_find(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action);

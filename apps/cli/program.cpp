@@ -159,6 +159,7 @@ int run_program(int argc, const char* const* argv) {
   add_train(app, action);
   add_federated(app, action);
   add_active(app, action);
+  add_continual(app, action);
   add_lr_find(app, action);
   add_sweep(app, action);
   add_eval(app, action);

@@ -6,6 +6,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
+#include "apps/continual/learners.h"
 #include "apps/papers/paper.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/parametrisation.h"
@@ -16,6 +17,8 @@
 #include "data/fetch.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
+#include "data/tasks/drift_stream.h"
+#include "data/tasks/task_stream.h"
 #include "nn/adapters/registry.h"
 #include "nn/diffusion/guidance.h"
 #include "nn/diffusion/sampler.h"
@@ -78,6 +81,9 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
   if (word == "--strategy" || word == "strategies")
     return vocabulary(query_strategies(), own_name, own_options);
   if (word == "--partition" || word == "partitions") return vocabulary(partitions(), own_name, own_options);
+  if (word == "--tasks" || word == "tasks") return vocabulary(task_kinds(), own_name, own_options);
+  if (word == "--drift" || word == "drifts") return vocabulary(drift_patterns(), own_name, own_options);
+  if (word == "--method" || word == "continual") return vocabulary(learners(), own_name, own_options);
   if (word == "--server" || word == "servers") return vocabulary(server_rules(), own_name, own_options);
   return std::nullopt;
 }

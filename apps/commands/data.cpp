@@ -17,6 +17,8 @@
 #include "data/places.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
+#include "data/tasks/drift_stream.h"
+#include "data/tasks/task_stream.h"
 
 namespace gradus {
 namespace {
@@ -172,8 +174,8 @@ void add_fetch(CLI::App& data, Action& action) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data =
-      app.add_subcommand("data", "data sets: list, show NAME, fetch NAME, partitions, selectors, strategies");
+  CLI::App* data = app.add_subcommand(
+      "data", "data sets: list, show NAME, fetch NAME, partitions, selectors, strategies, tasks, drifts");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary, entry.options});
@@ -208,6 +210,33 @@ void add_data(CLI::App& app, Action& action) {
         std::string text = fmt::format("{}: {}\n\n", entry.name, entry.summary);
         if (!entry.paper.empty()) text += fmt::format("paper\n  {}\n\n", wrapped(entry.paper, 2, kPageWidth));
         return text + fmt::format("equations\n{}\n\n", entry.equations) + options_table(entry.options);
+      });
+  add_table(
+      *data, action, "tasks",
+      "how a data set becomes a stream of tasks (continual --tasks): all, or the options of one",
+      "task stream",
+      [] {
+        std::vector<Listed> all;
+        for (const TaskKindEntry& entry : task_kinds())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      [](size_t i) {
+        const TaskKindEntry& entry = task_kinds()[i];
+        return fmt::format("{}: {}\n\n", entry.name, entry.summary) + options_table(entry.options);
+      });
+  add_table(
+      *data, action, "drifts",
+      "how an unlabelled stream drifts (continual --drift): all, or the options of one", "drift",
+      [] {
+        std::vector<Listed> all;
+        for (const DriftEntry& entry : drift_patterns())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      [](size_t i) {
+        const DriftEntry& entry = drift_patterns()[i];
+        return fmt::format("{}: {}\n\n", entry.name, entry.summary) + options_table(entry.options);
       });
   add_table(
       *data, action, "strategies",

@@ -47,6 +47,20 @@ double AccuracyMatrix::backward_transfer() const {
   return share(sum, last);
 }
 
+double AccuracyMatrix::forward_transfer(std::span<const double> baseline) const {
+  if (std::ssize(baseline) < tasks())
+    fail<ShapeError>("accuracy matrix: {} accuracies of the untrained model for {} tasks", baseline.size(),
+                     tasks());
+  double sum = 0;
+  for (int64 j = 1; j < tasks(); ++j) {
+    const std::vector<double>& before = rows_[static_cast<size_t>(j - 1)];
+    if (std::ssize(before) <= j)
+      fail<ShapeError>("accuracy matrix: forward transfer asks for the accuracy on task {} before it", j);
+    sum += before[static_cast<size_t>(j)] - baseline[static_cast<size_t>(j)];
+  }
+  return share(sum, tasks() - 1);
+}
+
 double AccuracyMatrix::learning_accuracy() const {
   double sum = 0;
   for (int64 j = 0; j < tasks(); ++j) sum += at(j, j);

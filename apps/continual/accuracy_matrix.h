@@ -2,9 +2,11 @@
 //
 //   average_accuracy(i) = mean over j <= i of a[i][j];  forgetting = mean over j < T-1 of (max over i = j..T-2 of a[i][j]) - a[T-1][j]
 //   backward_transfer = mean over j < T-1 of a[T-1][j] - a[j][j];  learning_accuracy = mean of a[j][j]
+//   forward_transfer = mean over j >= 1 of a[j-1][j] - baseline[j], baseline the accuracies of the untrained model
 // Means over nothing are 0. Lopez-Paz, Ranzato, NeurIPS 2017, arXiv 1706.08840; Chaudhry et al., ECCV 2018, arXiv 1801.10112.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "core/real.h"
@@ -24,9 +26,13 @@ class AccuracyMatrix {
   /// `include_final`: the maximum counts the last row as well, so that no task has less than 0.
   double forgetting(bool include_final = false) const;
   double backward_transfer() const;
+  /// Needs rows that go one task beyond their own, and an accuracy each task: else ShapeError.
+  double forward_transfer(std::span<const double> baseline) const;
   double learning_accuracy() const;
   /// The same without task 0.
   double new_task_accuracy() const;
+
+  const std::vector<std::vector<double>>& rows() const { return rows_; }
 
  private:
   std::vector<std::vector<double>> rows_;

@@ -20,20 +20,34 @@ std::string sgd_spec(const AmgcOptions& o, double weight_decay) {
 
 }  // namespace
 
-AmgcTask::AmgcTask(FeatureMap features, const AmgcStart& start, const AmgcOptions& options)
+AmgcTask::AmgcTask(FeatureMap features, const AmgcOptions& options)
     : features_(std::move(features)),
       o_(options),
-      old_means_(start.old_means),
-      new_covariances_(start.new_covariances.clone()),
-      extractor_(sgd_spec(options, options.weight_decay), start.extractor),
-      classifier_(sgd_spec(options, 0), std::vector<Tensor>{start.weight, start.bias}) {
-  const int64 old = old_means_.dim(0);
-  if (start.new_covariances.rank() != 3 || old + new_covariances_.dim(0) != start.weight.dim(0))
+      extractor_(sgd_spec(options, options.weight_decay), {}),
+      classifier_(sgd_spec(options, 0), {}) {}
+
+void AmgcTask::begin(const AmgcStart& start) {
+  const int64 old = start.old_means.dim(0);
+  if (start.new_covariances.rank() != 3 || old + start.new_covariances.dim(0) != start.weight.dim(0))
     fail<ShapeError>("amgc: {} old classes and new covariances {} for a weight {}", old,
-                     new_covariances_.shape().str(), start.weight.shape().str());
+                     start.new_covariances.shape().str(), start.weight.shape().str());
+  old_means_ = start.old_means;
+  new_covariances_ = start.new_covariances.clone();
+  extractor_ = Descent(sgd_spec(o_, o_.weight_decay), start.extractor);
+  classifier_ = Descent(sgd_spec(o_, 0), std::vector<Tensor>{start.weight, start.bias});
+  first_.clear();
   for (const Tensor& p : start.extractor) first_.push_back(p.clone());
   old_covariances_ =
       enlarged_covariances(start.old_covariances, IntTensor::full({old}, 1), o_.ve_lambda, false);
+}
+
+void AmgcTask::state(const StateArchive& archive) {
+  archive("first", first_);
+  archive("old_means", old_means_);
+  archive("old_covariances", old_covariances_);
+  archive("new_covariances", new_covariances_);
+  extractor_.state(archive.below("extractor"));
+  classifier_.state(archive.below("classifier"));
 }
 
 // Mean over old classes and the new ones present.

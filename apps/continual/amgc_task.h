@@ -42,7 +42,13 @@ struct AmgcStart {
 
 class AmgcTask {
  public:
-  AmgcTask(FeatureMap features, const AmgcStart& start, const AmgcOptions& options);
+  AmgcTask(FeatureMap features, const AmgcOptions& options);
+  AmgcTask(FeatureMap features, const AmgcStart& start, const AmgcOptions& options)
+      : AmgcTask(std::move(features), options) {
+    begin(start);
+  }
+  /// Throws ShapeError for classes that do not add up.
+  void begin(const AmgcStart& start);
   struct Losses {
     double total = 0, classes = 0;
   };
@@ -52,6 +58,7 @@ class AmgcTask {
   Tensor weight() const { return classifier_.copies()[0]; }
   Tensor bias() const { return classifier_.copies()[1]; }
   const Tensor& new_covariances() const { return new_covariances_; }
+  void state(const StateArchive& archive);
 
  private:
   Tensor class_loss(const Tensor& f, const IntTensor& labels, const Tensor& weight, const Tensor& bias);

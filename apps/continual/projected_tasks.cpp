@@ -10,7 +10,6 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "nn/continual/scaled_weight.h"
-#include "nn/continual/task_mask.h"
 #include "optim/elements.h"
 
 namespace gradus {
@@ -24,11 +23,6 @@ Tensor chain_of(const std::vector<Tensor>& weights, Tensor x, std::vector<Tensor
     x = matmul(x, weights[l], false, true);
   }
   return x;
-}
-
-Tensor task_loss_of(const Tensor& logits, const IntTensor& y, const TaskRows& task) {
-  return task.class_count > 0 ? task_masked_loss(logits, y, task.first_class, task.class_count)
-                              : cross_entropy(logits, y);
 }
 
 std::vector<Tensor> as_variables(const std::vector<Tensor>& tensors) {
@@ -73,35 +67,35 @@ LabelledRows ProjectedTasks::sample_of(const LabelledRows& rows) const {
   return {rows.x.rows(0, count), rows.y.rows(0, count)};
 }
 
-void ProjectedTasks::epoch(const TaskRows& task, Relaxed& relaxed, double lr) {
-  const int64 rows = task.rows.x.dim(0);
-  for (int64 from = 0; from < rows; from += o_.batch_size) {
-    const int64 to = std::min(rows, from + o_.batch_size);
-    const std::vector<Tensor> w = as_variables(weights_), q = as_variables(relaxed.scale);
-    Tensor loss = task_loss_of(chain_of(effective(w, relaxed.space, q), task.rows.x.rows(from, to)),
-                               task.rows.y.rows(from, to), task);
-    std::vector<Tensor> wanted = w;
-    for (const Tensor& scale : q)
-      if (scale.numel() > 0) {
-        loss = loss + scale_penalty(scale) * static_cast<real>(o_.penalty_weight);
-        wanted.push_back(scale);
-      }
-    losses_.push_back(static_cast<double>(loss.item()));
-    if (!std::isfinite(losses_.back())) fail<NumericError>("projected tasks: a loss of {}", losses_.back());
-    const std::vector<Tensor> grads = grad(loss, wanted);
-    for (size_t l = 0; l < weights_.size(); ++l)
-      descend(weights_[l], projected_gradient(grads[l], memory_[l]), lr);
-    size_t next = weights_.size();
-    for (Tensor& scale : relaxed.scale)
-      if (scale.numel() > 0) descend(scale, grads[next++], lr);
-  }
+double ProjectedTasks::step(const LabelledRows& batch, const std::vector<int64>& groups) {
+  const Recording on(true);
+  const std::vector<Tensor> w = as_variables(weights_), q = as_variables(relaxed_.scale);
+  Tensor loss = competing_loss(chain_of(effective(w, relaxed_.space, q), batch.x), batch.y, groups);
+  std::vector<Tensor> wanted = w;
+  for (const Tensor& scale : q)
+    if (scale.numel() > 0) {
+      loss = loss + scale_penalty(scale) * static_cast<real>(o_.penalty_weight);
+      wanted.push_back(scale);
+    }
+  losses_.push_back(static_cast<double>(loss.item()));
+  if (!std::isfinite(losses_.back())) fail<NumericError>("projected tasks: a loss of {}", losses_.back());
+  const std::vector<Tensor> grads = grad(loss, wanted);
+  for (size_t l = 0; l < weights_.size(); ++l)
+    descend(weights_[l], projected_gradient(grads[l], memory_[l]), lr_);
+  size_t next = weights_.size();
+  for (Tensor& scale : relaxed_.scale)
+    if (scale.numel() > 0) descend(scale, grads[next++], lr_);
+  return losses_.back();
 }
 
-bool ProjectedTasks::search(const TaskRows& task, Relaxed& relaxed) const {
+bool ProjectedTasks::search(const TaskRows& task) {
+  const Recording on(true);
+  Relaxed& relaxed = relaxed_;
   const LabelledRows sample = sample_of(task.rows);
   const std::vector<Tensor> w = as_variables(weights_);
-  const std::vector<Tensor> grads =
-      grad(task_loss_of(chain_of(effective(w, relaxed.space, relaxed.scale), sample.x), sample.y, task), w);
+  const std::vector<Tensor> grads = grad(
+      competing_loss(chain_of(effective(w, relaxed.space, relaxed.scale), sample.x), sample.y, task.groups),
+      w);
   bool moved = false;
   for (size_t l = 0; l < w.size(); ++l) {
     const RelaxingSearch found = relaxing_search(grads[l], relaxed.rest[l], o_.search);
@@ -114,30 +108,39 @@ bool ProjectedTasks::search(const TaskRows& task, Relaxed& relaxed) const {
   return moved;
 }
 
-void ProjectedTasks::learn(const TaskRows& task) {
-  const Recording on(true);
+void ProjectedTasks::begin() {
   losses_.clear();
-  Relaxed relaxed;
+  relaxed_ = {};
   for (const Tensor& m : memory_) {
-    relaxed.space.emplace_back(Shape{m.dim(0), 0});
-    relaxed.scale.emplace_back(Shape{0, 0});
-    relaxed.rest.push_back(m.clone());
+    relaxed_.space.emplace_back(Shape{m.dim(0), 0});
+    relaxed_.scale.emplace_back(Shape{0, 0});
+    relaxed_.rest.push_back(m.clone());
   }
-  double lr = o_.lr;
-  bool up = tasks_ > 0 && o_.method == "rogo";
-  for (int64 e = 0; e < o_.epochs; ++e) {
-    epoch(task, relaxed, lr);
-    if (up) up = search(task, relaxed);
-    if (up) lr /= o_.lr_factor;
-  }
+  lr_ = o_.lr;
+  up_ = tasks_ > 0 && o_.method == "rogo";
+}
+
+void ProjectedTasks::end_epoch(const TaskRows& task) {
+  if (up_) up_ = search(task);
+  if (up_) lr_ /= o_.lr_factor;
+}
+
+std::vector<Tensor> ProjectedTasks::effective_weights() const {
+  const Recording off(false);
+  return relaxed_.space.empty() ? weights_ : effective(weights_, relaxed_.space, relaxed_.scale);
+}
+
+void ProjectedTasks::end(const TaskRows& task) {
+  const Recording off(false);
   space_sizes_.clear();
+  const std::vector<Tensor> folded = effective_weights();
   for (size_t l = 0; l < weights_.size(); ++l) {
-    space_sizes_.push_back(relaxed.space[l].dim(1));
-    weights_[l] = scaled_weight(weights_[l], relaxed.space[l], relaxed.scale[l]).clone();
+    space_sizes_.push_back(relaxed_.space[l].dim(1));
+    weights_[l] = folded[l].detach().clone();
   }
+  relaxed_ = {};
   if (o_.method != "sgd") {
     std::vector<Tensor> inputs;
-    const Recording off(false);
     chain_of(weights_, sample_of(task.rows).x, &inputs);
     for (size_t l = 0; l < inputs.size(); ++l)
       memory_[l] = grown_memory(linalg::transpose(inputs[l]), memory_[l],
@@ -146,9 +149,31 @@ void ProjectedTasks::learn(const TaskRows& task) {
   ++tasks_;
 }
 
+void ProjectedTasks::learn(const TaskRows& task) {
+  const int64 n = task.rows.x.dim(0), each = (n + o_.batch_size - 1) / o_.batch_size;
+  begin();
+  for (int64 e = 0; e < o_.epochs; ++e) {
+    for (int64 s = 0; s < each; ++s) step(batch_in_order(task.rows, o_.batch_size, s), task.groups);
+    end_epoch(task);
+  }
+  end(task);
+}
+
+void ProjectedTasks::state(const StateArchive& archive) {
+  archive("weights", weights_);
+  archive("memory", memory_);
+  archive("space_sizes", space_sizes_);
+  archive("space", relaxed_.space);
+  archive("scale", relaxed_.scale);
+  archive("rest", relaxed_.rest);
+  archive("lr", lr_);
+  archive("up", up_);
+  archive("tasks", tasks_);
+}
+
 Tensor ProjectedTasks::logits(const Tensor& x) const {
   const Recording off(false);
-  return chain_of(weights_, x);
+  return chain_of(effective_weights(), x);
 }
 
 }  // namespace gradus

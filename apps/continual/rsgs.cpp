@@ -40,6 +40,14 @@ Rsgs::Rsgs(FeatureMap features, const std::vector<Tensor>& lambda, const Tensor&
   prototypes_ = normalised_rows(prototypes);
 }
 
+void Rsgs::state(const StateArchive& archive) {
+  archive("lambda", lambda_);
+  archive("start", start_);
+  archive("prototypes", prototypes_);
+  archive("buf", buf_);
+  archive("ema", ema_);
+}
+
 Tensor Rsgs::unit_features(std::span<const Tensor> lambda, const Tensor& x) const {
   return normalised_rows(features_(lambda, x));
 }

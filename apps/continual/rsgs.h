@@ -15,6 +15,7 @@
 
 #include "apps/continual/features.h"
 #include "core/options.h"
+#include "optim/state_archive.h"
 
 namespace gradus {
 
@@ -49,6 +50,7 @@ class Rsgs {
   Batch adapt(const Tensor& x);
   const std::vector<Tensor>& lambda() const { return lambda_; }
   const Tensor& prototypes() const { return prototypes_; }
+  void state(const StateArchive& archive);
 
  private:
   Tensor unit_features(std::span<const Tensor> lambda, const Tensor& x) const;

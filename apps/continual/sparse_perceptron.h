@@ -20,6 +20,7 @@ class SparsePerceptron {
   Tensor logits(const Tensor& x) const;
   const Tensor& weight1() const { return update_.params()[0]; }
   const Tensor& weight2() const { return update_.params()[1]; }
+  void state(const StateArchive& archive) { update_.state(archive); }
 
  private:
   SparseActivationOptions activation_;

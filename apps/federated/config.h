@@ -35,7 +35,8 @@ struct FederatedConfig {
     f("batch_size", batch_size, "examples a local batch", at_least(1));
     f("server", server, "how the server steps, NAME[:key=value,...]; see 'optim servers'");
     f("client", client,
-      "optimizer of the clients, new each round, NAME[:key=value,...]; see 'optim list'; or fedhyper-cl");
+      "optimizer of the clients, new each round, NAME[:key=value,...]; see 'optim list'; or fedhyper-cl, or "
+      "local-scaling");
     f("weighting", weighting, "a client's part in the mean: by its examples, or all the same",
       choices({"examples", "uniform"}));
     f("rounds", rounds, "rounds of training", at_least(0));

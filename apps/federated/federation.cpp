@@ -18,7 +18,8 @@
 namespace gradus {
 namespace {
 
-constexpr const char* kDirection = "federation/direction";
+constexpr const char *kDirection = "federation/direction", *kScaling = "federation/scaling",
+                     *kScalingUpdates = "federation/scaling_updates";
 using RoundClock = std::chrono::steady_clock;
 
 Data open_federated_data(const FederatedConfig& config) {
@@ -100,20 +101,21 @@ bool Federation::advance(const std::function<bool()>& stop) {
     const RoundPlan plan =
         draw_round(rng_, state_.round, config_.clients, config_.per_round, config_.drop_rate);
     const std::optional<RoundResult> made =
-        run_round(*problem_, *training_, *server_, point_, plan, weighting_of(config_.weighting), stop);
+        run_round(*problem_, *training_, *server_, point_, plan, weighting_of(config_.weighting), stop, rng_);
     if (!made) return false;
     state_.seconds += std::chrono::duration<double>(RoundClock::now() - start).count();
     ++state_.round;
     const auto sent = static_cast<int64>(sizeof(real)) * (point_.x.numel() + point_.buffers.numel());
-    const int64 received =
-        sent + (training_->uses_direction() ? static_cast<int64>(sizeof(real)) * point_.x.numel() : 0);
+    const int64 vector = static_cast<int64>(sizeof(real)) * point_.x.numel();
+    const bool scales = training_->scaling() && !training_->scaling()->identity();
+    const int64 received = sent + (training_->uses_direction() || scales ? vector : 0);
     state_.rows.push_back({.round = state_.round,
                            .train_loss = made->train.loss(),
                            .train_accuracy = made->train.accuracy(),
                            .clients = made->averaged,
                            .dropped = std::ssize(plan.dropped),
                            .empty = made->empty,
-                           .bytes_up = made->averaged * sent,
+                           .bytes_up = made->averaged * (sent + (scales ? vector : 0)),
                            .bytes_down = (std::ssize(plan.clients) + std::ssize(plan.dropped)) * received,
                            .seconds = state_.seconds});
     state_.evaluation_due = state_.round >= config_.rounds || state_.round % config_.eval_every == 0;
@@ -140,6 +142,10 @@ void Federation::save(const RunDirectory& run) {
   for (const RoundRow& row : state_.rows) rows.push_back(nlohmann::json(round_json(row)));
   SavedState saved = server_->save_state();
   if (point_.direction.defined()) saved.tensors[kDirection] = point_.direction;
+  if (point_.scaling.defined()) {
+    saved.tensors[kScaling] = point_.scaling;
+    saved.scalars[kScalingUpdates] = static_cast<double>(point_.scaling_updates);
+  }
   write_checkpoint(run.checkpoint(), model(),
                    {.optim = server_->spec(),
                     .saved = std::move(saved),
@@ -152,7 +158,8 @@ void Federation::save(const RunDirectory& run) {
 
 void Federation::restore(const RunDirectory& run) {
   if (!std::filesystem::exists(run.checkpoint())) return;
-  Tensor direction;
+  Tensor direction, scaling;
+  double scaling_updates = 0;
   read_checkpoint(run.checkpoint(), *model_, server_->spec(), [&](const CheckpointParts& parts) {
     FederationState state;
     parts.state.at("round").get_to(state.round);
@@ -162,11 +169,15 @@ void Federation::restore(const RunDirectory& run) {
     parts.state.at("seconds").get_to(state.seconds);
     SavedState saved = parts.saved;
     if (const auto found = saved.tensors.extract(kDirection)) direction = found.mapped();
+    if (const auto found = saved.tensors.extract(kScaling)) scaling = found.mapped();
+    if (const auto found = saved.scalars.extract(kScalingUpdates)) scaling_updates = found.mapped();
     server_->load_state(saved);
     state_ = std::move(state);
   });
   point_ = read_point(*problem_);
   point_.direction = direction;
+  point_.scaling = scaling;
+  point_.scaling_updates = static_cast<int64>(scaling_updates);
 }
 
 void Federation::show(Progress& progress, int64 first, double seconds) const {

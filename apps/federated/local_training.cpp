@@ -19,8 +19,8 @@ OptimizerTraining::OptimizerTraining(const std::string& optimizer, const Paramet
   spec_ = made->spec();
 }
 
-int64 OptimizerTraining::train(const Parameters& parameters, LocalBatches& batches,
-                               const Broadcast& broadcast) const {
+LocalReport OptimizerTraining::train(const Parameters& parameters, LocalBatches& batches,
+                                     const Broadcast& broadcast) const {
   const OptimizerPtr optimizer = make_optimizer(spec_, parameters);
   int64 steps = 0;
   while (Objective* batch = batches.next()) {
@@ -30,23 +30,23 @@ int64 OptimizerTraining::train(const Parameters& parameters, LocalBatches& batch
     ++steps;
   }
   optimizer->use_evaluation_weights(true);
-  return steps;
+  return {.steps = steps};
 }
 
 namespace {
 
-constexpr const char* kHyperLocal = "fedhyper-cl";
+constexpr const char *kHyperLocal = "fedhyper-cl", *kLocalScaling = "local-scaling";
 
 }  // namespace
 
-int64 HyperLocalTraining::train(const Parameters& parameters, LocalBatches& batches,
-                                const Broadcast& broadcast) const {
+LocalReport HyperLocalTraining::train(const Parameters& parameters, LocalBatches& batches,
+                                      const Broadcast& broadcast) const {
   std::vector<ParameterPtr> trained;
   std::vector<Tensor> values;
   for (const ParameterPtr& p : parameters)
     if (!p->frozen) trained.push_back(p), values.push_back(p->value);
   HyperLocalRate rate(options_, broadcast.direction, std::max<int64>(1, batches.steps()), broadcast.lr_scale);
-  factors_.clear();
+  LocalReport report;
   int64 epoch = -1;
   while (Objective* batch = batches.next()) {
     const double loss = batch->gradient();
@@ -62,15 +62,33 @@ int64 HyperLocalTraining::train(const Parameters& parameters, LocalBatches& batc
       displace(value, steps[i]);
     }
     for (const ParameterPtr& p : parameters) p->grad = Tensor();
-    factors_.push_back(rate.used());
+    report.factors.push_back(rate.used());
+    ++report.steps;
   }
-  return std::ssize(factors_);
+  return report;
 }
 
 std::string HyperLocalTraining::spec() const { return Spec{kHyperLocal, "", option_list(options_)}.str(); }
 
+ScaledLocalTraining::ScaledLocalTraining(const ScaledClientOptions& options) : options_(options) {
+  check_scaling(options);
+}
+
+LocalReport ScaledLocalTraining::train(const Parameters& parameters, LocalBatches& batches,
+                                       const Broadcast& broadcast) const {
+  return scaled_local_steps(parameters, batches, broadcast.divisor, options_.lr * broadcast.lr_scale,
+                            options_.momentum);
+}
+
+std::string ScaledLocalTraining::spec() const { return Spec{kLocalScaling, "", option_list(options_)}.str(); }
+
 std::unique_ptr<LocalTraining> make_local_training(const std::string& text, const Parameters& parameters) {
   const Spec spec = parse_spec(text);
+  if (spec.name == kLocalScaling) {
+    ScaledClientOptions scaled;
+    set_options(scaled, spec.options, std::string("client ") + kLocalScaling);
+    return std::make_unique<ScaledLocalTraining>(scaled);
+  }
   if (spec.name != kHyperLocal) return std::make_unique<OptimizerTraining>(text, parameters);
   HyperLocalOptions options;
   set_options(options, spec.options, std::string("client ") + kHyperLocal);

@@ -1,6 +1,7 @@
 #include "apps/federated/round.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "autograd/functional/flat.h"
 #include "core/error.h"
@@ -19,6 +20,52 @@ std::vector<Tensor> trained_values(FederatedProblem& problem) {
 void scatter(const Tensor& flat, std::vector<Tensor> values) {
   const std::vector<Tensor> parts = unflatten(flat, values);
   for (size_t i = 0; i < values.size(); ++i) values[i].copy_from(parts[i]);
+}
+
+}  // namespace
+
+namespace {
+
+// Rounds of the batches that a scaling is made of: no round of training has such a number.
+constexpr int64 kStatisticsRounds = int64{1} << 40;
+
+Tensor mean_of(const std::vector<Tensor>& all) {
+  WeightedSum mean(all[0].numel());
+  for (const Tensor& h : all) mean.add(1.0 / static_cast<double>(all.size()), h);
+  return mean.result();
+}
+
+void change_scaling(const ScaledClientOptions& o, const std::vector<Tensor>& statistics, ServerPoint& point) {
+  if (statistics.empty()) return;
+  DiagonalScaling scaling(o, point.scaling, point.scaling_updates);
+  scaling.update(mean_of(statistics));
+  point.scaling = scaling.d();
+  point.scaling_updates = scaling.updates();
+}
+
+// h of each client with data at the server's point. Empty where `stop` said so.
+std::optional<std::vector<Tensor>> client_statistics(FederatedProblem& problem, const ScaledClientOptions& o,
+                                                     const ServerPoint& point, const RoundPlan& plan,
+                                                     const std::function<bool()>& stop, const Rng& rng) {
+  std::vector<Tensor> all;
+  Tensor u;
+  if (o.by_hessian())
+    u = rng.fork("scaling").fork(static_cast<std::uint64_t>(plan.round)).rademacher_tensor(point.x.shape());
+  for (const int64 client : plan.clients) {
+    if (stop && stop()) return std::nullopt;
+    if (problem.examples(client) == 0) continue;
+    write_point(problem, point);
+    const std::unique_ptr<LocalBatches> batches = problem.batches(kStatisticsRounds + plan.round, client);
+    Objective* batch = batches->next();
+    if (!batch) continue;
+    if (!u.defined()) {
+      all.push_back(flat_gradient(problem.parameters(), *batch));
+      continue;
+    }
+    all.push_back(flat_hessian_product(problem.parameters(), *batch, u));
+    for_each_element(all.back(), std::as_const(u), [](real& h, real sign) { h *= sign; });
+  }
+  return all;
 }
 
 }  // namespace
@@ -51,7 +98,7 @@ ClientUpdate train_client(FederatedProblem& problem, const LocalTraining& traini
   ClientUpdate update;
   try {
     const std::unique_ptr<LocalBatches> batches = problem.batches(round, client);
-    update.steps = training.train(problem.parameters(), *batches, broadcast);
+    update.report = training.train(problem.parameters(), *batches, broadcast);
     update.score = batches->score();
   } catch (const NumericError& e) {
     fail<NumericError>("client {} in round {}: {}", client, round + 1, e.what());
@@ -65,11 +112,23 @@ ClientUpdate train_client(FederatedProblem& problem, const LocalTraining& traini
 
 std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTraining& training,
                                      ServerRule& server, ServerPoint& point, const RoundPlan& plan,
-                                     Weighting weighting, const std::function<bool()>& stop) {
+                                     Weighting weighting, const std::function<bool()>& stop, const Rng& rng) {
   std::vector<int64> examples;
   for (const int64 c : plan.clients) examples.push_back(problem.examples(c));
   const std::vector<double> weights = client_weights(examples, weighting);
-  const Broadcast broadcast{server.client_lr_scale(), point.direction};
+  const ScaledClientOptions* scaling = training.scaling();
+  const bool scales = scaling && !scaling->identity();
+  ServerPoint scaled = point;  // with the D of this round; nothing of the server changes before all is there
+  if (scales && (scaling->h_source == "batch" || !point.scaling.defined())) {
+    const auto statistics = client_statistics(problem, *scaling, point, plan, stop, rng);
+    if (!statistics) return std::nullopt;
+    change_scaling(*scaling, *statistics, scaled);
+  }
+  const Broadcast broadcast{server.client_lr_scale(), point.direction,
+                            scales && scaled.scaling.defined()
+                                ? DiagonalScaling(*scaling, scaled.scaling, scaled.scaling_updates).floored()
+                                : Tensor()};
+  std::vector<Tensor> last;
   WeightedSum x(point.x.numel()), buffers(point.buffers.numel());
   RoundResult result;
   double squares = 0;
@@ -84,6 +143,7 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
     x.add(weights[i], update.delta.x);
     buffers.add(weights[i], update.delta.buffers);
     squares += sum_of_squares(update.delta.x);
+    if (scales && update.report.last_gradient.defined()) last.push_back(update.report.last_gradient);
     result.train += update.score;
     ++result.averaged;
   }
@@ -91,6 +151,9 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
   const Tensor delta = x.result();
   server.step(point.x, {delta, result.averaged, squares / static_cast<double>(result.averaged)});
   if (training.uses_direction()) point.direction = delta;
+  if (scales && scaling->h_source == "last") change_scaling(*scaling, last, scaled);
+  point.scaling = scaled.scaling;
+  point.scaling_updates = scaled.scaling_updates;
   displace(point.buffers, buffers.result());
   return result;
 }

@@ -27,6 +27,8 @@ struct ServerPoint {
   Tensor x, buffers;
   Tensor direction =
       {};  ///< the mean displacement of the last round that had one, kept where clients ask for it
+  Tensor scaling = {};  ///< D of local scaling, where clients ask for it, and how often it has changed
+  int64 scaling_updates = 0;
 };
 /// The worker's model as it is now.
 ServerPoint read_point(FederatedProblem& problem);
@@ -37,7 +39,7 @@ void write_point(FederatedProblem& problem, const ServerPoint& point);
 struct ClientUpdate {
   ServerPoint delta;  ///< its end minus the server's point
   Score score;        ///< of its local steps
-  int64 steps = 0;
+  LocalReport report;
 };
 /// Local training of one client from the server's point. Errors name round and client.
 ClientUpdate train_client(FederatedProblem& problem, const LocalTraining& training, const ServerPoint& point,
@@ -49,10 +51,13 @@ struct RoundResult {
   int64 empty = 0;     ///< that hold no data
 };
 /// Trains the clients of the plan that have data, one after the other in ascending id, and lets the server step by their mean.
-/// Buffers are averaged by the same weights and taken as they are. With nobody to average, nothing on the server changes.
-/// Nothing is returned, and nothing on the server has changed, if `stop`, asked between clients, said so.
+/// With local scaling, D changes before the clients train, by the mean of their statistics at the point (one batch each, not one of
+/// those they train on), or behind it, by the mean of their last gradients. Buffers are averaged by the same weights and taken as they are. With nobody to average, nothing on the server changes.
+/// Nothing is returned, and nothing on the server has changed, if `stop`, asked between clients, said so. `rng`: of the
+/// directions of Hessian products.
 std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTraining& training,
                                      ServerRule& server, ServerPoint& point, const RoundPlan& plan,
-                                     Weighting weighting, const std::function<bool()>& stop = nullptr);
+                                     Weighting weighting, const std::function<bool()>& stop = nullptr,
+                                     const Rng& rng = Rng());
 
 }  // namespace gradus

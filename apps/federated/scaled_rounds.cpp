@@ -1,28 +1,16 @@
 #include "apps/federated/scaled_rounds.h"
 
-#include <cmath>
-
-#include "autograd/functional/flat.h"
 #include "core/error.h"
 #include "optim/elements.h"
 
 namespace gradus {
-namespace {
-
-std::vector<Tensor> values_of(const Parameters& parameters) {
-  std::vector<Tensor> values;
-  for (const ParameterPtr& p : parameters) values.push_back(p->value);
-  return values;
-}
-
-}  // namespace
 
 Tensor hutchinson_diagonal(FederatedProblem& problem, ScalingStatistics& statistics, int64 index) {
   const Tensor u = statistics.direction(index);
-  const std::vector<Tensor> parts = unflatten(u, values_of(problem.parameters()));
   std::vector<Tensor> products;
   for (int64 c = 0; c < problem.clients(); ++c)
-    if (Objective* batch = statistics.batch(index, c)) products.push_back(flatten_all(batch->hvp(parts)));
+    if (Objective* batch = statistics.batch(index, c))
+      products.push_back(flat_hessian_product(problem.parameters(), *batch, u));
   if (products.empty()) return {};
   WeightedSum mean(u.numel());
   for (const Tensor& product : products) mean.add(1.0 / static_cast<double>(products.size()), product);
@@ -34,28 +22,11 @@ Tensor hutchinson_diagonal(FederatedProblem& problem, ScalingStatistics& statist
 ScaledRounds::ScaledRounds(FederatedProblem& problem, ScalingStatistics& statistics,
                            const ScaledLocalOptions& options)
     : problem_(problem), statistics_(statistics), o_(options), point_(read_point(problem)) {
-  if (o_.h_source == "last" && o_.by_hessian())
-    fail<UsageError>(
-        "local scaling {}: it is made of Hessian products, which the last local steps do not have (h_source "
-        "batch)",
-        o_.scaling);
+  check_scaling(o_);
   for (int64 c = 0; c < problem.clients(); ++c)
     if (problem.examples(c) > 0) clients_.push_back({c, {}});
   if (!o_.identity()) scaling_.assign(o_.d_scope == "local" ? clients_.size() : 1, DiagonalScaling(o_));
   measure();
-}
-
-Tensor ScaledRounds::gradient_of(Objective& batch) const {
-  const double loss = batch.gradient();
-  std::vector<Tensor> grads;
-  for (const ParameterPtr& p : problem_.parameters()) {
-    grads.push_back(p->grad.defined() ? p->grad : Tensor::zeros(p->value.shape()));
-    p->grad = Tensor();
-  }
-  Tensor g = flatten_all(grads);
-  if (!std::isfinite(loss) || !all_finite(g))
-    fail<NumericError>("local scaling: loss or gradient is not finite");
-  return g;
 }
 
 // h_0 always comes from batches; so does h of Hessians.
@@ -76,10 +47,10 @@ void ScaledRounds::measure() {
     } else if (Objective* batch = statistics_.batch(index, clients_[i].id)) {
       if (o_.by_hessian()) {
         const Tensor u = statistics_.direction(index);
-        h = flatten_all(batch->hvp(unflatten(u, values_of(problem_.parameters()))));
+        h = flat_hessian_product(problem_.parameters(), *batch, u);
         for_each_element(h, u, [](real& value, real sign) { value *= sign; });
       } else {
-        h = gradient_of(*batch);
+        h = flat_gradient(problem_.parameters(), *batch);
       }
     }
     if (local && !h.defined() && index == 0) h = Tensor::zeros(point_.x.shape());  // D from alpha alone
@@ -102,25 +73,16 @@ void ScaledRounds::round() {
   for (size_t i = 0; i < clients_.size(); ++i) {
     Client& client = clients_[i];
     client.last_gradient = Tensor();
-    ServerPoint own{point_.x.clone(), point_.buffers};
-    write_point(problem_, own);
-    Tensor divisor = Tensor::ones(own.x.shape()), buf = Tensor::zeros(own.x.shape());
+    write_point(problem_, point_);
+    Tensor divisor;
     if (!scaling_.empty()) {
       const DiagonalScaling& scaling = scaling_[scaling_.size() == 1 ? 0 : i];
       if (scaling.d().defined()) divisor = scaling.floored();
     }
     const std::unique_ptr<LocalBatches> batches = problem_.batches(rounds_, client.id);
-    while (Objective* batch = batches->next()) {
-      client.last_gradient = gradient_of(*batch);
-      for_each_element(own.x, std::as_const(client.last_gradient), buf, std::as_const(divisor),
-                       [lr = static_cast<real>(o_.lr), mu = static_cast<real>(o_.momentum)](real& x, real g,
-                                                                                            real& m, real d) {
-                         m = mu * m + (1 - mu) * g;
-                         x -= lr * m / d;
-                       });
-      write_point(problem_, own);
-    }
-    mean.add(weights[i], displacement(own.x, point_.x));
+    client.last_gradient =
+        scaled_local_steps(problem_.parameters(), *batches, divisor, o_.lr, o_.momentum).last_gradient;
+    mean.add(weights[i], displacement(read_point(problem_).x, point_.x));
   }
   ++rounds_;
   if (!clients_.empty()) displace(point_.x, mean.result());

@@ -12,21 +12,16 @@
 #include <vector>
 
 #include "apps/federated/round.h"
+#include "apps/federated/scaling.h"
 #include "optim/client/diagonal_scaling.h"
 
 namespace gradus {
 
-struct ScaledLocalOptions : ScalingOptions {
-  double lr = 0.1, momentum = 0;
-  std::string h_source = "batch", d_scope = "global";
+struct ScaledLocalOptions : ScaledClientOptions {
+  std::string d_scope = "global";
 
   void visit(auto&& f) {
-    ScalingOptions::visit(f);
-    f("lr", lr, "step size of the clients", positive());
-    f("momentum", momentum, "share of a client's velocity that is kept; it starts at 0 each round",
-      decay_rate());
-    f("h_source", h_source, "gradients of a batch of their own, or those of the last local steps",
-      choices({"batch", "last"}));
+    ScaledClientOptions::visit(f);
     f("D_scope", d_scope, "one D for all clients, or each its own", choices({"global", "local"}));
   }
 };
@@ -61,7 +56,6 @@ class ScaledRounds {
     Tensor last_gradient;  // of its last local step, undefined without one
   };
   void measure();
-  Tensor gradient_of(Objective& batch) const;
 
   FederatedProblem& problem_;
   ScalingStatistics& statistics_;

@@ -19,8 +19,9 @@ struct RoundRow {
   double test_loss = train_loss, test_accuracy = train_loss;  ///< of the server's model
   int64 clients = 0;                                          ///< averaged
   int64 dropped = 0, empty = 0;                               ///< drawn but lost on the way; without data
-  int64 bytes_up = 0, bytes_down = 0;  ///< the model once for each client averaged, and for each drawn
-  double seconds = 0;                  ///< spent in rounds so far
+  int64 bytes_up = 0,
+        bytes_down = 0;  ///< the model (and a scaling or direction) for each averaged, and each drawn
+  double seconds = 0;    ///< spent in rounds so far
 };
 /// Names of the columns, with the line's end.
 std::string round_csv_header();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "apps/papers/adapters/lora_cases.h"
+#include "apps/papers/continual/continual_baselines.h"
 #include "apps/papers/diffusion/diffusion_cases.h"
 #include "apps/papers/entries.h"
 #include "apps/papers/language/rlhf_baselines.h"
@@ -170,6 +171,10 @@ const std::vector<Baselines>& baselines() {
       {"diffusion-baselines",
        "noise levels, predictions, samplers, the exact denoiser of a mixture, Frechet distance",
        diffusion_baseline_functions()},
+      {"continual-baselines",
+       "measures of tasks in turn, springs, distillation, exemplars and projections that papers on them "
+       "share",
+       continual_baseline_functions()},
   };
   return table;
 }

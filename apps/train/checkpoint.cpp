@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "apps/train/parts_checkpoint.h"
 #include "core/error.h"
 #include "core/tensor_formats.h"
 #include "nn/state_dict.h"
@@ -143,14 +144,19 @@ void load_weights(const std::string& path, Model& model) {
   load_state_dict(model, read_weights(path, model), path);
 }
 
-void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts) {
-  check_finite(model);
+namespace {
+
+constexpr const char* kNoModel = "none";
+
+// Of a model, or null: none.
+void write_parts(const std::string& path, Model* model, const CheckpointParts& parts) {
   TensorFile file;
-  for (const auto& [name, tensor] : state_dict(model)) file.tensors.emplace_back(kModel + name, tensor);
+  if (model)
+    for (const auto& [name, tensor] : state_dict(*model)) file.tensors.emplace_back(kModel + name, tensor);
   for (const auto& [name, tensor] : parts.saved.tensors) file.tensors.emplace_back(kOptim + name, tensor);
   const json all = {{"format", kFormat},
                     {"real", kRealName},
-                    {"model", model.spec()},
+                    {"model", model ? model->spec() : kNoModel},
                     {"optim", parts.optim},
                     {"optim_numbers", numbers(parts.saved.scalars)},
                     {"state", parts.state}};
@@ -158,8 +164,8 @@ void write_checkpoint(const std::string& path, Model& model, const CheckpointPar
   write_safetensors(path, file);
 }
 
-void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
-                     const std::function<void(const CheckpointParts&)>& restore) {
+void read_parts(const std::string& path, Model* model, const std::string& optim,
+                const std::function<void(const CheckpointParts&)>& restore) {
   const TensorFile file = read_safetensors(path);
   const auto text = file.metadata.find("gradus_checkpoint");
   if (text == file.metadata.end()) fail<DataError>("{}: not a checkpoint of a run", path);
@@ -171,16 +177,39 @@ void read_checkpoint(const std::string& path, Model& model, const std::string& o
     };
     expect("format", kFormat);
     expect("real", kRealName);
-    expect("model", model.spec());
+    expect("model", model ? model->spec() : kNoModel);
     expect("optim", optim);
     CheckpointParts parts{optim, {}, all.at("state")};
     parts.saved.scalars = numbers(all.at("optim_numbers"));
     for (const auto& [name, tensor] : below(file, kOptim)) parts.saved.tensors.emplace(name, tensor);
     restore(parts);
-    load_state_dict(model, below(file, kModel), path);
+    if (model) load_state_dict(*model, below(file, kModel), path);
   } catch (const json::exception& e) {
     fail<DataError>("{}: the checkpoint is damaged: {}", path, e.what());
   }
+}
+
+}  // namespace
+
+void write_checkpoint(const std::string& path, Model& model, const CheckpointParts& parts) {
+  check_finite(model);
+  write_parts(path, &model, parts);
+}
+
+void write_parts_checkpoint(const std::string& path, const CheckpointParts& parts) {
+  for (const auto& [name, tensor] : parts.saved.tensors)
+    if (!all_finite(tensor)) fail<NumericError>("'{}' is no longer finite", name);
+  write_parts(path, nullptr, parts);
+}
+
+void read_checkpoint(const std::string& path, Model& model, const std::string& optim,
+                     const std::function<void(const CheckpointParts&)>& restore) {
+  read_parts(path, &model, optim, restore);
+}
+
+void read_parts_checkpoint(const std::string& path, const std::string& optim,
+                           const std::function<void(const CheckpointParts&)>& restore) {
+  read_parts(path, nullptr, optim, restore);
 }
 
 void save_checkpoint(const std::string& path, Model& model, const Optimizer& optimizer,

@@ -39,10 +39,14 @@ struct ScalingOptions {
 class DiagonalScaling {
  public:
   explicit DiagonalScaling(const ScalingOptions& options) : o_(options) {}
+  /// As it was: D and how often it has changed.
+  DiagonalScaling(const ScalingOptions& options, const Tensor& d, int64 updates)
+      : o_(options), d_(d), updates_(updates) {}
   /// The first h gives D its start, the others change it. Throws ShapeError for another shape than the first one's.
   void update(const Tensor& h);
   /// D, undefined before the first update.
   const Tensor& d() const { return d_; }
+  int64 updates() const { return updates_; }
   /// D_hat of D's shape. Throws UsageError before the first update.
   Tensor floored() const;
 

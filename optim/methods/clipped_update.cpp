@@ -18,6 +18,13 @@ ClippedUpdate::ClippedUpdate(std::span<const Tensor> params, const ClippedUpdate
   }
 }
 
+void ClippedUpdate::state(const StateArchive& archive) {
+  archive("params", params_);
+  archive("m", m_);
+  archive("v", v_);
+  archive("t", t_);
+}
+
 void ClippedUpdate::step(std::span<const Tensor> grads) {
   if (grads.size() != params_.size())
     fail<ShapeError>("clipped update: {} gradients for {} parameters", grads.size(), params_.size());

@@ -15,6 +15,7 @@
 
 #include "core/options.h"
 #include "core/tensor.h"
+#include "optim/state_archive.h"
 
 namespace gradus {
 
@@ -41,6 +42,7 @@ class ClippedUpdate {
   /// Gradients in the order of the parameters. Throws ShapeError, and NumericError for one that is not finite (nothing moves).
   void step(std::span<const Tensor> grads);
   const std::vector<Tensor>& params() const { return params_; }
+  void state(const StateArchive& archive);
 
  private:
   ClippedUpdateOptions o_;

@@ -40,6 +40,14 @@ Tensor TaskMoments::unit_moment(int64 task) const {
   return task < std::ssize(units_) ? units_[static_cast<size_t>(task)] : unit_of(m_);
 }
 
+void TaskMoments::state(const StateArchive& archive) {
+  archive("v", v_);
+  archive("units", units_);
+  archive("m", m_);
+  archive("correlation", correlation_);
+  archive("alpha", alpha_);
+}
+
 void TaskMoments::step(Tensor& p, const Tensor& g, int64 n, const TagOptions& o) {
   const double beta2 = o.beta2_used();
   const bool adagrad = o.optimizer == "adagrad", adam = o.optimizer == "adam";
@@ -77,6 +85,13 @@ void TaskGradients::begin_task() {
   for (size_t i = 0; i < params_.size(); ++i) moments_[i].begin_task(params_[i].shape());
   ++tasks_;
   n_ = 0;
+}
+
+void TaskGradients::state(const StateArchive& archive) {
+  archive("params", params_);
+  for (size_t i = 0; i < moments_.size(); ++i) moments_[i].state(archive.below(fmt::format("moments/{}", i)));
+  archive("tasks", tasks_);
+  archive("n", n_);
 }
 
 void TaskGradients::step(std::span<const Tensor> grads) {

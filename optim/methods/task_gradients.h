@@ -19,6 +19,7 @@
 
 #include "core/options.h"
 #include "core/tensor.h"
+#include "optim/state_archive.h"
 
 namespace gradus {
 
@@ -55,6 +56,7 @@ class TaskMoments {
   const Tensor& second_moment(int64 task) const { return v_[static_cast<size_t>(task)]; }
   /// The frozen one, or the present one as it stands.
   Tensor unit_moment(int64 task) const;
+  void state(const StateArchive& archive);
 
  private:
   std::vector<Tensor> v_, units_;
@@ -80,6 +82,7 @@ class TaskGradients {
   int64 tasks() const { return tasks_; }
   const std::vector<Tensor>& params() const { return params_; }
   const TaskMoments& moments(size_t i) const { return moments_[i]; }
+  void state(const StateArchive& archive);
 
  private:
   TagOptions o_;

@@ -6,84 +6,43 @@
 // distillation of logits (LwF) and fine-tuning, LwF above fine-tuning; the gap of new to old classes smaller than LwF's.
 //   Fashion-MNIST, 4,000 images, 5 tasks of 2 classes in an order by seed, a perceptron of 64 units with 16 features, 5 epochs a task
 // Departures: a perceptron for the small CNN; the classifier on drawn features and nearest means are left out.
-#include "apps/continual/amgc_task.h"
+#include <cmath>
+#include <memory>
+
+#include "apps/continual/amgc_learner.h"
 #include "apps/continual/plain_learner.h"
 #include "apps/papers/continual/amgc_cases.h"
 #include "apps/papers/continual/stream_run.h"
 #include "apps/papers/entries.h"
-#include "autograd/ops/shape_ops.h"
-#include "nn/continual/amarx.h"
 
 namespace gradus::paper_entries {
 namespace {
 
-Tensor stacked_classes(const Tensor& a, const Tensor& b) {
-  const Recording off(false);
-  return a ? concat(std::vector<Tensor>{a, b}, 0) : b;
-}
-
-// Statistics of the classes from `from` on, of rows that have these alone.
-ClassStatistics statistics_of(const LabelledRows& rows, const LinearHeadNetwork& net, int64 from,
-                              int64 count) {
-  const Recording off(false);
-  std::vector<int64> y = rows.y.values();
-  for (int64& label : y) label -= from;
-  return class_statistics(perceptron_features(net.extractor, rows.x), IntTensor::from(rows.y.shape(), y),
-                          count, 1e-4);
+std::unique_ptr<ContinualLearner> amgc_arm(const Trial& trial, const NetworkSizes& sizes) {
+  const std::string& method = trial.word("method");
+  const double lr = trial.number("lr"), weight = trial.number("weight");
+  if (method == "amgc" || method == "dbgc") {
+    AmgcOptions o;
+    o.lr = lr;
+    o.kd = weight;
+    o.ve_lambda = method == "amgc" ? 0.5 : 0;
+    return std::make_unique<AmgcLearner>(o, sizes);
+  }
+  PlainOptions o;
+  o.method = method == "finetune" ? "naive" : method;
+  o.lr = lr;
+  o.lwf.lwf_lambda = weight;
+  return std::make_unique<PlainLearner>(o, sizes);
 }
 
 Outcome amgc_stream(const Trial& trial) {
-  constexpr int64 kBatch = 64, kWidth = 16;
-  const std::string method = trial.word("method");
-  const bool margins = method == "amgc" || method == "dbgc";
-  const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("amgc");
   const TaskSequence tasks = load_tasks(trial, "fashion-mnist", {}, 4000, 2000);
-  const int64 per_task = tasks.classes / std::ssize(tasks.train);
-  const double lr = trial.number("lr"), weight = trial.number("weight");
-  LinearHeadNetwork net = fresh_perceptron(tasks.features, 64, kWidth, per_task, rng.fork("start"));
-  Tensor means, covariances;
-  LabelledRows all;
-  AccuracyMatrix matrix;
+  const auto learner =
+      amgc_arm(trial, {.inputs = tasks.features, .hidden = 64, .width = 16, .classes = tasks.classes});
+  StreamTraining training(*learner, tasks, stream_options(trial, 64, 5), trial_rng(trial, "amgc"));
   Outcome outcome;
-  try {
-    for (int64 t = 0; t < std::ssize(tasks.train); ++t) {
-      trial.checkpoint(static_cast<double>(t) / static_cast<double>(tasks.train.size()));
-      const LabelledRows& fresh = tasks.train[static_cast<size_t>(t)];
-      all = joined_rows(all, fresh);
-      const LabelledRows& rows = method == "joint" ? all : fresh;
-      const int64 old = t * per_task, steps = steps_of(trial, rows, kBatch, 5);
-      const Rng own = rng.fork("task").fork(static_cast<std::uint64_t>(t));
-      const auto batch = [&](int64 s) { return batch_at(rows, kBatch, s, own.fork("order")); };
-      if (t > 0)
-        net.fc =
-            expanded_classifier(net.fc, fresh_classifier(old + per_task, kWidth, own.fork("head")), false);
-      if (t > 0 && margins) {
-        AmgcOptions o;
-        o.lr = lr;
-        o.kd = weight;
-        o.ve_lambda = method == "amgc" ? 0.5 : 0;
-        AmgcTask task(perceptron_features,
-                      {net.extractor, net.fc.weight, net.fc.bias, means, covariances,
-                       statistics_of(fresh, net, old, per_task).covariances},
-                      o);
-        for (int64 s = 0; s < steps; ++s) task.step(batch(s), half_cosine(s, steps));
-        net = {task.extractor(), {task.weight(), task.bias()}};
-      } else {
-        net = train_plainly(perceptron_features, net, old, steps, batch,
-                            {.lr = lr, .distill = method == "lwf" ? weight : 0});
-      }
-      const ClassStatistics now = statistics_of(fresh, net, old, per_task);
-      means = stacked_classes(means, now.means);
-      covariances = stacked_classes(covariances, now.covariances);
-      matrix.add_row(task_accuracies(tasks, t, [&](const Tensor& x, int64) {
-        return largest_of(network_logits(perceptron_features, net, x));
-      }));
-    }
-  } catch (const NumericError& e) {
-    outcome.diverged = true;
-    outcome.note = e.what();
-    return outcome;
-  }
+  if (!learn_stream(trial, training, tasks, outcome)) return outcome;
+  const AccuracyMatrix& matrix = training.matrix();
   note_matrix(matrix, "", outcome);
   const int64 last = matrix.tasks() - 1;
   double before = 0;
@@ -120,29 +79,30 @@ void amgc_experiment(Experiment& e) {
 }  // namespace
 
 Paper amgc() {
-  return {.slug = "amgc",
-          .family = "continual",
-          .title = "Adaptive Margin Global Classifier for Exemplar-Free Class-Incremental Learning",
-          .authors = "Yao, Chang",
-          .venue = "arXiv",
-          .year = 2024,
-          .arxiv = "2409.13275",
-          .idea =
-              "Old classes are remembered as Gaussians of features, and the classifier is trained on all of "
-              "them in closed form, each "
-              "class once; enlarged variances of old classes make margins for each pair. Claimed: best "
-              "without exemplars, least bias to "
-              "new classes.",
-          .equations =
-              "m_kj = (w_j - w_k)' Sigma^_k (w_j - w_k)/2,  Sigma^ = Sigma + ve_lambda*diag(Sigma) for old "
-              "classes\n"
-              "L_k = log sum_j exp(w_j'mu_k + b_j + m_kj) - (w_k'mu_k + b_k)\n"
-              "L = mean over classes of L_k + kd*mean ||f - f_0||^2",
-          .files = {"nn/continual/amarx.cpp", "apps/continual/amgc_task.cpp"},
-          .use = "AmgcTask of apps/continual/amgc_task.h",
-          .functions = amgc_functions(),
-          .experiment = amgc_experiment,
-          .minutes = 3};
+  return {
+      .slug = "amgc",
+      .family = "continual",
+      .title = "Adaptive Margin Global Classifier for Exemplar-Free Class-Incremental Learning",
+      .authors = "Yao, Chang",
+      .venue = "arXiv",
+      .year = 2024,
+      .arxiv = "2409.13275",
+      .idea =
+          "Old classes are remembered as Gaussians of features, and the classifier is trained on all of "
+          "them in closed form, each "
+          "class once; enlarged variances of old classes make margins for each pair. Claimed: best "
+          "without exemplars, least bias to "
+          "new classes.",
+      .equations =
+          "m_kj = (w_j - w_k)' Sigma^_k (w_j - w_k)/2,  Sigma^ = Sigma + ve_lambda*diag(Sigma) for old "
+          "classes\n"
+          "L_k = log sum_j exp(w_j'mu_k + b_j + m_kj) - (w_k'mu_k + b_k)\n"
+          "L = mean over classes of L_k + kd*mean ||f - f_0||^2",
+      .files = {"nn/continual/amarx.cpp", "apps/continual/amgc_task.cpp", "apps/continual/amgc_learner.cpp"},
+      .use = "gradus continual --method amgc",
+      .functions = amgc_functions(),
+      .experiment = amgc_experiment,
+      .minutes = 3};
 }
 
 }  // namespace gradus::paper_entries

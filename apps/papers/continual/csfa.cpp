@@ -7,82 +7,26 @@
 //   MNIST; base classes 0-5, then {6,7} and {8,9} by five shots each; behind each session a stream of 40 batches of 64 images of all
 //   classes seen, turned from 0 to 45 degrees in the first, noisy up to 0.6 in the second; perceptron with batch norm
 // Departures: everything but the abstract is put together from its parts (card); a perceptron 784-64-32 for three convolutions.
-#include <cmath>
-
-#include "apps/continual/plain_learner.h"
-#include "apps/continual/rsgs.h"
+#include "apps/continual/csfa_learner.h"
 #include "apps/papers/continual/csfa_cases.h"
 #include "apps/papers/continual/stream_run.h"
 #include "apps/papers/entries.h"
-#include "autograd/grad.h"
-#include "autograd/ops/elementwise.h"
-#include "autograd/ops/matmul.h"
-#include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
-#include "autograd/ops/shape_ops.h"
-#include "data/loader.h"
-#include "nn/continual/prototypes.h"
 
 namespace gradus::paper_entries {
 namespace {
 
-constexpr int64 kBase = 6, kShots = 5;
+constexpr int64 kBase = 6;
 
-// W2 relu(batch norm(W1 x)) of W1, W2 and lambda = (scale, shift); statistics of the batch, always.
-struct NormedNetwork {
-  Tensor w1, w2;
-  std::vector<Tensor> lambda;
-  Tensor features(std::span<const Tensor> at, const Tensor& x) const {
-    return matmul(relu(batch_norm(matmul(x, w1, false, true), at[0], at[1], real(1e-5))), w2, false, true);
-  }
-};
-
-Tensor mean_rows(const Tensor& f, const std::vector<int64>& rows) {
-  return mean(index_select(f, 0, IntTensor::from({std::ssize(rows)}, rows)), {0}, true);
-}
-
-std::vector<int64> rows_with(const IntTensor& y, int64 label, int64 most) {
-  std::vector<int64> rows;
-  for (int64 i = 0; i < y.numel() && std::ssize(rows) < most; ++i)
-    if (y[i] == label) rows.push_back(i);
-  return rows;
-}
-
-// Of base classes, by cross-entropy of scaled cosines.
-NormedNetwork base_network(const Trial& trial, const LabelledRows& rows, const Rng& rng, Tensor& prototypes) {
-  const auto draw = [&](int64 out, int64 in, const char* name) {
-    return rng.fork(name).normal_tensor({out, in}, 0,
-                                        static_cast<real>(std::sqrt(2.0 / static_cast<double>(in))));
-  };
-  const int64 n = rows.x.dim(1);
-  Descent adam("adam:lr=2e-3",
-               std::vector<Tensor>{draw(64, n, "first"), draw(32, 64, "second"), Tensor::ones({64}),
-                                   Tensor::zeros({64}), draw(kBase, 32, "classifier")});
-  const Recording on(true);
-  for (int64 s = 0; s < steps_of(trial, rows, 64, 4); ++s) {
-    const LabelledRows b = batch_at(rows, 64, s, rng.fork("order"));
-    if (b.x.dim(0) < 2) continue;
-    const std::vector<Tensor> p = adam.values();
-    const Tensor f = NormedNetwork{p[0], p[1], {}}.features(std::span(p).subspan(2, 2), b.x);
-    adam.step(grad(
-        cross_entropy(matmul(normalised_rows(f), normalised_rows(p[4]), false, true) * real(16), b.y), p));
-  }
-  const std::vector<Tensor> p = adam.copies();
-  const NormedNetwork net{p[0], p[1], {p[2], p[3]}};
-  const Recording off(false);
-  const Tensor f = net.features(net.lambda, rows.x);
-  std::vector<Tensor> means;
-  for (int64 c = 0; c < kBase; ++c) means.push_back(mean_rows(f, rows_with(rows.y, c, rows.y.numel())));
-  prototypes = normalised_rows(concat(means, 0));
-  return net;
-}
-
-RsgsOptions csfa_options(const Trial& trial) {
-  RsgsOptions o;
+CsfaOptions csfa_options(const Trial& trial) {
+  CsfaOptions o;
   const std::string& method = trial.word("method");
-  o.lr = trial.number("lr");
-  if (method != "csfa") o.alpha = 0;
-  if (method == "tent") o.rho = 0, o.e0_factor = 1e9;  // every row
+  o.adapt = method == "tent" || method == "sar" || method == "csfa";
+  if (method == "source") o.calibration.shift = 0;
+  if (!o.adapt) return o;
+  o.rsgs.lr = trial.number("lr");
+  if (method != "csfa") o.rsgs.alpha = 0;
+  if (method == "tent") o.rsgs.rho = 0, o.rsgs.e0_factor = 1e9;  // every row
   return o;
 }
 
@@ -103,82 +47,41 @@ struct StreamScore {
 };
 
 Outcome csfa_streams(const Trial& trial) {
-  const std::string method = trial.word("method");
-  const bool adapts = method == "tent" || method == "sar" || method == "csfa";
-  const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("csfa");
-  const TaskSequence all = load_tasks(trial, "mnist", {.kind = "rotated", .tasks = 1}, 6000, 4000);
-  const LabelledRows &train = all.train[0], &test = all.test[0];
-  std::vector<int64> base_rows;
-  for (int64 i = 0; i < train.y.numel(); ++i)
-    if (train.y[i] < kBase) base_rows.push_back(i);
-  const LabelledRows base = chosen_rows(train, base_rows);
-  Tensor prototypes;
-  const NormedNetwork net = base_network(trial, base, rng, prototypes);
-  const Tensor base_prototypes = prototypes;
+  const TaskSequence tasks =
+      load_tasks(trial, "mnist", {.first_classes = kBase, .shuffle_classes = false}, 6000, 4000);
+  CsfaLearner learner(csfa_options(trial),
+                      {.inputs = tasks.features, .hidden = 64, .width = 32, .classes = tasks.classes});
+  StreamTrainingOptions options = stream_options(trial, 64, 4);
+  options.drift =
+      DriftOptions{.change = "alternating", .batches = trial.quick ? 3 : 40, .sigma = 0.6 / 0.3081};
+  StreamTraining training(learner, tasks, options, trial_rng(trial, "csfa"));
   Outcome outcome;
+  StreamScore clean, drifting;
   double harmonic = 0, clean_base = 0, clean_new = 0;
-  std::vector<Tensor> lambda = net.lambda;
-  for (int64 session = 0; session < 2; ++session) {
-    const int64 classes = kBase + 2 * (session + 1);
-    {
-      const Recording off(false);
-      std::vector<Tensor> shots;
-      for (int64 c = classes - 2; c < classes; ++c) {
-        // Shots go through the network among base images, since its statistics are the batch's.
-        const std::vector<int64> rows = rows_with(train.y, c, kShots);
-        const Tensor f = net.features(
-            lambda,
-            joined_rows(chosen_rows(train, rows), {base.x.rows(0, std::min<int64>(59, base.x.dim(0))),
-                                                   base.y.rows(0, std::min<int64>(59, base.x.dim(0)))})
-                .x);
-        Tensor own({1, kShots, f.dim(1)});
-        for (int64 k = 0; k < kShots; ++k)
-          std::copy_n(f.data() + k % std::ssize(rows) * f.dim(1), f.dim(1),
-                      own.mutable_data() + k * f.dim(1));
-        shots.push_back(
-            calibrate_prototypes(own, base_prototypes, {.shift = method == "source" ? 0.0 : 0.5}).calibrated);
-      }
-      shots.insert(shots.begin(), prototypes);
-      prototypes = concat(shots, 0);
-    }
-    std::vector<int64> seen;
-    for (int64 i = 0; i < test.y.numel(); ++i)
-      if (test.y[i] < classes) seen.push_back(i);
-    const LabelledRows rows = chosen_rows(test, seen);
-    RsgsOptions o;
-    if (adapts) o = csfa_options(trial);
-    Rsgs rsgs([&](std::span<const Tensor> at, const Tensor& x) { return net.features(at, x); }, lambda,
-              prototypes, o);
-    const auto predict = [&](const Tensor& x) {
-      const Recording off(false);
-      return largest_of(
-          matmul(normalised_rows(net.features(lambda, x)), normalised_rows(prototypes), false, true));
-    };
-    StreamScore clean, score;
-    clean.add(predict(rows.x), rows.y);
+  const auto close_stream = [&](int64 t) {
+    if (t == 0) return;
+    const std::string drift = t == 1 ? "turned" : "noisy";
+    harmonic += drifting.harmonic() / 2;
+    outcome.metrics[drift + "_base_accuracy"] = drifting.base_share();
+    outcome.metrics[drift + "_new_accuracy"] = drifting.fresh_share();
+    outcome.metrics[drift + "_harmonic_accuracy"] = drifting.harmonic();
+    drifting = {};
+  };
+  training.behind_task = [&](int64 t) {
+    close_stream(t - 1);
+    if (t == 0) return;
+    LabelledRows seen;
+    for (int64 j = 0; j <= t; ++j) seen = joined_rows(seen, tasks.test[static_cast<size_t>(j)]);
+    clean = {};
+    clean.add(argmax(learner.logits(seen.x), 1), seen.y);
     clean_base += clean.base_share() / 2;
     clean_new += clean.fresh_share() / 2;
-    Rng noise = rng.fork("noise").fork(static_cast<std::uint64_t>(session));
-    const int64 batches = trial.quick ? 3 : 40, side = 28;
-    for (int64 s = 0; s < batches; ++s) {
-      trial.checkpoint(static_cast<double>(session * batches + s) / static_cast<double>(2 * batches));
-      const LabelledRows b =
-          batch_at(rows, 64, s, rng.fork("stream").fork(static_cast<std::uint64_t>(session)));
-      const double drift = static_cast<double>(s) / static_cast<double>(std::max<int64>(1, batches - 1));
-      const Tensor images = b.x.view({b.x.dim(0), 1, b.x.dim(1) / side, side});
-      const real darkest = *std::min_element(b.x.data(), b.x.data() + b.x.numel());
-      const Tensor x = (session == 0 ? turned_images(images, 45 * drift, darkest)
-                                     : noisy_images(images, 0.6 / 0.3081 * drift, 1 - 0.3 * drift, noise))
-                           .view(b.x.shape());
-      score.add(adapts ? rsgs.adapt(x).predictions : predict(x), b.y);
-    }
-    lambda = rsgs.lambda();
-    harmonic += score.harmonic() / 2;
-    const std::string drift = session == 0 ? "turned" : "noisy";
-    outcome.metrics[drift + "_base_accuracy"] = score.base_share();
-    outcome.metrics[drift + "_new_accuracy"] = score.fresh_share();
-    outcome.metrics[drift + "_harmonic_accuracy"] = score.harmonic();
-  }
+  };
+  training.on_drift = [&](int64, const IntTensor& labels, const IntTensor& predictions) {
+    drifting.add(predictions, labels);
+  };
+  if (!learn_stream(trial, training, tasks, outcome)) return outcome;
+  close_stream(tasks.tasks() - 1);
   outcome.metrics["harmonic_accuracy"] = harmonic;
   outcome.metrics["clean_base_accuracy"] = clean_base;
   outcome.metrics["clean_new_accuracy"] = clean_new;
@@ -206,29 +109,30 @@ void csfa_experiment(Experiment& e) {
 }  // namespace
 
 Paper csfa() {
-  return {.slug = "csfa",
-          .family = "continual",
-          .title = "Generalized Incremental Learning under Concept Drift across Evolving Data Streams",
-          .authors = "Yu, Lu, Zhang",
-          .venue = "arXiv",
-          .year = 2025,
-          .arxiv = "2506.05736",
-          .idea =
-              "A stream brings new classes with a few labels and unlabelled data that drift: prototypes of "
-              "new classes are drawn "
-              "towards similar base classes without training, normalisation layers are adapted to reliable "
-              "predictions along a step "
-              "that also closes the surrogate gap. Claimed: above adaptation by entropy alone.",
-          .equations =
-              "P_c = (1-shift)*p_c + shift*normalise(sum_b softmax(tau*<p_c, B_b>) B_b)\n"
-              "keep: H < e0_factor*log C;  g_p = gradient of mean H at lambda + rho*g/||g||\n"
-              "d = g_p - alpha*(g - (<g, g_p>/||g_p||^2)*g_p)",
-          .files = {"nn/continual/prototypes.cpp", "optim/methods/gap_direction.cpp",
-                    "apps/continual/rsgs.cpp", "data/tasks/task_stream.cpp"},
-          .use = "Rsgs of apps/continual/rsgs.h",
-          .functions = csfa_functions(),
-          .experiment = csfa_experiment,
-          .minutes = 1};
+  return {
+      .slug = "csfa",
+      .family = "continual",
+      .title = "Generalized Incremental Learning under Concept Drift across Evolving Data Streams",
+      .authors = "Yu, Lu, Zhang",
+      .venue = "arXiv",
+      .year = 2025,
+      .arxiv = "2506.05736",
+      .idea =
+          "A stream brings new classes with a few labels and unlabelled data that drift: prototypes of "
+          "new classes are drawn "
+          "towards similar base classes without training, normalisation layers are adapted to reliable "
+          "predictions along a step "
+          "that also closes the surrogate gap. Claimed: above adaptation by entropy alone.",
+      .equations =
+          "P_c = (1-shift)*p_c + shift*normalise(sum_b softmax(tau*<p_c, B_b>) B_b)\n"
+          "keep: H < e0_factor*log C;  g_p = gradient of mean H at lambda + rho*g/||g||\n"
+          "d = g_p - alpha*(g - (<g, g_p>/||g_p||^2)*g_p)",
+      .files = {"nn/continual/prototypes.cpp", "optim/methods/gap_direction.cpp", "apps/continual/rsgs.cpp",
+                "apps/continual/csfa_learner.cpp", "data/tasks/drift_stream.cpp"},
+      .use = "gradus continual --method csfa --tasks split:first=6 --drift gradual",
+      .functions = csfa_functions(),
+      .experiment = csfa_experiment,
+      .minutes = 1};
 }
 
 }  // namespace gradus::paper_entries

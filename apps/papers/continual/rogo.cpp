@@ -7,57 +7,40 @@
 // of GPM's, and on permuted digits far above plain SGD's.
 //   MNIST, 3,000 images, 784-64-64-10 without biases, 3 epochs of batches of 10, five tasks; memories look at 200 rows
 // Departures: fewer images and units; one threshold for all layers. EWC is left out.
-#include <cmath>
-
-#include "apps/continual/projected_tasks.h"
+#include "apps/continual/projected_learner.h"
 #include "apps/papers/continual/rogo_cases.h"
 #include "apps/papers/continual/stream_run.h"
 #include "apps/papers/entries.h"
-#include "nn/continual/task_mask.h"
 
 namespace gradus::paper_entries {
 namespace {
 
-void rogo_stream(const Trial& trial, const std::string& kind, int64 images, Outcome& outcome) {
-  const TaskSequence tasks = load_tasks(trial, "mnist", {.kind = kind}, images, 1500);
-  const bool split = kind == "split";
-  const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("rogo");
-  const auto draw = [&](int64 out, int64 in) {
-    return rng.fork(static_cast<std::uint64_t>(in + out))
-        .normal_tensor({out, in}, 0, static_cast<real>(std::sqrt(2.0 / static_cast<double>(in))));
-  };
-  ProjectedOptions o;
+bool rogo_stream(const Trial& trial, const std::string& kind, int64 images, Outcome& outcome) {
+  const TaskSequence tasks = load_tasks(
+      trial, "mnist", {.kind = kind, .scenario = kind == "split" ? "task" : "domain"}, images, 1500);
+  ProjectedLearnerOptions o;
   o.method = trial.word("method");
   o.lr = trial.number("lr");
-  o.batch_size = 10;
-  o.epochs = trial.quick ? 1 : 3;
   o.lr_factor = trial.number("lr_factor");
   o.samples = trial.quick ? 20 : 200;
-  ProjectedTasks net({draw(64, tasks.features), draw(64, 64), draw(tasks.classes, 64)}, o);
-  AccuracyMatrix matrix;
+  ProjectedLearner learner(o, {.inputs = tasks.features, .hidden = 64, .classes = tasks.classes});
+  StreamTrainingOptions options = stream_options(trial, 10, trial.quick ? 1 : 3);
+  options.steps = 0;  // searches come behind whole epochs
+  StreamTraining training(learner, tasks, options, trial_rng(trial, "rogo"));
   double relaxed = 0;
-  for (int64 t = 0; t < std::ssize(tasks.train); ++t) {
-    trial.checkpoint(static_cast<double>(t) / static_cast<double>(tasks.train.size()));
-    net.learn({tasks.train[static_cast<size_t>(t)], split ? 2 * t : 0, split ? 2 : 0});
-    for (const int64 s : net.space_sizes()) relaxed += static_cast<double>(s);
-    matrix.add_row(task_accuracies(tasks, t, [&](const Tensor& x, int64 task) {
-      const Tensor z = net.logits(x);
-      return split ? task_masked_prediction(z, 2 * task, 2) : largest_of(z);
-    }));
-  }
-  note_matrix(matrix, kind + "_", outcome);
+  training.behind_task = [&](int64) {
+    for (const int64 s : learner.tasks().space_sizes()) relaxed += static_cast<double>(s);
+  };
+  if (!learn_stream(trial, training, tasks, outcome)) return false;
+  note_matrix(training.matrix(), kind + "_", outcome);
   outcome.metrics[kind + "_relaxed_columns"] = relaxed;
+  return true;
 }
 
 Outcome rogo_streams(const Trial& trial) {
   Outcome outcome;
-  try {
-    rogo_stream(trial, "split", 3000, outcome);
-    rogo_stream(trial, "permuted", 1200, outcome);
-  } catch (const NumericError& e) {
-    outcome.diverged = true;
-    outcome.note = e.what();
-  }
+  if (!rogo_stream(trial, "split", 3000, outcome) || !rogo_stream(trial, "permuted", 1200, outcome))
+    return outcome;
   outcome.metrics["score"] =
       (outcome.metrics["split_average_accuracy"] + outcome.metrics["permuted_average_accuracy"]) / 2;
   return outcome;
@@ -107,8 +90,8 @@ Paper rogo() {
               "search: u = F x, x top eigenvector of F' U U' F;  ||U' u|| >= score_threshold: u moves from F "
               "to S",
           .files = {"optim/methods/gradient_memory.cpp", "nn/continual/scaled_weight.cpp",
-                    "apps/continual/projected_tasks.cpp"},
-          .use = "ProjectedTasks of apps/continual/projected_tasks.h",
+                    "apps/continual/projected_tasks.cpp", "apps/continual/projected_learner.cpp"},
+          .use = "gradus continual --method rogo --tasks split:scenario=task",
           .functions = rogo_functions(),
           .experiment = rogo_experiment,
           .minutes = 2};

@@ -145,10 +145,11 @@ CaseFunction client_local_rate() {
                           epochs);
         const HyperLocalTraining training(o.local);
         const std::vector<Tensor> delta{in.tensor("prev_delta_weight"), in.tensor("prev_delta_bias")};
-        training.train(problem.parameters(), *problem.batches(0, 0), {1, flatten_all(delta) * real(-1)});
-        Tensor beta({std::ssize(training.factors())});
+        const LocalReport report =
+            training.train(problem.parameters(), *problem.batches(0, 0), {1, flatten_all(delta) * real(-1)});
+        Tensor beta({std::ssize(report.factors)});
         for (int64 k = 0; k < beta.numel(); ++k)
-          beta.mutable_data()[k] = static_cast<real>(training.factors()[static_cast<size_t>(k)]);
+          beta.mutable_data()[k] = static_cast<real>(report.factors[static_cast<size_t>(k)]);
         out.set("weight", problem.parameters()[0]->value.clone());
         out.set("bias", problem.parameters()[1]->value.clone());
         out.set("beta", beta);

@@ -214,7 +214,7 @@ TEST_CASE("clients are stateless: momentum of one round does not reach the next"
   s.problem.prescribe(IntTensor::from({1, 1}, {0}), IntTensor::from({1, 1, 2, 3}, {0, 1, 2, 3, 4, 5}));
   const ServerPoint start = s.point;
   const ClientUpdate first = train_client(s.problem, momentum, start, 0, 0);
-  CHECK(first.steps == 2);
+  CHECK(first.report.steps == 2);
   const ClientUpdate again = train_client(s.problem, momentum, start, 0, 0);
   CHECK(first.delta.x.values() == again.delta.x.values());
   CHECK(first.delta.x.values() != train_client(s.problem, s.training, start, 0, 0).delta.x.values());

@@ -3,8 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
+#include "apps/federated/local_training.h"
 #include "apps/papers/federated/least_squares.h"
 #include "core/error.h"
+#include "core/options.h"
 
 using namespace gradus;
 
@@ -69,6 +73,66 @@ TEST_CASE("local scaling: a D held at 1 by its floor is local SGD too, and lr go
   one.round(), other.round();
   for (int64 i = 0; i < 3; ++i)
     CHECK(one.point().x.data()[i] == doctest::Approx(other.point().x.data()[i]).epsilon(1e-5));
+}
+
+namespace {
+
+// A federation's view of the same problem: the batches of statistics have rounds of their own.
+struct ServedProblem final : FederatedProblem {
+  explicit ServedProblem(ScaledSetUp& s) : set_up(s) {}
+  struct OneBatch final : LocalBatches {
+    Objective* batch;
+    explicit OneBatch(Objective* b) : batch(b) {}
+    Objective* next() override { return std::exchange(batch, nullptr); }
+    int64 steps() const override { return 1; }
+  };
+  const Parameters& parameters() const override { return set_up.problem.parameters(); }
+  int64 clients() const override { return set_up.problem.clients(); }
+  int64 examples(int64 client) const override { return set_up.problem.examples(client); }
+  std::unique_ptr<LocalBatches> batches(int64 round, int64 client) override {
+    if (round < 3) return set_up.problem.batches(round, client);
+    return std::make_unique<OneBatch>(set_up.batch(round, client));
+  }
+  ScaledSetUp& set_up;
+};
+
+}  // namespace
+
+TEST_CASE("local scaling: as a client of a federation it makes the paper's rounds") {
+  for (const char* options : {"scaling=adam,alpha=0.01", "scaling=rmsprop,h_source=last,momentum=0.5",
+                              "scaling=adahessian,floor=add", "scaling=identity"}) {
+    CAPTURE(options);
+    ScaledSetUp a, b;
+    ScaledLocalOptions o;
+    set_options(o, parse_options(options), "test");
+    o.lr = 0.02;
+    ServedProblem served(b);
+    const std::unique_ptr<LocalTraining> client =
+        make_local_training(std::string("local-scaling:lr=0.02,") + options, served.parameters());
+    const ServerRulePtr mean = make_server_rule("fedavg");
+    ServerPoint point = read_point(served);
+    // A direction of +-1 of a round: what the federation draws.
+    struct Drawn final : ScalingStatistics {
+      ScaledSetUp& s;
+      explicit Drawn(ScaledSetUp& set_up) : s(set_up) {}
+      Objective* batch(int64 i, int64 client) override { return s.batch(i, client); }
+      Tensor direction(int64 i) override {
+        return Rng(7).fork("scaling").fork(static_cast<std::uint64_t>(i)).rademacher_tensor({3});
+      }
+    } drawn(a);
+    ScaledRounds scaled(a.problem, drawn, o);
+    for (int64 t = 0; t < 3; ++t) {
+      scaled.round();
+      run_round(served, *client, *mean, point, b.problem.plan(t), Weighting::kUniform, nullptr, Rng(7));
+      for (int64 i = 0; i < point.x.numel(); ++i)
+        CHECK(scaled.point().x.data()[i] == doctest::Approx(point.x.data()[i]).epsilon(1e-5));
+    }
+    CHECK(point.scaling.defined() == (std::string(options) != "scaling=identity"));
+  }
+  ScaledSetUp c;
+  CHECK_THROWS_AS(make_local_training("local-scaling:scaling=oasis,h_source=last", c.problem.parameters()),
+                  UsageError);
+  CHECK_THROWS_AS(make_local_training("local-scaling:D_scope=local", c.problem.parameters()), UsageError);
 }
 
 TEST_CASE("local scaling: one of Hutchinson's draws gives a diagonal Hessian but for the bias's row") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "core/error.h"
+#include "data/tasks/drift_stream.h"
 
 namespace gradus::task_stream_tests {
 
@@ -53,6 +54,70 @@ TEST_CASE("task stream: a quarter turn is counter-clockwise, the rest is outside
   CHECK(static_cast<double>(corner.data()[4]) == doctest::Approx(1));
   Rng rng(2);
   CHECK(noisy_images(x, 0, 0.5, rng).data()[8] == real(4.5));
+}
+
+TEST_CASE("task stream: labels by scenario") {
+  const Tensor x = Tensor::arange(6).view({6, 1, 1, 1});
+  const IntTensor y = IntTensor::from({6}, {0, 1, 2, 3, 2, 0});
+  const auto labels = [&](TaskStreamOptions o, int64 t) {
+    return TaskStream(o, 4, 1, Rng(1)).task(t, x, y).y.values();
+  };
+  const TaskStreamOptions split{.shuffle_classes = false, .scenario = "domain"};
+  CHECK(labels(split, 1) == std::vector<int64>{0, 1, 0});
+  const TaskStream domain(split, 4, 1, Rng(1));
+  CHECK(domain.tasks() == 2);
+  CHECK(domain.labels_with(1) == 2);
+  CHECK(domain.first_label(1) == 0);
+  CHECK(labels({.kind = "rotated", .tasks = 3, .scenario = "class"}, 2) ==
+        std::vector<int64>{8, 9, 10, 11, 10, 8});
+  const TaskStream own({.kind = "permuted", .scenario = "task"}, 4, 1, Rng(1));
+  CHECK(own.tasks() == 5);
+  CHECK(own.first_label(3) == 12);
+  CHECK(own.labels_with(3) == 16);
+  // One class, then as many tasks of one as there are left.
+  const TaskStream uneven({.classes_per_task = 1, .first_classes = 2, .shuffle_classes = false}, 4, 1,
+                          Rng(1));
+  CHECK(uneven.tasks() == 3);
+  CHECK(uneven.task(0, x, y).y.values() == std::vector<int64>{0, 1, 0});
+  CHECK(uneven.task(2, x, y).y.values() == std::vector<int64>{3});
+  CHECK(uneven.labels_with(1) == 3);
+}
+
+TEST_CASE("task stream: by name") {
+  CHECK(parse_task_stream("split:classes=3,scenario=task").classes_per_task == 3);
+  CHECK(parse_task_stream("split:classes=3,scenario=task").scenario == "task");
+  CHECK(parse_task_stream("permuted").kind == "permuted");
+  CHECK_THROWS_AS(parse_task_stream("splits"), UsageError);
+  CHECK_THROWS_AS(parse_task_stream("rotated:classes=2"), UsageError);
+  CHECK_THROWS_AS(parse_task_stream("split(permuted)"), UsageError);
+}
+
+TEST_CASE("drift: how far it is gone") {
+  const auto levels = [](const char* text) {
+    const DriftOptions o = parse_drift(text);
+    std::vector<double> all;
+    for (int64 b = 0; b < o.batches; ++b) all.push_back(drift_level(o, b));
+    return all;
+  };
+  CHECK(levels("abrupt:batches=5") == std::vector<double>{0, 0, 0, 1, 1});
+  CHECK(levels("gradual:batches=5") == std::vector<double>{0, 0.25, 0.5, 0.75, 1});
+  CHECK(levels("gradual:batches=1") == std::vector<double>{0});
+  CHECK(levels("recurring:batches=6,periods=3") == std::vector<double>{0, 0, 1, 1, 0, 0});
+  CHECK_THROWS_AS(parse_drift("sudden"), UsageError);
+  CHECK_THROWS_AS(drift_level(parse_drift("abrupt:batches=5"), 5), UsageError);
+}
+
+TEST_CASE("drift: what happens to images") {
+  const Tensor x = Tensor::from({1, 1, 3, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  const DriftOptions turned = parse_drift("gradual:batches=2,degrees=90"),
+                     noisy = parse_drift("abrupt:change=noisy,batches=2,sigma=0,fade=0.5"),
+                     both = parse_drift("abrupt:change=alternating,batches=2,degrees=0,sigma=0,fade=0.5");
+  CHECK(drifted_images(turned, x, 0, 0, 0, Rng(1)).values() == x.values());
+  CHECK(static_cast<double>(drifted_images(turned, x, 0, 1, 0, Rng(1)).data()[0]) ==
+        doctest::Approx(3).epsilon(1e-5));
+  CHECK(drifted_images(noisy, x, 0, 1, 0, Rng(1)).data()[8] == real(4.5));
+  CHECK(drifted_images(both, x, 0, 1, 0, Rng(1)).values() == x.values());
+  CHECK(drifted_images(both, x, 1, 1, 0, Rng(1)).data()[8] == real(4.5));
 }
 
 }  // namespace gradus::task_stream_tests

@@ -3,7 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/shape_ops.h"
 #include "core/error.h"
+#include "core/rng.h"
 
 namespace gradus::foster_tests {
 
@@ -62,6 +67,45 @@ TEST_CASE("foster: the classifier grows around its old block, rows are aligned")
   CHECK(aligned_rows(Tensor::from({3, 1}, {1, 1, 2}), 2, 3).gamma == Approx(4.5));
   CHECK_THROWS_AS(aligned_rows(Tensor::ones({2, 2}), 2, 1), UsageError);
   CHECK_THROWS_AS(aligned_rows(Tensor::zeros({2, 2}), 1, 1), NumericError);
+}
+
+TEST_CASE(
+    "foster: behind the expansion old logits differ by the fresh columns alone; without them KD is an "
+    "entropy") {
+  Rng rng(17);
+  const Tensor phi_old = rng.normal_tensor({5, 3}), phi_new = rng.normal_tensor({5, 3});
+  const Classifier old{rng.normal_tensor({2, 3}), rng.normal_tensor({2})};
+  Classifier fresh{rng.normal_tensor({4, 6}), Tensor::zeros({4})};
+  const Tensor q = linear(phi_old, old.weight, old.bias);
+  const auto grown_logits = [&] {
+    const Classifier grown = expanded_classifier(old, fresh, false);
+    return linear(concat(std::vector<Tensor>{phi_old, phi_new}, 1), grown.weight, grown.bias);
+  };
+  const Tensor o = grown_logits();
+  for (int64 n = 0; n < 5; ++n)
+    for (int64 k = 0; k < 2; ++k) {
+      double through_new = 0;
+      for (int64 i = 0; i < 3; ++i)
+        through_new +=
+            static_cast<double>(phi_new.at({n, i})) * static_cast<double>(fresh.weight.at({k, 3 + i}));
+      CHECK(static_cast<double>(o.at({n, k})) - static_cast<double>(q.at({n, k})) ==
+            Approx(through_new).epsilon(1e-4));
+    }
+  for (int64 k = 0; k < 4; ++k)
+    for (int64 i = 3; i < 6; ++i) fresh.weight.mutable_data()[6 * k + i] = 0;
+  const Tensor z = grown_logits();
+  for (int64 n = 0; n < 5; ++n)
+    for (int64 k = 0; k < 2; ++k)
+      CHECK(static_cast<double>(z.at({n, k})) == Approx(static_cast<double>(q.at({n, k}))).epsilon(1e-5));
+  const BoostingLoss loss =
+      boosting_loss(z, z, q, IntTensor::full({5}, 3), Tensor::ones({4}), {.temperature = 2});
+  double entropy = 0;
+  for (int64 n = 0; n < 5; ++n) {
+    const double d = (static_cast<double>(q.at({n, 1})) - static_cast<double>(q.at({n, 0}))) / 2,
+                 p = 1 / (1 + std::exp(d));
+    entropy -= (p * std::log(p) + (1 - p) * std::log(1 - p)) / 5;
+  }
+  CHECK(at(loss.distill, 0) == Approx(entropy).epsilon(1e-5));
 }
 
 }  // namespace gradus::foster_tests

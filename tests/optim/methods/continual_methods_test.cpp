@@ -10,7 +10,9 @@
 #include "optim/methods/clipped_update.h"
 #include "optim/methods/gap_direction.h"
 #include "optim/methods/gradient_memory.h"
+#include "optim/methods/reference_projection.h"
 #include "optim/methods/task_gradients.h"
+#include "optim/state_archive.h"
 
 namespace gradus::continual_method_tests {
 
@@ -92,24 +94,77 @@ TEST_CASE("tag: the first step of a first and of a second task") {
   tag.step(std::vector<Tensor>{Tensor::full({1}, real(0.1))});
   CHECK(at(tag.params()[0], 0) == Approx(-0.0999999).epsilon(1e-6));
 
-  // v_0 = (0.04, 0.01) and unit (1, 0) are reached by one AdaGrad-like step each: beta2 = 0 takes g^2 itself, but the direction of
-  // (0.2, 0.1) is not (1, 0); so the figures are made from the moments directly.
+  // The card's second task: v_0 = (0.04, 0.01), unit_0 = (1, 0), nothing of the second task yet.
+  std::vector<Tensor> v{Tensor::from({2}, {real(0.04), real(0.01)}), Tensor::zeros({2})},
+      units{Tensor::from({2}, {1, 0})};
+  Tensor m = Tensor::zeros({2});
+  std::vector<double> none;
+  SavedState saved;
+  const StateArchive archive = StateArchive::saving(saved);
+  archive("v", v);
+  archive("units", units);
+  archive("m", m);
+  archive("correlation", none);
+  archive("alpha", none);
   TaskMoments moments;
-  TagOptions o;
-  o.beta2 = 0.99;
-  moments.begin_task({2});
+  moments.state(StateArchive::loading(saved));
+  CHECK(moments.tasks() == 2);
   Tensor p = Tensor::zeros({2});
-  moments.step(p, Tensor::from({2}, {2, 0}), 0, o);  // v = (0.04, 0), unit (1, 0)
-  moments.begin_task({2});
-  p = Tensor::zeros({2});
-  moments.step(p, Tensor::from({2}, {real(0.1), real(0.1)}), 0, o);
+  moments.step(p, Tensor::from({2}, {real(0.1), real(0.1)}), 0, {});
   CHECK(moments.correlation()[0] == Approx(0.70710678).epsilon(1e-6));
   CHECK(moments.alpha()[0] == Approx(0.02914319).epsilon(1e-6));
   CHECK(moments.alpha()[1] == Approx(0.00673795).epsilon(1e-5));
+  CHECK(at(moments.second_moment(1), 0) == Approx(1e-4).epsilon(1e-4));
   CHECK(at(p, 0) == Approx(-0.02928032).epsilon(1e-5));
-  // The second coordinate has no history: sqrt(exp(-5)*1e-4).
-  CHECK(at(p, 1) == Approx(-0.01 * 0.1 / std::sqrt(0.00673794700 * 1e-4)).epsilon(1e-4));
+  CHECK(at(p, 1) == Approx(-0.05850995).epsilon(1e-5));
   CHECK(at(moments.unit_moment(0), 0) == 1);
+}
+
+TEST_CASE("agem: the part that points against the reference is taken away") {
+  const Tensor ref = Tensor::from({2}, {0, 2});
+  const ReferenceProjection against = reference_projection(Tensor::from({2}, {3, -1}), ref);
+  CHECK(against.dot == Approx(-2));
+  CHECK(against.gradient.values() == std::vector<real>{3, 0});
+  CHECK(reference_projection(Tensor::from({2}, {3, 1}), ref).gradient.values() == std::vector<real>{3, 1});
+  CHECK(reference_projection(Tensor::from({2}, {3, 1}), Tensor::zeros({2})).gradient.values() ==
+        std::vector<real>{3, 1});
+  CHECK_THROWS_AS(reference_projection(ref, Tensor::zeros({3})), ShapeError);
+}
+
+TEST_CASE("state archive: what is saved comes back, what is not there is named") {
+  struct Thing {
+    Tensor t, none;
+    IntTensor labels;
+    std::vector<std::vector<double>> rows;
+    std::optional<double> some, nothing;
+    bool flag = false;
+    int64 count = 0;
+    void state(const StateArchive& a) {
+      a("t", t), a("none", none), a("labels", labels), a("rows", rows), a("some", some),
+          a("nothing", nothing);
+      a("flag", flag), a("count", count);
+    }
+  };
+  Thing thing{
+      Tensor::from({2}, {1, 2}), {}, IntTensor::from({3}, {4, 5, 6}), {{1, NAN}, {}}, 0.1, {}, true, 7};
+  SavedState saved;
+  thing.state(StateArchive::saving(saved).below("part"));
+  Thing back{Tensor::ones({5}), Tensor::ones({1}), {}, {{3}}, {}, 2.0, false, 0};
+  back.state(StateArchive::loading(saved).below("part"));
+  thing.t.mutable_data()[0] = 9;  // (saved by value)
+  CHECK(back.t.values() == std::vector<real>{1, 2});
+  CHECK_FALSE(back.none.defined());
+  CHECK(back.labels.values() == std::vector<int64>{4, 5, 6});
+  REQUIRE(back.rows.size() == 2);
+  CHECK(back.rows[0][0] == 1);
+  CHECK(std::isnan(back.rows[0][1]));
+  CHECK(back.rows[1].empty());
+  CHECK(back.some == 0.1);
+  CHECK_FALSE(back.nothing.has_value());
+  CHECK(back.flag);
+  CHECK(back.count == 7);
+  double missing = 0;
+  CHECK_THROWS_AS(StateArchive::loading(saved)("missing", missing), DataError);
 }
 
 TEST_CASE("tag: Adam's corrections, AdaGrad's sums, gradients that are refused") {
