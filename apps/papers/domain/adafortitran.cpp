@@ -5,7 +5,7 @@
 // The claims: over Doppler shifts of 200 to 1000 Hz the mean error in dB is below FortiTran's (the same without the adapter), that
 // below a trained linear map's; 1.5 dB below the linear map there, and below FortiTran at 0 and at 25 dB.
 // Setting (own; the paper's data are not public): TDL-A, 30 subcarriers and 14 symbols, pilots 3x2, patches 6x2 (35 tokens), width 32,
-// one layer, convolutions 1-4-8-4-1, 2500 frames of mixed conditions, 8 epochs; 200 frames a test condition. Baselines: a transformer
+// one layer, convolutions 1-4-8-4-1, 2500 frames of mixed conditions, 10 epochs in batches of 16; 200 frames a test condition. Baselines: a transformer
 // without convolutions, the linear map, the best linear estimate for the training mixture at the test's SNR (lmmse), for the test's
 // own condition (lmmse-known: a bound), and interpolation. Errors are E|H - estimate|^2 in dB. Two pilot symbols half a millisecond
 // apart let no estimator gain much at high Doppler: the known statistics reach about -6 dB at 1000 Hz.
@@ -81,7 +81,7 @@ Outcome train_estimator(const Trial& trial) {
   size.width = 32, size.num_layers = 1, size.num_heads = 4, size.feed_forward = 64, size.num_positions = 35;
   FortitranNetwork network(size, seed.fork("network"));
   ChannelTrainingOptions o;
-  o.lr = trial.number("lr"), o.epochs = trial.quick ? 1 : 8;
+  o.lr = trial.number("lr"), o.epochs = trial.quick ? 1 : 10, o.batch_size = 16;
   Outcome outcome;
   Curve curve;
   curve.x_label = "share of the training";
@@ -118,9 +118,10 @@ Outcome linear_estimator(const Trial& trial) {
 
 void adafortitran_experiment(Experiment& e) {
   e.tune_for("mixture_error");
-  const std::vector<double> lr = {3e-3, 1e-2};
-  for (const char* kind : {"adafortitran", "fortitran", "transformer", "linear"})
-    e.arm(kind).run(train_estimator, {{"kind", kind}}).tune("lr", lr);
+  for (const char* kind : {"adafortitran", "fortitran", "transformer"})
+    e.arm(kind).run(train_estimator, {{"kind", kind}}).tune("lr", {2e-3, 6e-3});
+  // A linear map bears larger steps.
+  e.arm("linear").run(train_estimator, {{"kind", "linear"}}).tune("lr", {1e-2, 3e-2});
   e.arm("interpolation")
       .run(linear_estimator, {{"kind", "interpolation"}})
       .tune("beyond", std::vector<std::string>{"hold", "line"});
