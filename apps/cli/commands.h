@@ -33,6 +33,7 @@ void add_adapter(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_papers(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
+void add_lab(CLI::App& app, Action& action);
 void add_grad_check(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_help(CLI::App& app, Action& action);

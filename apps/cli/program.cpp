@@ -26,6 +26,7 @@ constexpr const char* kDescription =
     "  gradus data fetch mnist            gets the files of a public data set\n"
     "  gradus optim list                  what there is; likewise 'model list', 'data list'\n"
     "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows\n"
+    "  gradus lab list                    course labs, graded on your own machine\n"
     "  gradus help train                  explains a command";
 constexpr const char* kSpokenOf = "--of";
 constexpr const char* kFooter =
@@ -176,6 +177,7 @@ int run_program(int argc, const char* const* argv) {
   add_data(app, action);
   add_papers(app, action);
   add_replay(app, action);
+  add_lab(app, action);
   add_grad_check(app, action);
   add_bench(app, action);
   add_help(app, action);
