@@ -138,8 +138,10 @@ Tensor DiffusionRun::loss_of_images(std::span<const int64> rows, Rng rng) {
   Input input(noised.x_t);
   input.time = level_times(t, std::ssize(noise_.alpha_bar));
   input.classes = classes;
-  const Prediction kind = prediction_of(task_.prediction);
-  const Tensor& target = kind == Prediction::kEpsilon ? noise : kind == Prediction::kV ? noised.v : x0;
+  const DenoiserOutput kind = prediction_of(task_.prediction);
+  const Tensor& target = kind == DenoiserOutput::kEpsilon ? noise
+                         : kind == DenoiserOutput::kV     ? noised.v
+                                                          : x0;
   return mse_loss((*model_)(input), target);
 }
 

@@ -15,7 +15,7 @@ Tensor level_times(std::span<const int64> t, int64 num_train_steps);
 /// x (a condition image); rows of x are then those of `extra` in order.
 class NetworkDenoiser : public Denoiser {
  public:
-  NetworkDenoiser(Model& model, Prediction prediction, int64 num_train_steps, Tensor extra = {},
+  NetworkDenoiser(Model& model, DenoiserOutput prediction, int64 num_train_steps, Tensor extra = {},
                   int64 batch = 128)
       : model_(model),
         prediction_(prediction),
@@ -26,7 +26,7 @@ class NetworkDenoiser : public Denoiser {
 
  private:
   Model& model_;
-  Prediction prediction_;
+  DenoiserOutput prediction_;
   int64 num_train_steps_;
   Tensor extra_;
   int64 batch_;

@@ -19,10 +19,10 @@ void check_level(const char* where, double alpha_bar) {
 
 }  // namespace
 
-Prediction prediction_of(const std::string& word) {
-  if (word == "epsilon") return Prediction::kEpsilon;
-  if (word == "v") return Prediction::kV;
-  if (word == "sample") return Prediction::kSample;
+DenoiserOutput prediction_of(const std::string& word) {
+  if (word == "epsilon") return DenoiserOutput::kEpsilon;
+  if (word == "v") return DenoiserOutput::kV;
+  if (word == "sample") return DenoiserOutput::kSample;
   throw UsageError(unknown_name("prediction", word, {"epsilon", "v", "sample"}));
 }
 
@@ -57,8 +57,8 @@ Noised q_sample(const Tensor& x0, const Tensor& noise, std::span<const int64> t,
   return out;
 }
 
-ConvertedPrediction convert_prediction(Prediction kind, const Tensor& output, const Tensor& x,
-                               std::span<const double> alpha_bar, std::optional<double> clip_range) {
+ConvertedPrediction convert_prediction(DenoiserOutput kind, const Tensor& output, const Tensor& x,
+                                       std::span<const double> alpha_bar, std::optional<double> clip_range) {
   check_pair("convert_prediction", output, x, alpha_bar.size());
   ConvertedPrediction out{Tensor(x.shape()), Tensor(x.shape()), Tensor(x.shape())};
   const int64 row = alpha_bar.empty() ? 0 : x.numel() / x.dim(0);
@@ -71,9 +71,9 @@ ConvertedPrediction convert_prediction(Prediction kind, const Tensor& output, co
     const int64 from = static_cast<int64>(b) * row;
     for (int64 i = from; i < from + row; ++i) {
       const auto p = static_cast<double>(predicted[i]), z = static_cast<double>(noisy[i]);
-      double clean = kind == Prediction::kEpsilon ? (z - s * p) / a
-                     : kind == Prediction::kV     ? a * z - s * p
-                                                  : p;
+      double clean = kind == DenoiserOutput::kEpsilon ? (z - s * p) / a
+                     : kind == DenoiserOutput::kV     ? a * z - s * p
+                                                      : p;
       if (clip_range) clean = std::clamp(clean, -*clip_range, *clip_range);
       const double noise = s > 0 ? (z - a * clean) / s : 0;
       x0[i] = static_cast<real>(clean);
@@ -84,10 +84,10 @@ ConvertedPrediction convert_prediction(Prediction kind, const Tensor& output, co
   return out;
 }
 
-Tensor denoised_from(Prediction kind, const Tensor& output, const Tensor& x, const NoiseLevel& level) {
+Tensor denoised_from(DenoiserOutput kind, const Tensor& output, const Tensor& x, const NoiseLevel& level) {
   check_level("denoised_from", level.alpha_bar);
-  if (kind == Prediction::kSample) return output.detach();
-  if (kind == Prediction::kV) return mix(level.a(), x, -level.s(), output);
+  if (kind == DenoiserOutput::kSample) return output.detach();
+  if (kind == DenoiserOutput::kV) return mix(level.a(), x, -level.s(), output);
   return denoised_of(x, output, level);
 }
 

@@ -15,10 +15,10 @@
 
 namespace gradus {
 
-enum class Prediction { kEpsilon, kV, kSample };
+enum class DenoiserOutput { kEpsilon, kV, kSample };
 inline Limits prediction_choices() { return choices({"epsilon", "v", "sample"}); }
 /// "epsilon", "v", "sample"; throws UsageError for another word.
-Prediction prediction_of(const std::string& word);
+DenoiserOutput prediction_of(const std::string& word);
 
 struct Noised {
   Tensor x_t, v;  ///< (B,...)
@@ -32,11 +32,12 @@ struct ConvertedPrediction {
 };
 /// All three from one, at alpha_bar[b] of sample b; x0 is kept within -+clip_range where that is given, epsilon and v follow
 /// from what was kept. Throws ShapeError, DataError for an alpha_bar outside (0,1].
-ConvertedPrediction convert_prediction(Prediction kind, const Tensor& output, const Tensor& x,
-                               std::span<const double> alpha_bar, std::optional<double> clip_range = {});
+ConvertedPrediction convert_prediction(DenoiserOutput kind, const Tensor& output, const Tensor& x,
+                                       std::span<const double> alpha_bar,
+                                       std::optional<double> clip_range = {});
 
 /// x0 alone, all samples at one level.
-Tensor denoised_from(Prediction kind, const Tensor& output, const Tensor& x, const NoiseLevel& level);
+Tensor denoised_from(DenoiserOutput kind, const Tensor& output, const Tensor& x, const NoiseLevel& level);
 /// (x - s epsilon)/a and (x - a x0)/s; 0 where there is no noise.
 Tensor denoised_of(const Tensor& x, const Tensor& epsilon, const NoiseLevel& level);
 Tensor noise_of(const Tensor& x, const Tensor& x0, const NoiseLevel& level);

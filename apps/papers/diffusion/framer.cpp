@@ -93,7 +93,7 @@ Outcome restore(const Trial& trial) {
   }
   adam->use_evaluation_weights(true);
 
-  NetworkDenoiser denoiser(model, Prediction::kV, std::ssize(schedule.alpha_bar), test.condition);
+  NetworkDenoiser denoiser(model, DenoiserOutput::kV, std::ssize(schedule.alpha_bar), test.condition);
   const SamplerPtr ddim = make_sampler("ddim");
   const GuidancePtr none = make_guidance("none");
   const SkipPolicyPtr all = make_skip_policy("none");

@@ -60,7 +60,7 @@ CaseFunction apg_ddim_step() {
        {{"x_prev", "B,..."}, {"x0", "B,..."}, {"momentum_buffer", "B,..."}}},
       [](const ApgStepCase& o, const CaseValues& in, CaseValues& out) {
         const NoiseLevel level = level_of(in, "alpha_bar_t");
-        const Prediction kind = prediction_of(o.prediction_type);
+        const DenoiserOutput kind = prediction_of(o.prediction_type);
         const Tensor& x = in.tensor("x");
         Tensor m = in.tensor("momentum_buffer").clone();
         const Tensor x0 = apg_step(denoised_from(kind, in.tensor("cond"), x, level),
