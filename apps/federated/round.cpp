@@ -1,6 +1,7 @@
 #include "apps/federated/round.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "autograd/functional/flat.h"
@@ -43,29 +44,78 @@ void change_scaling(const ScaledClientOptions& o, const std::vector<Tensor>& sta
   point.scaling_updates = scaling.updates();
 }
 
-// h of each client with data at the server's point. Empty where `stop` said so.
+// The tensor that rank `from` has, of this shape; undefined where it is so there.
+Tensor shared(Communicator& ranks, const Tensor& own, int from, const Shape& shape) {
+  if (ranks.alone()) return own;
+  char there = own.defined();
+  ranks.broadcast(std::span(&there, 1), from);
+  if (!there) return {};
+  Tensor t = ranks.rank() == from ? own : Tensor(shape);
+  ranks.broadcast(std::span(t.mutable_data(), static_cast<size_t>(t.numel())), from);
+  return t;
+}
+
+// The update that rank `from` has.
+ClientUpdate shared(Communicator& ranks, ClientUpdate update, int from, const ServerPoint& like) {
+  if (ranks.alone()) return update;
+  update.delta.x = shared(ranks, update.delta.x, from, like.x.shape());
+  update.delta.buffers = shared(ranks, update.delta.buffers, from, like.buffers.shape());
+  update.report.last_gradient = shared(ranks, update.report.last_gradient, from, like.x.shape());
+  ranks.broadcast(std::span(&update.score, 1), from);
+  ranks.broadcast(std::span(&update.report.steps, 1), from);
+  return update;
+}
+
+// h of each client with data at the server's point, each by one rank, on every rank. Empty where `stop` said so.
 std::optional<std::vector<Tensor>> client_statistics(FederatedProblem& problem, const ScaledClientOptions& o,
                                                      const ServerPoint& point, const RoundPlan& plan,
-                                                     const std::function<bool()>& stop, const Rng& rng) {
-  std::vector<Tensor> all;
+                                                     const std::function<bool()>& stop, const Rng& rng,
+                                                     Communicator& ranks) {
   Tensor u;
   if (o.by_hessian())
     u = rng.fork("scaling").fork(static_cast<std::uint64_t>(plan.round)).rademacher_tensor(point.x.shape());
-  for (const int64 client : plan.clients) {
-    if (stop && stop()) return std::nullopt;
-    if (problem.examples(client) == 0) continue;
-    write_point(problem, point);
-    const std::unique_ptr<LocalBatches> batches = problem.batches(kStatisticsRounds + plan.round, client);
-    Objective* batch = batches->next();
-    if (!batch) continue;
-    if (!u.defined()) {
-      all.push_back(flat_gradient(problem.parameters(), *batch));
-      continue;
+  const size_t count = plan.clients.size();
+  const auto owner = [&](size_t i) { return static_cast<int>(i % static_cast<size_t>(ranks.size())); };
+  std::vector<Tensor> own(count);
+  bool stopped = false;
+  together(ranks, [&] {
+    for (size_t i = 0; i < count; ++i) {
+      const int64 client = plan.clients[i];
+      if (owner(i) != ranks.rank() || problem.examples(client) == 0) continue;
+      stopped = stopped || (stop && stop());
+      if (stopped) return;
+      write_point(problem, point);
+      const std::unique_ptr<LocalBatches> batches = problem.batches(kStatisticsRounds + plan.round, client);
+      Objective* batch = batches->next();
+      if (!batch) continue;
+      if (!u.defined()) {
+        own[i] = flat_gradient(problem.parameters(), *batch);
+        continue;
+      }
+      own[i] = flat_hessian_product(problem.parameters(), *batch, u);
+      for_each_element(own[i], std::as_const(u), [](real& h, real sign) { h *= sign; });
     }
-    all.push_back(flat_hessian_product(problem.parameters(), *batch, u));
-    for_each_element(all.back(), std::as_const(u), [](real& h, real sign) { h *= sign; });
-  }
+  });
+  if (ranks.any(stopped)) return std::nullopt;
+  std::vector<Tensor> all;
+  for (size_t i = 0; i < count; ++i)
+    if (const Tensor h = shared(ranks, own[i], owner(i), point.x.shape()); h.defined()) all.push_back(h);
   return all;
+}
+
+// Who trains which client: the largest ones first, each to the rank that has least to do.
+std::vector<int> owners_of(const std::vector<int64>& examples, int ranks) {
+  std::vector<size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return examples[a] > examples[b]; });
+  std::vector<int> owners(examples.size());
+  std::vector<int64> load(static_cast<size_t>(ranks));
+  for (const size_t i : order) {
+    const auto least = std::min_element(load.begin(), load.end());
+    owners[i] = static_cast<int>(least - load.begin());
+    *least += examples[i];
+  }
+  return owners;
 }
 
 }  // namespace
@@ -112,7 +162,8 @@ ClientUpdate train_client(FederatedProblem& problem, const LocalTraining& traini
 
 std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTraining& training,
                                      ServerRule& server, ServerPoint& point, const RoundPlan& plan,
-                                     Weighting weighting, const std::function<bool()>& stop, const Rng& rng) {
+                                     Weighting weighting, const std::function<bool()>& stop, const Rng& rng,
+                                     Communicator& ranks) {
   std::vector<int64> examples;
   for (const int64 c : plan.clients) examples.push_back(problem.examples(c));
   const std::vector<double> weights = client_weights(examples, weighting);
@@ -120,7 +171,7 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
   const bool scales = scaling && !scaling->identity();
   ServerPoint scaled = point;  // with the D of this round; nothing of the server changes before all is there
   if (scales && (scaling->h_source == "batch" || !point.scaling.defined())) {
-    const auto statistics = client_statistics(problem, *scaling, point, plan, stop, rng);
+    const auto statistics = client_statistics(problem, *scaling, point, plan, stop, rng, ranks);
     if (!statistics) return std::nullopt;
     change_scaling(*scaling, *statistics, scaled);
   }
@@ -132,14 +183,28 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
   WeightedSum x(point.x.numel()), buffers(point.buffers.numel());
   RoundResult result;
   double squares = 0;
+  const std::vector<int> owners = owners_of(examples, ranks.size());
+  std::vector<ClientUpdate> trained(plan.clients.size());
+  bool stopped = false;
+  const auto train = [&](size_t i) {
+    stopped = stopped || (stop && stop());
+    if (!stopped) trained[i] = train_client(problem, training, point, plan.round, plan.clients[i], broadcast);
+  };
+  if (!ranks.alone()) {
+    together(ranks, [&] {
+      for (size_t i = 0; i < owners.size(); ++i)
+        if (examples[i] > 0 && owners[i] == ranks.rank()) train(i);
+    });
+    if (ranks.any(stopped)) return std::nullopt;
+  }
   for (size_t i = 0; i < plan.clients.size(); ++i) {
-    if (stop && stop()) return std::nullopt;
     if (examples[i] == 0) {
       ++result.empty;
       continue;
     }
-    const ClientUpdate update =
-        train_client(problem, training, point, plan.round, plan.clients[i], broadcast);
+    if (ranks.alone()) train(i);
+    if (stopped) return std::nullopt;
+    const ClientUpdate update = shared(ranks, std::move(trained[i]), owners[i], point);
     x.add(weights[i], update.delta.x);
     buffers.add(weights[i], update.delta.buffers);
     squares += sum_of_squares(update.delta.x);
