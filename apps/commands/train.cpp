@@ -82,8 +82,8 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
          fmt::format("{:.3g} MiB at most", result["memory"]["step_peak_bytes"].get<double>() / (1 << 20))});
   }
   if (result.contains("select"))
-    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept", result["select"].get<std::string>(),
-                                          percent(number("kept")))});
+    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept",
+                                          result["select"].get<std::string>(), percent(number("kept")))});
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});
@@ -239,6 +239,16 @@ void add_train(CLI::App& app, Action& action) {
                   "loss on pairs of responses, with --data pairs:path=FILE.jsonl: dpo[:beta=0.1,...]; lines "
                   "of the file hold prompt, chosen and rejected")
       ->type_name("NAME");
+  sub->add_option_function<std::vector<std::string>>(
+         "--init-map",
+         [given](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) given->emplace_back("init_rename", text);
+         },
+         "another name of --init-rename: 'module.=:' takes 'module.' away")
+      ->type_name("FROM=TO")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
   sub->add_flag("--json", call->json, "print the result as one JSON object");
   sub->add_flag("--quiet", call->quiet, "no progress on stderr");
