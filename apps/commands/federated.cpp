@@ -6,7 +6,6 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/run_settings.h"
 #include "apps/federated/federation.h"
-#include "core/threads.h"
 
 namespace gradus {
 namespace {
@@ -56,34 +55,13 @@ void print_federated(const nlohmann::ordered_json& result) {
   print(columns(rows));
 }
 
-int federated(const DirectoryCall& call, const OptionList& given) {
-  FederatedConfig config = merged_settings<FederatedConfig>(
-      call, given, kFederated, [](const OptionList& g) { check_federated_resumable(g); });
-  if (call.print_config) {
-    print(config_json(config).dump(2) + "\n");
-    return kOk;
-  }
-  if (config.threads > 0) set_threads(config.threads);
-  config.threads = threads();  // recorded
-  check_save_path(config.save);
-  const InterruptScope
-      signals;  // from before the run directory is made, so that what is there can be resumed
-  Federation federation(config);
-  const RunDirectory run = call.resume.empty()
-                               ? RunDirectory::create(call.out, federated_run_name(config), kFederated,
-                                                      config_json(config), round_csv_header())
-                               : RunDirectory::open(call.resume);
-  if (!call.resume.empty()) run.write_settings(kFederated, config_json(config));
-  if (!federation.train(run, call.quiet)) {
-    note(fmt::format(
-        "gradus: interrupted after round {}; all is saved, 'gradus federated --resume {}' goes on\n",
-        federation.state().round, run.path()));
-    return kInterrupted;
-  }
-  const auto result = federation.result(run.path());
-  call.json ? print_json(result) : print_federated(result);
-  return kOk;
-}
+const RoundsCommand<FederatedConfig, Federation> kFederatedCommand{
+    kFederated,
+    check_federated_resumable,
+    federated_run_name,
+    round_csv_header,
+    [](const Federation& f) { return f.state().round; },
+    print_federated};
 
 }  // namespace
 
@@ -93,7 +71,7 @@ void add_federated(CLI::App& app, Action& action) {
   auto given = std::make_shared<OptionList>();
   add_flags<FederatedConfig>(*sub, given);
   add_run_flags(*sub, call);
-  sub->callback([=, &action] { action = [=] { return federated(*call, *given); }; });
+  sub->callback([=, &action] { action = [=] { return train_in_rounds(kFederatedCommand, *call, *given); }; });
 }
 
 }  // namespace gradus
