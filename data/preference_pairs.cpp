@@ -1,62 +1,44 @@
 #include "data/preference_pairs.h"
 
 #include <algorithm>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/byte_source.h"
 #include "core/error.h"
 #include "core/utf8.h"
 #include "data/text.h"
+#include "data/text_lines.h"
 
 namespace gradus {
 namespace {
 
-// The texts of one line.
-PreferencePair pair_of(const std::string& line, const std::string& where) {
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(line);
-  } catch (const nlohmann::json::exception&) {
-    fail<DataError>("{}: is no JSON", where);
-  }
-  if (!json.is_object()) fail<DataError>("{}: expected an object with prompt, chosen and rejected", where);
-  PreferencePair pair;
-  std::map<std::string, std::string*> fields{
-      {"prompt", &pair.prompt}, {"chosen", &pair.chosen}, {"rejected", &pair.rejected}};
-  for (const auto& [key, value] : json.items()) {
-    const auto field = fields.find(key);
-    if (field == fields.end()) {
-      const std::string near = nearest(key, {"prompt", "chosen", "rejected"});
-      fail<DataError>("{}: unknown key '{}'{}; valid: prompt, chosen, rejected", where, key,
-                      near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
-    }
-    if (!value.is_string()) fail<DataError>("{}: {} is {}, expected text", where, key, value.type_name());
-    *field->second = value.get<std::string>();
-    fields.erase(field);
-  }
-  if (!fields.empty()) fail<DataError>("{}: '{}' is missing", where, fields.begin()->first);
-  if (pair.chosen.empty() || pair.rejected.empty()) fail<DataError>("{}: a response is empty", where);
-  if (pair.chosen == pair.rejected) fail<DataError>("{}: chosen and rejected are the same", where);
+PreferencePair pair_of(const TextLine& line) {
+  const auto texts = json_texts(line, {"prompt", "chosen", "rejected"});
+  PreferencePair pair{texts.at("prompt"), texts.at("chosen"), texts.at("rejected")};
+  if (pair.chosen.empty() || pair.rejected.empty()) fail<DataError>("{}: a response is empty", line.where);
+  if (pair.chosen == pair.rejected) fail<DataError>("{}: chosen and rejected are the same", line.where);
   return pair;
 }
 
 }  // namespace
 
+bool is_preference_data(const std::string& spec) { return parse_spec(spec).name == kPairsData; }
+
+PreferenceDataOptions preference_data_options(const std::string& spec) {
+  PreferenceDataOptions options;
+  set_options(options, parse_spec(spec).options, "data set pairs");
+  if (options.path.empty()) fail<UsageError>("--data pairs: which file? 'pairs:path=FILE.jsonl'");
+  return options;
+}
+
+std::vector<PreferencePair> read_preference_pairs(const PreferenceDataOptions& options) {
+  std::vector<PreferencePair> pairs = read_preference_pairs(options.path);
+  if (options.limit && *options.limit < std::ssize(pairs)) pairs.resize(static_cast<size_t>(*options.limit));
+  return pairs;
+}
+
 std::vector<PreferencePair> read_preference_pairs(const std::string& path) {
-  const std::string text = read_text_file(path);
   std::vector<PreferencePair> pairs;
-  size_t number = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    std::string line = text.substr(at, end - at);
-    at = end + 1;
-    ++number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.find_first_not_of(" \t") == line.npos) continue;
-    pairs.push_back(pair_of(line, fmt::format("{}, line {}", path, number)));
-  }
+  for (const TextLine& line : read_text_lines(path)) pairs.push_back(pair_of(line));
   if (pairs.empty()) fail<DataError>("{}: holds no pairs", path);
   return pairs;
 }

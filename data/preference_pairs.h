@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/options.h"
 #include "core/tensor.h"
 
 namespace gradus {
@@ -15,9 +16,26 @@ struct PreferencePair {
   std::string prompt, chosen, rejected;
 };
 
+/// What "pairs:path=FILE" takes as --data.
+inline constexpr const char* kPairsData = "pairs";
+struct PreferenceDataOptions {
+  std::string path;
+  std::optional<int64> limit;
+  void visit(auto&& f) {
+    f("path", path, "the file: lines of {\"prompt\": ..., \"chosen\": ..., \"rejected\": ...}");
+    f("limit", limit, "the first N pairs only", at_least(1));
+  }
+};
+/// Whether a specification of data is of pairs.
+bool is_preference_data(const std::string& spec);
+/// Of such a specification. Throws UsageError for unknown options, and where it names no file.
+PreferenceDataOptions preference_data_options(const std::string& spec);
+
 /// Reads a file of JSON lines; empty lines are passed over. Throws DataError naming file and line for what is no JSON object,
 /// lacks a text or has another key, holds an empty response or two equal ones; and where there is no pair.
 std::vector<PreferencePair> read_preference_pairs(const std::string& path);
+/// The first of them, where there is a limit.
+std::vector<PreferencePair> read_preference_pairs(const PreferenceDataOptions& options);
 
 /// The distinct characters (UTF-8) of all texts, sorted: a vocabulary where there is none.
 std::vector<std::string> characters_of(std::span<const PreferencePair> pairs);

@@ -11,6 +11,7 @@
 #include "data/idx.h"
 #include "data/npy_pairs.h"
 #include "data/places.h"
+#include "data/preference_pairs.h"
 #include "data/text.h"
 #include "data/views.h"
 
@@ -108,6 +109,14 @@ Data text(const DatasetEntry& entry, const OptionList& list, const DataPlaces& p
   return open_text(entry.name, o.path, o, places);
 }
 
+// Listed with the others; who can use pairs reads them itself.
+Data pairs(const DatasetEntry&, const OptionList&, const DataPlaces&) {
+  fail<UsageError>(
+      "data set pairs: pairs of responses are no examples; they are for 'train --loss dpo', and for 'eval' "
+      "of what "
+      "it trained");
+}
+
 template <class O>
 DatasetEntry entry(const char* name, const char* summary, DataKind kind, bool needs_files,
                    decltype(&digits) open, std::vector<std::string> paths = {}) {
@@ -149,6 +158,9 @@ const std::vector<DatasetEntry>& datasets() {
                          DataKind::kText, true, tiny_shakespeare),
       entry<TextFileOptions>("text", "your text: any file, as characters or bytes", DataKind::kText, true,
                              text, {"path"}),
+      entry<PreferenceDataOptions>(
+          kPairsData, "your pairs of responses to a prompt, one preferred: JSON lines (train --loss)",
+          DataKind::kText, true, pairs, {"path"}),
   };
   return table;
 }

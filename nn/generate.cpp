@@ -49,10 +49,12 @@ void generate(TokenModel& model, std::span<const int64> prompt, int64 count, con
   for (int64 id : prompt)
     if (id < 0 || id >= model.vocabulary())
       fail<DataError>("generate: token {} is not in 0..{}", id, model.vocabulary() - 1);
+  SampleOptions how = options;
   const std::unique_ptr<Decoder> decoder = model.decoder(1, options.decode);
   Tensor logits = decoder->feed(IntTensor::from({1, static_cast<int64>(prompt.size())}, prompt));
   for (int64 i = 0; i < count; ++i) {
-    const int64 id = sample_token(logits.span(), options, rng);
+    if (options.temperature_at) how.temperature = options.temperature_at();
+    const int64 id = sample_token(logits.span(), how, rng);
     if (!emit(id) || i + 1 == count) return;
     logits = decoder->feed(IntTensor::full({1, 1}, id));
   }

@@ -14,6 +14,8 @@ struct SampleOptions {
   /// Only tokens at least this part as likely as the likeliest one; 0: all. Nguyen et al., ICLR 2025, arXiv 2407.01082.
   double min_p = 0;
   DecodeOptions decode;
+  /// generate() asks this before every token, when the model has read all before it, in place of `temperature`; empty: nothing.
+  std::function<double()> temperature_at = {};
 };
 
 /// Draws a token from logits (V). Throws UsageError for options out of range, NumericError for NaN logits.

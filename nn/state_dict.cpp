@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "nn/layers/linear.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 namespace {
@@ -47,7 +47,7 @@ StateDict effective_state_dict(Module& module) {
   const Recording off(false);
   StateDict state = collect(module, [](const ParamSlot& slot) { return slot.value().detach(); });
   module.visit([&](Module& m, const std::string& path) {
-    auto* layer = dynamic_cast<Linear*>(&m);
+    auto* layer = dynamic_cast<WeightLayer*>(&m);
     if (!layer || !layer->adapter()) return;
     const std::string prefix = path.empty() ? "" : path + ".";
     std::erase_if(state, [&](const auto& entry) { return entry.first.starts_with(prefix + "adapter."); });

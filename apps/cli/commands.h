@@ -23,6 +23,8 @@ void add_sweep(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_sample(CLI::App& app, Action& action);
+void add_steer(CLI::App& app, Action& action);
+void add_decoding_head(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_runs(CLI::App& app, Action& action);
 void add_report(CLI::App& app, Action& action);

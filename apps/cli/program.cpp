@@ -167,6 +167,8 @@ int run_program(int argc, const char* const* argv) {
   add_eval(app, action);
   add_predict(app, action);
   add_sample(app, action);
+  add_steer(app, action);
+  add_decoding_head(app, action);
   add_export(app, action);
   add_runs(app, action);
   add_report(app, action);

@@ -6,7 +6,6 @@
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/run_settings.h"
-#include "core/threads.h"
 
 namespace gradus {
 namespace {
@@ -40,37 +39,18 @@ void print_active(const nlohmann::ordered_json& result) {
   print(columns(curve));
 }
 
-int active(const DirectoryCall& call, const OptionList& given) {
-  ActiveConfig config = merged_settings<ActiveConfig>(call, given, kActive,
-                                                      [](const OptionList& g) { check_active_resumable(g); });
-  if (call.print_config) {
-    print(config_json(config).dump(2) + "\n");
-    return kOk;
-  }
-  if (config.threads > 0) set_threads(config.threads);
-  config.threads = threads();  // recorded
-  check_save_path(config.save);
-  const InterruptScope
-      signals;  // from before the run directory is made, so that what is there can be resumed
-  ActiveRun learning(config);
-  const std::string name =
-      fmt::format("{}-{}-{}-s{}", parse_spec(config.data).name, parse_spec(config.model).name,
-                  parse_spec(config.strategy).name, config.seed);
-  const RunDirectory run =
-      call.resume.empty()
-          ? RunDirectory::create(call.out, name, kActive, config_json(config), active_csv_header())
-          : RunDirectory::open(call.resume);
-  if (!call.resume.empty()) run.write_settings(kActive, config_json(config));
-  if (!learning.train(run, call.quiet)) {
-    note(
-        fmt::format("gradus: interrupted after round {}; all is saved, 'gradus active --resume {}' goes on\n",
-                    learning.rows().size(), run.path()));
-    return kInterrupted;
-  }
-  const auto result = learning.result(run.path());
-  call.json ? print_json(result) : print_active(result);
-  return kOk;
+std::string active_run_name(const ActiveConfig& config) {
+  return fmt::format("{}-{}-{}-s{}", parse_spec(config.data).name, parse_spec(config.model).name,
+                     parse_spec(config.strategy).name, config.seed);
 }
+
+const RoundsCommand<ActiveConfig, ActiveRun> kActiveCommand{
+    kActive,
+    check_active_resumable,
+    active_run_name,
+    active_csv_header,
+    [](const ActiveRun& r) { return static_cast<int64>(r.rows().size()); },
+    print_active};
 
 }  // namespace
 
@@ -80,7 +60,7 @@ void add_active(CLI::App& app, Action& action) {
   auto given = std::make_shared<OptionList>();
   add_flags<ActiveConfig>(*sub, given);
   add_run_flags(*sub, call);
-  sub->callback([=, &action] { action = [=] { return active(*call, *given); }; });
+  sub->callback([=, &action] { action = [=] { return train_in_rounds(kActiveCommand, *call, *given); }; });
 }
 
 }  // namespace gradus

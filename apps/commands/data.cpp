@@ -10,11 +10,13 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/registry_commands.h"
 #include "core/error.h"
+#include "core/utf8.h"
 #include "data/class_counts.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
 #include "data/fetch.h"
 #include "data/places.h"
+#include "data/preference_pairs.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
 #include "data/tasks/drift_stream.h"
@@ -96,21 +98,47 @@ void describe(const Data& data) {
   }
 }
 
+// Pairs of responses: how many, how long, which characters; the first one.
+void describe_pairs(const std::string& spec) {
+  const std::vector<PreferencePair> pairs = read_preference_pairs(preference_data_options(spec));
+  size_t prompt = 0, chosen = 0, rejected = 0;
+  for (const PreferencePair& p : pairs) {
+    prompt = std::max(prompt, p.prompt.size());
+    chosen = std::max(chosen, p.chosen.size());
+    rejected = std::max(rejected, p.rejected.size());
+  }
+  print(
+      columns({{"kind", "pairs of responses"},
+               {"pairs", fmt::format("{}", pairs.size())},
+               {"longest", fmt::format("prompt {}, chosen {}, rejected {} bytes", prompt, chosen, rejected)},
+               {"vocabulary", fmt::format("{}", characters_of(pairs).size())}}));
+  print("\n" + columns({{"prompt", printable(pairs[0].prompt)},
+                        {"chosen", printable(pairs[0].chosen)},
+                        {"rejected", printable(pairs[0].rejected)}}));
+}
+
+void show_set(const DatasetEntry& entry, const std::string& text, const DataOptions& options) {
+  const Data data = open_data(text, {.data_dir = options.data_dir});
+  describe(data);
+  const DatasetPtr& part = data.train ? data.train : data.test;
+  if (part->info().kind == DataKind::kText) print("\n" + excerpt(*part));
+  if (part->info().kind == DataKind::kImages) {
+    const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
+    write_png(out, contact_sheet(*part));
+    print(fmt::format("\ncontact sheet: {}\n", out));
+  }
+}
+
 // What it is first; the options, which are many, last. A set that cannot be opened still shows its options.
 int show(const std::string& text, const DataOptions& options) {
   const DatasetEntry& entry = find_dataset(parse_spec(text).name);
   print(fmt::format("{}: {}\n\n", entry.name, entry.summary));
   std::exception_ptr error;
   try {
-    const Data data = open_data(text, {.data_dir = options.data_dir});
-    describe(data);
-    const DatasetPtr& part = data.train ? data.train : data.test;
-    if (part->info().kind == DataKind::kText) print("\n" + excerpt(*part));
-    if (part->info().kind == DataKind::kImages) {
-      const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
-      write_png(out, contact_sheet(*part));
-      print(fmt::format("\ncontact sheet: {}\n", out));
-    }
+    if (is_preference_data(text))
+      describe_pairs(text);
+    else
+      show_set(entry, text, options);
     print("\n");
   } catch (const Error&) {
     error = std::current_exception();

@@ -1,6 +1,7 @@
 // gradus eval: scores trained weights on the test set of their data.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
@@ -10,8 +11,10 @@
 #include "apps/commands/output_table.h"
 #include "apps/commands/sample_images.h"
 #include "apps/commands/weights_flags.h"
+#include "apps/preference/preference_run.h"
 #include "apps/train/scores.h"
 #include "core/error.h"
+#include "nn/adapters/adapter_file.h"
 
 namespace gradus {
 namespace {
@@ -37,6 +40,63 @@ struct EvalOptions : WeightsOptions, FidFlags {
   }
 };
 
+// Pairs of responses. Of a run that was trained on them those it held out (or, with --train, the others), against its reference; of
+// another file all pairs; of weights without a reference the pairs whose chosen response is the likelier one.
+int eval_pairs(const Weights& weights, const EvalOptions& options) {
+  for (const auto& [given, flag] :
+       {std::pair{!options.logits.empty(), "--logits"}, std::pair{options.train_mode, "--train-mode"}})
+    if (given) fail<UsageError>("{}: is not for pairs of responses", flag);
+  need_model(weights);
+  PreferenceConfig config;
+  std::string reference;
+  bool own_pairs = false;
+  const std::string folder = std::filesystem::path(weights.file).parent_path().string();
+  if (std::filesystem::exists(std::filesystem::path(folder) / "config.json")) {
+    const RunDirectory run = RunDirectory::open(folder.empty() ? "." : folder);
+    if (run.settings().value("command", "") == kPreferenceRun) {
+      assign(config, given_in_json(run.settings_of(kPreferenceRun), run.file("config.json")));
+      reference = reference_file(run);
+      own_pairs = options.data.empty();
+    }
+  }
+  config.data = weights.data;
+  config.model = weights.model;
+  if (!own_pairs) config.validation = 0;
+  PreferenceTask task(config, reference.empty() ? weights.file : reference);
+  if (reference.empty())
+    task.forget_reference();
+  else
+    load_weights(weights.file, task.model());
+  if (!weights.adapter.empty()) load_adapter(task.model(), weights.adapter);
+  const bool held_out = own_pairs && !options.train && !task.held_out().empty();
+  const char* set = !own_pairs ? "test" : held_out ? "validation" : "train";
+  std::vector<int64> rows = held_out ? task.held_out() : task.training();
+  if (options.limit) rows.resize(std::min(rows.size(), static_cast<size_t>(*options.limit)));
+  const PreferenceScore score = task.score(rows);
+  if (!std::isfinite(score.loss))
+    fail<NumericError>("the loss is {}: it is beyond the range of numbers", score.loss);
+  if (options.json) {
+    nlohmann::ordered_json json{
+        {"data", weights.data}, {"model", task.model().spec()}, {"weights", weights.file}};
+    json["reference"] = reference.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(reference);
+    json["pairs"] = score.pairs;
+    json.update(score_json(set, score));
+    print_json(json);
+    return kOk;
+  }
+  print(columns({{"data", fmt::format("{} ({} {} pairs)", weights.data, score.pairs,
+                                      held_out    ? "held-out"
+                                      : own_pairs ? "training"
+                                                  : "of all")},
+                 {"model", task.model().spec()},
+                 {"weights", weights.file},
+                 {"reference", reference.empty() ? "none: by likelihood alone" : reference},
+                 {"loss", brief(score.loss)},
+                 {"chosen preferred", percent(score.accuracy)},
+                 {"margin", brief(score.margin)}}));
+  return kOk;
+}
+
 int eval(const std::string& run, const EvalOptions& options) {
   if (!options.logits.empty()) check_outputs_path(options.logits);
   const Weights weights = find_weights(run, options, options.weights);
@@ -47,6 +107,7 @@ int eval(const std::string& run, const EvalOptions& options) {
     return eval_images(run.empty() ? options.init : run, weights, options, options.json);
   }
   if (options.fid) fail<UsageError>("--fid is for runs of --task diffusion; {} is no denoiser", weights.file);
+  if (!weights.data.empty() && is_preference_data(weights.data)) return eval_pairs(weights, options);
   const Data data = open_scored_data(weights);
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
   if (options.train && !data.train)

@@ -7,7 +7,6 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/run_settings.h"
 #include "apps/federated/federation.h"
-#include "core/threads.h"
 
 namespace gradus {
 namespace {

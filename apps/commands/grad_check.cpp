@@ -1,6 +1,4 @@
 // gradus grad-check: a model's gradients against central differences, in double precision.
-#include "nn/model_check.h"
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/train/task.h"
 #include "data/registry.h"
+#include "nn/model_check.h"
 #include "nn/registry.h"
 
 namespace gradus {

@@ -6,8 +6,13 @@
 #include <string>
 
 #include "apps/cli/flags.h"
+#include "apps/cli/output.h"
+#include "apps/cli/program.h"
+#include "apps/cli/terminal.h"
+#include "apps/train/interrupt.h"
 #include "apps/train/run_dir.h"
 #include "core/json_file.h"
+#include "core/threads.h"
 
 namespace gradus {
 
@@ -48,6 +53,45 @@ Config merged_settings(const DirectoryCall& call, const OptionList& given, const
   assign(config, given);
   check(config);
   return config;
+}
+
+/// What tells one command that trains in rounds from the next.
+template <class Config, class Training>
+struct RoundsCommand {
+  const char* command;
+  void (*check_resumable)(const OptionList& given);
+  std::string (*run_name)(const Config& config);
+  std::string (*csv_header)();
+  int64 (*rounds)(const Training& training);  ///< that are over
+  void (*print)(const nlohmann::ordered_json& result);
+};
+/// Runs such a command: settings, run directory, rounds, the result. The exit code.
+template <class Config, class Training>
+int train_in_rounds(const RoundsCommand<Config, Training>& c, const DirectoryCall& call,
+                    const OptionList& given) {
+  Config config = merged_settings<Config>(call, given, c.command, c.check_resumable);
+  if (call.print_config) {
+    print(config_json(config).dump(2) + "\n");
+    return kOk;
+  }
+  if (config.threads > 0) set_threads(config.threads);
+  config.threads = threads();  // recorded
+  check_save_path(config.save);
+  const InterruptScope
+      signals;  // from before the run directory is made, so that what is there can be resumed
+  Training training(config);
+  const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, c.run_name(config), c.command,
+                                                                      config_json(config), c.csv_header())
+                                               : RunDirectory::open(call.resume);
+  if (!call.resume.empty()) run.write_settings(c.command, config_json(config));
+  if (!training.train(run, call.quiet)) {
+    note(fmt::format("gradus: interrupted after round {}; all is saved, 'gradus {} --resume {}' goes on\n",
+                     c.rounds(training), c.command, run.path()));
+    return kInterrupted;
+  }
+  const auto result = training.result(run.path());
+  call.json ? print_json(result) : c.print(result);
+  return kOk;
 }
 
 }  // namespace gradus

@@ -9,6 +9,7 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/sample_images.h"
 #include "apps/commands/weights_flags.h"
+#include "apps/decoding/decoding_head.h"
 #include "apps/steering/steering_file.h"
 #include "core/threads.h"
 #include "data/text.h"
@@ -24,6 +25,7 @@ struct SampleFlags : WeightsOptions, ImageFlags {
   std::optional<int64> top_k;
   double top_p = 1, min_p = 0;
   std::vector<std::string> steer;
+  std::string decoding_head;
   int64 seed = 0;
   bool cache = true, json = false, quiet = false;
 
@@ -49,6 +51,8 @@ struct SampleFlags : WeightsOptions, ImageFlags {
       "add the vectors of this file to hidden states, FILE[:layer=GLOB,scale=1,mode=hard]: layer names "
       "modules "
       "('*h.2', or 2 alone), hard takes the likeliest vector, soft their mean by the file's probes");
+    f("decoding_head", decoding_head,
+      "a file of 'gradus decoding-head': the head chooses the temperature, in place of --temperature");
     f("cache", cache, "compute everything anew for each character (the same text, slowly)");
   }
 };
@@ -98,6 +102,13 @@ int sample(const std::string& run, SampleFlags options, const OptionList& given)
   Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
   const std::vector<int64> prompt = prompt_tokens(options.prompt, info);
   const SteeringScope steering(*model, options.steer);
+  std::optional<TemperatureHead> head;
+  std::optional<TemperatureChooser> chooser;
+  if (!options.decoding_head.empty()) {
+    head = read_decoding_head(options.decoding_head);
+    chooser.emplace(*reader, *head);
+    how.temperature_at = [&chooser] { return chooser->next(); };
+  }
   std::string text;
   if (!options.json) print(options.prompt);
   const auto start = std::chrono::steady_clock::now();
@@ -113,13 +124,11 @@ int sample(const std::string& run, SampleFlags options, const OptionList& given)
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double rate = static_cast<double>(options.length) / seconds;
   if (options.json) {
-    print_json({{"model", model->spec()},
-                {"weights", weights.file},
-                {"prompt", options.prompt},
-                {"text", text},
-                {"characters", options.length},
-                {"seconds", seconds},
-                {"characters_per_s", rate}});
+    nlohmann::ordered_json result{
+        {"model", model->spec()},       {"weights", weights.file}, {"prompt", options.prompt}, {"text", text},
+        {"characters", options.length}, {"seconds", seconds},      {"characters_per_s", rate}};
+    if (chooser) result["temperatures"] = chooser->chosen();
+    print_json(result);
     return kOk;
   }
   print("\n");
@@ -141,6 +150,9 @@ void add_sample(CLI::App& app, Action& action) {
     action = [=] {
       SampleFlags options;
       assign(options, *given);
+      if (!options.decoding_head.empty())
+        for (const auto& [key, value] : *given)
+          if (key == "temperature") fail<UsageError>("--temperature or --decoding-head, not both");
       return sample(*run, options, *given);
     };
   });

@@ -352,6 +352,16 @@ void add_train(CLI::App& app, Action& action) {
                   "with --model unet or dit; "
                   "'gradus sample' draws from it")
       ->type_name("NAME");
+  sub->add_option_function<std::vector<std::string>>(
+         "--init-map",
+         [given](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) given->emplace_back("init_rename", text);
+         },
+         "another name of --init-rename: 'module.=:' takes 'module.' away")
+      ->type_name("FROM=TO")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
   sub->add_flag("--json", call->json, "print the result as one JSON object");
   sub->add_flag("--quiet", call->quiet, "no progress on stderr");

@@ -62,36 +62,40 @@ void ElasticTraining::reallocate() {
     for (int64& j : moves.expanded) j = rng.below(static_cast<int64>(factors_.size()));
     std::sort(moves.expanded.begin(), moves.expanded.end());
   }
-  std::vector<bool> touched(factors_.size(), false);
-  int64 first = 0;
-  for (size_t j = 0; j < factors_.size(); ++j) {
-    for (int64 i = 0; i < factors_[j].rank(); ++i)
-      if (std::binary_search(moves.pruned.begin(), moves.pruned.end(), first + i)) touched[j] = true;
-    first += factors_[j].rank();
-  }
-  for (const int64 j : moves.expanded) touched[static_cast<size_t>(j)] = true;
+  const std::vector<int64> before = ranks();
+  const std::vector<ComponentMap> maps = component_maps(before, moves);
   move_components(factors_, moves, [&](size_t j) {
     return std::pair{rng.normal_tensor({factors_[j].A.dim(1)}), rng.normal_tensor({factors_[j].B.dim(0)})};
   });
-  std::vector<std::string> changed;
+  std::vector<MovedFactor> moved;
   for (size_t j = 0; j < factors_.size(); ++j) {
-    if (!touched[j]) continue;
-    adapters_[j]->replace(factors_[j]);
-    for (const ParamSlot* slot : {&adapters_[j]->A, &adapters_[j]->E, &adapters_[j]->B})
-      changed.push_back(slot->parameter()->name);
+    if (std::ssize(maps[j].kept) == before[j] && maps[j].added == 0) continue;
+    ElaloraAdapter& a = *adapters_[j];
+    for (const auto& [slot, axis] : {std::pair{&a.A, 0}, {&a.E, 0}, {&a.B, 1}})
+      moved.push_back({slot->parameter()->name, slot->shape(), axis, &maps[j]});
+    a.replace(factors_[j]);
   }
-  remake_optimizer(changed);
+  remake_optimizer(moved);
 }
 
-void ElasticTraining::remake_optimizer(const std::vector<std::string>& changed) {
+void ElasticTraining::remake_optimizer(const std::vector<MovedFactor>& moved) {
   SavedState saved = optimizer_->save_state();
-  const auto of_changed = [&](const auto& entry) {
-    return std::any_of(changed.begin(), changed.end(), [&](const std::string& name) {
-      return entry.first.find(name + "/") != std::string::npos;
-    });
-  };
-  std::erase_if(saved.tensors, of_changed);
-  std::erase_if(saved.scalars, of_changed);
+  for (const MovedFactor& f : moved) {
+    const auto of_factor = [&](const auto& entry) {
+      const size_t at = entry.first.find(f.name + "/");  // behind "inner/" where there is a wrapper
+      return at != std::string::npos && (at == 0 || entry.first[at - 1] == '/');
+    };
+    const bool carried =
+        o_.carry_state && std::all_of(saved.tensors.begin(), saved.tensors.end(),
+                                      [&](auto& e) { return !of_factor(e) || e.second.shape() == f.before; });
+    if (carried) {
+      for (auto& entry : saved.tensors)
+        if (of_factor(entry)) entry.second = carried_along(entry.second, f.axis, *f.map);
+    } else {
+      std::erase_if(saved.tensors, of_factor);
+      std::erase_if(saved.scalars, of_factor);
+    }
+  }
   optimizer_ = make_();
   optimizer_->load_state(saved);
 }

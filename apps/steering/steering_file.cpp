@@ -45,11 +45,11 @@ Tensor of_shape(const TensorFile& file, const std::string& name, const Shape& sh
   return *t;
 }
 
-bool matches(const std::string& pattern, const std::string& name) {
-  return glob_match(pattern, name) || name.ends_with("." + pattern);
-}
-
 }  // namespace
+
+bool names_module(const std::string& pattern, const std::string& path) {
+  return glob_match(pattern, path) || path.ends_with("." + pattern);
+}
 
 std::vector<SteeredModule> read_steering(const std::string& path) {
   const TensorFile file = read_safetensors(path);
@@ -109,7 +109,7 @@ SteeringScope::SteeringScope(Module& model, const std::vector<std::string>& spec
     bool found = false;
     for (const SteeredModule& m : read_steering(spec.name)) {
       there.push_back(m.name);
-      if (!matches(options.layer, m.name)) continue;
+      if (!names_module(options.layer, m.name)) continue;
       found = true;
       model.find(m.name);  // refuses what the model does not have
       size_t place = static_cast<size_t>(std::find(names.begin(), names.end(), m.name) - names.begin());

@@ -25,6 +25,9 @@ std::vector<SteeredModule> read_steering(const std::string& path);
 /// Writes the probes, too; the file is wholly there or not at all.
 void write_steering(const std::string& path, const std::vector<SteeredModule>& modules);
 
+/// Whether a pattern of --layer means the module of this path: a glob of all of it, or its end ("2" is transformer.h.2).
+bool names_module(const std::string& pattern, const std::string& path);
+
 /// While alive, the outputs of modules are steered as the specs say, "FILE:layer=*h.2,scale=4": of the first pass the last row
 /// (the prompt's last token), of all later ones every row. Several specs for one module add up. Throws UsageError for a layer
 /// that a file or the model does not have (naming those there are), DataError where the widths differ.

@@ -43,7 +43,8 @@ StateDict renamed(StateDict state, const std::vector<std::string>& rules, std::v
     const size_t equal = rule.find('=');
     if (equal == std::string::npos)
       fail<UsageError>("--init-rename '{}': needs FROM=TO, the beginnings of names", rule);
-    const std::string from = rule.substr(0, equal), to = rule.substr(equal + 1);
+    const std::string from = rule.substr(0, equal), given = rule.substr(equal + 1),
+                      to = given == ":" ? "" : given;
     int64 count = 0;
     for (auto& entry : state)
       if (entry.first.starts_with(from)) {

@@ -4,6 +4,7 @@
 #include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
+#include "core/kernels/elementwise.h"
 #include "core/kernels/linear.h"
 #include "core/kernels/matmul.h"
 
@@ -104,6 +105,45 @@ const Primitive kLinearGelu{
     .dual = [](const Ctx& c,
                std::span<const Tensor> t) { return linear_kernel_dual(c, t, kernels::Epilogue::kGelu); }};
 
+Tensor rows_view(const Tensor& t) { return t.view({t.dim(-1) ? t.numel() / t.dim(-1) : 0, t.dim(-1)}); }
+
+// Inputs x, W, A, B and perhaps the bias. With D = W + s B A, h = x A', k = g B:  dx = g D, dA = s k' x, dB = s g' h.
+const Primitive kLinearLowRank{
+    .name = "linear_low_rank",
+    .forward =
+        [](const Ctx& c) {
+          const real s = c.attr<real>();
+          const Tensor D = kernels::zip(kernels::matmul(c[3], c[2], false, false), c[1],
+                                        [s](real product, real w) { return w + s * product; });
+          if (c.recording()) c.keep(D);
+          return kernels::linear(c[0], D, c.inputs() == 5 ? c[4] : Tensor());
+        },
+    .vjp =
+        [](const Ctx& c, const Tensor& g) {
+          const real s = c.attr<real>();
+          const bool bias = c.inputs() == 5 && c.needs(4);
+          Grads grads(static_cast<size_t>(c.inputs()));
+          if (c.needs(0) || c.needs(1) || bias) {
+            kernels::LinearGrads d = kernels::linear_grad(g, c[0], c.kept(0), kernels::Epilogue::kNone, {},
+                                                          {c.needs(0), c.needs(1), bias});
+            grads[0] = std::move(d.dx);
+            grads[1] = std::move(d.dw);
+            if (bias) grads[4] = std::move(d.db);
+          }
+          const auto scaled = [s](const Tensor& t) { return kernels::map(t, [s](real v) { return s * v; }); };
+          const Tensor x = rows_view(c[0]), rows = rows_view(g);
+          if (c.needs(2))
+            grads[2] = scaled(kernels::matmul(kernels::matmul(rows, c[3], false, false), x, true, false));
+          if (c.needs(3))
+            grads[3] = scaled(kernels::matmul(rows, kernels::matmul(x, c[2], false, true), true, false));
+          return grads;
+        },
+    .composite =
+        [](const Ctx& c) {
+          return linear(c[0], c[1], c.inputs() == 5 ? c[4] : Tensor()) +
+                 linear(linear(c[0], c[2]) * c.attr<real>(), c[3]);
+        }};
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
@@ -119,6 +159,19 @@ Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return apply(kLinearGelu, {x, weight, bias});
 }
 
-PrimitiveList matmul_primitives() { return {&kMatmul, &kLinear, &kLinearRelu, &kLinearGelu}; }
+Tensor linear_low_rank(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& A,
+                       const Tensor& B, real s) {
+  if (weight.rank() != 2 || A.rank() != 2 || B.rank() != 2 || A.dim(1) != weight.dim(1) ||
+      B.dim(0) != weight.dim(0) || A.dim(0) != B.dim(1))
+    fail<ShapeError>("linear_low_rank: factors A {} and B {} do not fit a weight {}", A.shape().str(),
+                     B.shape().str(), weight.shape().str());
+  const Attr scale = Attr::of(s);
+  return bias.defined() ? apply(kLinearLowRank, {x, weight, A, B, bias}, scale)
+                        : apply(kLinearLowRank, {x, weight, A, B}, scale);
+}
+
+PrimitiveList matmul_primitives() {
+  return {&kMatmul, &kLinear, &kLinearRelu, &kLinearGelu, &kLinearLowRank};
+}
 
 }  // namespace gradus

@@ -15,5 +15,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias);
 /// gelu(linear(...)) in one pass, which also leaves the slope for the gradient.
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias);
+/// x (W + s B A)' + bias for thin A (r, in) and B (out, r): of one product forward, and backward of one and four thin ones where W is
+/// a constant; pays where x has more rows than r. Throws ShapeError.
+Tensor linear_low_rank(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& A,
+                       const Tensor& B, real s);
 
 }  // namespace gradus

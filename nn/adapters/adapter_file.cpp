@@ -10,6 +10,8 @@
 #include "core/json_file.h"
 #include "core/safetensors.h"
 #include "nn/adapters/lora.h"
+#include "nn/adapters/lora_conv.h"
+#include "nn/layers/norm.h"
 
 namespace gradus {
 namespace {
@@ -40,12 +42,32 @@ std::string peft_type(const std::string& kind) {
   return kind == "c3a" ? "C3A" : "GRADUS";
 }
 
-// The parameters that a file holds: those that are trained.
-std::map<std::string, ParameterPtr> saved_parameters(const Module& model) {
-  std::map<std::string, ParameterPtr> saved;
-  for (const ParameterPtr& p : model.parameters())
-    if (!p->frozen) saved[peft_name(p->name)] = p;
+struct SavedTensor {
+  std::string name;  // in the model
+  Tensor value;      // its storage
+  bool of_adapter() const { return name.find(kInfix) != std::string::npos; }
+  std::string module() const { return name.substr(0, name.rfind('.')); }
+};
+// What a file holds, by its names there: what is trained, and modules with statistics that move in training.
+std::map<std::string, SavedTensor> saved_tensors(Module& model) {
+  std::map<std::string, SavedTensor> saved;
+  const auto save = [&](const std::string& name, const Tensor& value) {
+    saved[peft_name(name)] = {name, value.detach()};
+  };
+  for (const ParameterPtr& p : model.trainable()) save(p->name, p->value);
+  model.visit([&](Module& m, const std::string& path) {
+    if (!dynamic_cast<BatchNorm2d*>(&m)) return;
+    for (const Module::NamedSlot& s : m.slots()) save(path + "." + s.name, s.slot.parameter()->value);
+    for (const Module::NamedBuffer& b : m.buffers()) save(path + "." + b.name, b.value);
+  });
   return saved;
+}
+
+// The options of a LoRA, of whatever layer; null for other kinds.
+const LoraOptions* lora_options(const LayerAdapter& adapter) {
+  if (const auto* linear = dynamic_cast<const LoraAdapter*>(&adapter)) return &linear->options();
+  if (const auto* conv = dynamic_cast<const LoraConvAdapter*>(&adapter)) return &conv->options();
+  return nullptr;
 }
 
 std::string option_of(const OptionList& options, const std::string& key, const std::string& otherwise) {
@@ -64,17 +86,17 @@ nlohmann::json config_of(Module& model, const std::string& spec, const std::stri
   for (const AdaptedLayer& l : adapted_layers(model)) {
     layers.push_back(l.path);
     for (const ParameterPtr& p : l.adapter()->parameters())
-      if (p->name.ends_with(".lora_A") && p->value.rank() == 2) {
+      if (p->name.ends_with(".lora_A") && p->value.rank() != 3) {  // of ard-lora: no one rank
         const int64 own = p->value.dim(0);
-        const auto* lora = dynamic_cast<const LoraAdapter*>(l.adapter());
-        const double own_alpha = lora ? lora->options().alpha : static_cast<double>(own);
+        const LoraOptions* lora = lora_options(*l.adapter());
+        const double own_alpha = lora ? lora->alpha : static_cast<double>(own);
         if (rank == 0) rank = own, alpha = own_alpha;
         if (own != rank) ranks[l.path] = own;
         if (own_alpha != alpha) alphas[l.path] = own_alpha;
       }
   }
-  for (const ParameterPtr& p : model.trainable())
-    if (p->name.find(kInfix) == std::string::npos) heads.insert(p->name.substr(0, p->name.rfind('.')));
+  for (const auto& [name, saved] : saved_tensors(model))
+    if (!saved.of_adapter()) heads.insert(saved.module());
   nlohmann::json json = {{"peft_type", peft_type(parsed.name)},
                          {"base_model_name_or_path", base},
                          {"target_modules", layers},
@@ -101,7 +123,7 @@ std::map<std::string, int64> ranks_in(const TensorFile& file) {
   std::map<std::string, int64> ranks;
   const std::string end = ".lora_A.weight";
   for (const auto& [name, tensor] : file.tensors)
-    if (name.starts_with(kPrefix) && name.ends_with(end) && tensor.rank() == 2) {
+    if (name.starts_with(kPrefix) && name.ends_with(end) && (tensor.rank() == 2 || tensor.rank() == 4)) {
       const size_t from = std::string(kPrefix).size();
       ranks[name.substr(from, name.size() - from - end.size())] = tensor.dim(0);
     }
@@ -115,7 +137,7 @@ void save_adapter(const std::string& folder, Module& model, const std::string& s
   if (adapted_layers(model).empty()) fail<UsageError>("adapter: the model has none to be saved");
   fs::create_directories(folder);
   TensorFile file;
-  for (const auto& [name, p] : saved_parameters(model)) file.tensors.emplace_back(name, p->value.detach());
+  for (const auto& [name, saved] : saved_tensors(model)) file.tensors.emplace_back(name, saved.value);
   file.metadata["format"] = "pt";
   write_safetensors(tensors_file(folder), file);
   write_json(config_file(folder), config_of(model, spec, base));
@@ -160,22 +182,22 @@ std::vector<AdaptedLayer> load_adapter(Module& model, const std::string& folder)
   } catch (const UsageError& e) {
     fail<DataError>("{}: not of this model: {}", path, e.what());
   }
-  const std::map<std::string, ParameterPtr> own = saved_parameters(model);
+  const std::map<std::string, SavedTensor> own = saved_tensors(model);
   std::vector<std::string> wrong;
-  for (const auto& [name, p] : own) {
+  for (const auto& [name, saved] : own) {
     const Tensor* given = file.find(name);
     // PEFT saves a head only where it was asked to train one: what is missing stays as the base has it.
-    if (!given && p->name.find(kInfix) == std::string::npos) continue;
+    if (!given && !saved.of_adapter()) continue;
     if (!given)
       wrong.push_back(name + " is missing");
-    else if (!(given->shape() == p->value.shape()))
-      wrong.push_back(fmt::format("{} is {}, not {}", name, given->shape().str(), p->value.shape().str()));
+    else if (!(given->shape() == saved.value.shape()))
+      wrong.push_back(fmt::format("{} is {}, not {}", name, given->shape().str(), saved.value.shape().str()));
   }
   for (const auto& entry : file.tensors)
     if (!own.contains(entry.first)) wrong.push_back(entry.first + " is left over");
   if (!wrong.empty()) fail<DataError>("{}: {}", path, fmt::join(wrong, "; "));
-  for (const auto& [name, p] : own)
-    if (const Tensor* given = file.find(name)) p->value.detach().copy_from(*given);
+  for (const auto& [name, saved] : own)
+    if (const Tensor* given = file.find(name)) Tensor(saved.value).copy_from(*given);
   return layers;
 }
 

@@ -1,8 +1,10 @@
 // Adapters as files, in the form that PEFT (huggingface/peft) writes and reads: a folder with adapter_model.safetensors, which holds the
 // adapter and the head alone, and adapter_config.json.
 //   lora, allora, dora   base_model.model.LAYER.lora_A.weight (r,n), .lora_B.weight (m,r), .lora_magnitude_vector (m)
+//   lora, convolutions   the same names, (r,C,k,k) and (O,r,1,1)
 //   c3a                  base_model.model.LAYER.c3a_kernel (m,n,b)
 //   head                 base_model.model.head.weight, ...: "modules_to_save"
+//   batch norm           its statistics move while the adapter trains: weight, bias, running_mean, running_var, also "modules_to_save"
 // ALLoRA is to PEFT a LoRA of alpha = r. Kinds that PEFT does not know (ard-lora, elalora) are written under their own names with
 // "peft_type": "GRADUS". The key "gradus_adapter" has the adapter as --adapter names it, for gradus alone.
 #pragma once

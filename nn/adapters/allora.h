@@ -9,7 +9,7 @@
 #pragma once
 
 #include "core/options.h"
-#include "nn/layers/linear_adapter.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/options.h"
-#include "nn/layers/linear_adapter.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 

@@ -198,16 +198,40 @@ void ElasticFactors::expand(const Tensor& noise_A, const Tensor& noise_B) {
   of_B.mean = with_column(of_B.mean, no_b), of_B.uncertainty = with_column(of_B.uncertainty, no_b);
 }
 
+std::vector<ComponentMap> component_maps(const std::vector<int64>& ranks, const ComponentMoves& moves) {
+  std::vector<ComponentMap> maps;
+  int64 first = 0;
+  for (const int64 rank : ranks) {
+    ComponentMap map;
+    for (int64 i = 0; i < rank; ++i)
+      if (!std::binary_search(moves.pruned.begin(), moves.pruned.end(), first + i)) map.kept.push_back(i);
+    first += rank;
+    maps.push_back(std::move(map));
+  }
+  for (const int64 j : moves.expanded) ++maps[static_cast<size_t>(j)].added;
+  return maps;
+}
+
+Tensor carried_along(const Tensor& state, int axis, const ComponentMap& map) {
+  if (axis < 0 || axis > 1 || axis >= state.rank() ||
+      std::any_of(map.kept.begin(), map.kept.end(), [&](int64 i) { return i < 0 || i >= state.dim(axis); }))
+    fail<ShapeError>("elalora: {} has no such components along axis {}", state.shape().str(), axis);
+  if (axis == 1) return linalg::transpose(carried_along(linalg::transpose(state), 0, map));
+  const Tensor kept = rows_at(state, map.kept);
+  std::vector<int64> dims(kept.shape().begin(), kept.shape().end());
+  dims[0] += map.added;
+  Tensor out = Tensor::zeros(Shape(dims));
+  std::copy_n(kept.data(), kept.numel(), out.mutable_data());
+  return out;
+}
+
 void move_components(std::vector<ElasticFactors>& all, const ComponentMoves& moves,
                      const std::function<std::pair<Tensor, Tensor>(size_t j)>& noise) {
-  int64 first = 0;
-  for (ElasticFactors& f : all) {
-    std::vector<int64> kept;
-    for (int64 i = 0; i < f.rank(); ++i)
-      if (!std::binary_search(moves.pruned.begin(), moves.pruned.end(), first + i)) kept.push_back(i);
-    first += f.rank();
-    if (static_cast<int64>(kept.size()) < f.rank()) f.keep(kept);
-  }
+  std::vector<int64> ranks;
+  for (const ElasticFactors& f : all) ranks.push_back(f.rank());
+  const std::vector<ComponentMap> maps = component_maps(ranks, moves);
+  for (size_t j = 0; j < all.size(); ++j)
+    if (std::ssize(maps[j].kept) < all[j].rank()) all[j].keep(maps[j].kept);
   for (const int64 j : moves.expanded) {
     const auto [a, b] = noise(static_cast<size_t>(j));
     all[static_cast<size_t>(j)].expand(a, b);

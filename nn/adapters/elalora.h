@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "core/options.h"
-#include "nn/layers/linear_adapter.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 
@@ -57,6 +57,17 @@ ComponentMoves select_components(const std::vector<std::vector<double>>& scores,
 /// reg_orth_coef/(2 M) times the sum of norms; A and B have M entries each. Throws UsageError for none.
 Tensor orthogonality_penalty(const std::vector<Tensor>& A, const std::vector<Tensor>& B,
                              double reg_orth_coef);
+
+/// What one round does to an adapter: its components that stay, in order, and how many new ones come behind them.
+struct ComponentMap {
+  std::vector<int64> kept;
+  int64 added = 0;
+};
+/// Of adapters of these ranks.
+std::vector<ComponentMap> component_maps(const std::vector<int64>& ranks, const ComponentMoves& moves);
+/// What is kept beside a factor, element by element (moments of an optimizer), as the components move: entries of those that stay go
+/// along, those of new ones are 0. axis: that of the components, 0 of A and E, 1 of B. Throws ShapeError.
+Tensor carried_along(const Tensor& state, int axis, const ComponentMap& map);
 
 /// The three factors of an adapter, with their importances. Tensors are replaced as ranks move.
 struct ElasticFactors {

@@ -143,7 +143,7 @@ std::vector<AdaptedLayer> attach_eva(Module& model, const EvaOptions& options, c
   for (size_t l = 0; l < layers.size(); ++l) {
     const int64 rank = search.ranks()[l];
     if (rank == 0) continue;
-    Linear& layer = *layers[l].layer;
+    auto& layer = dynamic_cast<Linear&>(*layers[l].layer);
     auto adapter = std::make_unique<LoraAdapter>(layer.in(), layer.out(),
                                                  LoraOptions{.rank = rank, .alpha = search.alpha(l)});
     LinearAdapter& attached = layer.attach_adapter(std::move(adapter));

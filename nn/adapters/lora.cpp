@@ -1,5 +1,6 @@
 #include "nn/adapters/lora.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops/elementwise.h"
@@ -19,6 +20,9 @@ void check_factors(const Tensor& W0, const Tensor& A, const Tensor& B) {
                      W0.shape().str());
 }
 
+// With so many rows an input for each of r the sum of the weight and the product is cheaper than two paths.
+constexpr int64 kRowsOfARank = 4;
+
 }  // namespace
 
 double lora_scaling(double alpha, int64 r, bool use_rslora) {
@@ -30,6 +34,8 @@ double lora_scaling(double alpha, int64 r, bool use_rslora) {
 Tensor lora_linear(const Tensor& x, const Tensor& W0, const Tensor& bias, const Tensor& A, const Tensor& B,
                    double s) {
   check_factors(W0, A, B);
+  const int64 rows = x.numel() / std::max<int64>(W0.dim(1), 1);
+  if (rows >= kRowsOfARank * A.dim(0)) return linear_low_rank(x, W0, bias, A, B, static_cast<real>(s));
   return linear(x, W0, bias) + linear(linear(x, A) * static_cast<real>(s), B);
 }
 
@@ -49,26 +55,25 @@ Tensor dora_weight(const Tensor& W0, const Tensor& A, const Tensor& B, const Ten
 
 Tensor row_norms(const Tensor& W) { return norm(W, {1}); }
 
+std::string LoraOptions::describe() const {
+  return fmt::format("LoRA(rank={}, alpha={:g}{})", rank, alpha, use_rslora() ? ", rslora" : "");
+}
+
 LoraAdapter::LoraAdapter(int64 in, int64 out, const LoraOptions& options) : options_(options) {
   lora_scaling(options.alpha, options.rank, options.use_rslora());
   A = parameter("lora_A", ParamKind::kWeight, {options.rank, in}, init::torch_weight());
   B = parameter("lora_B", ParamKind::kWeight, {out, options.rank}, init::zeros());
 }
 
-Tensor LoraAdapter::dropped(const Tensor& x) {
-  return training() && options_.dropout > 0 ? dropout_of_batch(x, options_.dropout, run()) : x;
-}
-
 Tensor LoraAdapter::output(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear(x, weight, bias) + linear(linear(dropped(x), A) * static_cast<real>(options_.s()), B);
+  if (!training() || options_.dropout == 0) return lora_linear(x, weight, bias, A, B, options_.s());
+  return linear(x, weight, bias) +
+         linear(linear(dropped(x, options_.dropout), A) * static_cast<real>(options_.s()), B);
 }
 
 Tensor LoraAdapter::merged_weight(const Tensor& weight) { return lora_weight(weight, A, B, options_.s()); }
 
-std::string LoraAdapter::describe() const {
-  return fmt::format("LoRA(rank={}, alpha={:g}{})", options_.rank, options_.alpha,
-                     options_.use_rslora() ? ", rslora" : "");
-}
+std::string LoraAdapter::describe() const { return options_.describe(); }
 
 int64 LoraAdapter::flops(const Shape& input, const Shape& output) const {
   return 2 * options_.rank * (input.numel() + output.numel());
@@ -90,7 +95,8 @@ Tensor DoraAdapter::output(const Tensor& x, const Tensor& weight, const Tensor& 
   const Tensor nu = row_norms(detach_norm_ ? V.detach() : V);
   const Tensor lengths = magnitude.value() * reciprocal_or_zero(nu);
   const Tensor from_base = linear(x, weight),
-               from_product = linear(linear(dropped(x), A) * static_cast<real>(options().s()), B);
+               from_product =
+                   linear(linear(dropped(x, options().dropout), A) * static_cast<real>(options().s()), B);
   const Tensor y = (from_base + from_product) * lengths;
   return bias.defined() ? y + bias : y;
 }

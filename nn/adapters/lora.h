@@ -10,7 +10,7 @@
 #pragma once
 
 #include "core/options.h"
-#include "nn/layers/linear_adapter.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 
@@ -18,7 +18,7 @@ namespace gradus {
 double lora_scaling(double alpha, int64 r, bool use_rslora);
 
 // All throw ShapeError for matrices that do not fit. x (..., n); bias may be undefined.
-/// x W0' + bias + s*(x A') B', at the cost of two thin products.
+/// x W0' + bias + s*(x A') B', at the cost of thin products beside that of W0.
 Tensor lora_linear(const Tensor& x, const Tensor& W0, const Tensor& bias, const Tensor& A, const Tensor& B,
                    double s);
 /// W0 + s*B*A.
@@ -41,6 +41,7 @@ struct LoraOptions {
   }
   bool use_rslora() const { return scaling == "rslora"; }
   double s() const { return lora_scaling(alpha, rank, use_rslora()); }
+  std::string describe() const;
 };
 
 /// Parameters lora_A (r,n), uniform as torch's Linear, and lora_B (m,r), zeros.
@@ -54,9 +55,6 @@ class LoraAdapter : public LinearAdapter {
   const LoraOptions& options() const { return options_; }
 
   ParamSlot A, B;
-
- protected:
-  Tensor dropped(const Tensor& x);
 
  private:
   LoraOptions options_;

@@ -9,16 +9,20 @@
 #include "nn/adapters/c3a.h"
 #include "nn/adapters/elalora.h"
 #include "nn/adapters/lora.h"
+#include "nn/adapters/lora_conv.h"
+#include "nn/layers/conv.h"
 
 namespace gradus {
 namespace {
 
-template <class A, class O>
+// Conv: the kind beside a convolution; void where there is none.
+template <class A, class O, class Conv = void>
 AdapterEntry adapter_entry(const char* name, const char* summary, const char* paper, const char* source,
                            bool ranked = true) {
   O own;
   AdapterTargets targets;
-  AdapterEntry e{name, summary, paper, source, describe_options(fields_of(own)), nullptr, nullptr, ranked};
+  AdapterEntry e{name,    summary, paper,   source, describe_options(fields_of(own)),
+                 nullptr, nullptr, nullptr, ranked};
   for (const OptionInfo& info : describe_options(fields_of(targets)))
     if (ranked || info.name != "ranks") e.options.push_back(info);
   static const std::string title = fmt::format("adapter {}", name);
@@ -27,6 +31,12 @@ AdapterEntry adapter_entry(const char* name, const char* summary, const char* pa
     set_options(o, options, title);
     return std::make_unique<A>(in, out, o);
   };
+  if constexpr (!std::is_void_v<Conv>)
+    e.make_conv = [](const OptionList& options, const Shape& kernels) -> std::unique_ptr<ConvAdapter> {
+      O o;
+      set_options(o, options, title);
+      return std::make_unique<Conv>(kernels, o);
+    };
   e.check = [](const OptionList& options) {
     O o;
     set_options(o, options, title);
@@ -79,7 +89,48 @@ Plan plan_of(const std::string& text) {
   return plan;
 }
 
-bool is_head(const Linear& layer) { return layer.weight.parameter()->kind == ParamKind::kHead; }
+std::vector<std::string> kinds_for_convolutions() {
+  std::vector<std::string> names;
+  for (const AdapterEntry& e : adapters())
+    if (e.make_conv) names.push_back(e.name);
+  return names;
+}
+
+bool is_head(const WeightLayer& layer) { return layer.weight.parameter()->kind == ParamKind::kHead; }
+
+// Linear layers and, where the kind takes them, convolutions, heads aside, that the targets name.
+std::vector<AdaptedLayer> named_layers(Module& model, const std::string& targets, bool convolutions) {
+  std::vector<AdaptedLayer> layers;
+  std::vector<std::string> names, left_out;
+  model.visit([&](Module& m, const std::string& path) {
+    auto* layer = dynamic_cast<WeightLayer*>(&m);
+    if (!layer || is_head(*layer) || !layer->plain_weight()) return;
+    if (dynamic_cast<Linear*>(layer) || convolutions) {
+      names.push_back(path);
+      layers.push_back({path, layer});
+    } else {
+      left_out.push_back(path);
+    }
+  });
+  const std::vector<std::string> patterns = parts_of(targets);
+  const auto named = [](const std::string& pattern, const AdaptedLayer& l) {
+    return pattern == kAllLinear ? dynamic_cast<Linear*>(l.layer) != nullptr : glob_match(pattern, l.path);
+  };
+  for (const std::string& pattern : patterns) {
+    if (std::any_of(layers.begin(), layers.end(), [&](const auto& l) { return named(pattern, l); })) continue;
+    const auto conv = std::find_if(left_out.begin(), left_out.end(),
+                                   [&](const auto& path) { return glob_match(pattern, path); });
+    if (conv != left_out.end())
+      fail<UsageError>("adapter: {} is a convolution, beside which only {} can stand", *conv,
+                       fmt::join(kinds_for_convolutions(), " and "));
+    fail<UsageError>("adapter: no layer that takes one is called '{}'; there are {}", pattern,
+                     names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
+  }
+  std::erase_if(layers, [&](const AdaptedLayer& l) {
+    return std::none_of(patterns.begin(), patterns.end(), [&](const auto& p) { return named(p, l); });
+  });
+  return layers;
+}
 
 std::string grouped(int64 n) {
   const std::string digits = std::to_string(n);
@@ -95,8 +146,9 @@ std::string grouped(int64 n) {
 
 const std::vector<AdapterEntry>& adapters() {
   static const std::vector<AdapterEntry> table = {
-      adapter_entry<LoraAdapter, LoraOptions>("lora", "a product of two thin matrices beside the weight",
-                                              "Hu et al., ICLR 2022, arXiv 2106.09685", "nn/adapters/lora.h"),
+      adapter_entry<LoraAdapter, LoraOptions, LoraConvAdapter>(
+          "lora", "a product of two thin matrices beside the weight, also of convolutions",
+          "Hu et al., ICLR 2022, arXiv 2106.09685", "nn/adapters/lora.h"),
       adapter_entry<DoraAdapter, DoraOptions>("dora", "LoRA for the direction of each row, its length apart",
                                               "Liu et al., ICML 2024, arXiv 2402.09353",
                                               "nn/adapters/lora.h"),
@@ -128,30 +180,13 @@ const AdapterEntry& find_adapter(std::string_view name) {
 void check_adapter_spec(const std::string& spec) { plan_of(spec); }
 
 std::vector<AdaptedLayer> linear_layers(Module& model, const std::string& targets) {
-  const std::vector<std::string> patterns = parts_of(targets);
-  std::vector<AdaptedLayer> layers;
-  std::vector<std::string> names;
-  model.visit([&](Module& m, const std::string& path) {
-    if (auto* layer = dynamic_cast<Linear*>(&m); layer && !is_head(*layer)) {
-      names.push_back(path);
-      layers.push_back({path, layer});
-    }
-  });
-  for (const std::string& pattern : patterns)
-    if (std::none_of(names.begin(), names.end(), [&](const auto& n) { return glob_match(pattern, n); }))
-      fail<UsageError>("adapter: no linear layer but the head is called '{}'; there are {}", pattern,
-                       fmt::join(names, ", "));
-  std::erase_if(layers, [&](const AdaptedLayer& l) {
-    return std::none_of(patterns.begin(), patterns.end(),
-                        [&](const auto& p) { return glob_match(p, l.path); });
-  });
-  return layers;
+  return named_layers(model, targets, false);
 }
 
 void freeze_all_but_head(Module& model) {
   for (const ParameterPtr& p : model.parameters()) p->frozen = true;
   model.visit([&](Module& m, const std::string&) {
-    auto* layer = dynamic_cast<Linear*>(&m);
+    auto* layer = dynamic_cast<WeightLayer*>(&m);
     if (!layer || !is_head(*layer)) return;
     layer->weight.parameter()->frozen = false;
     if (layer->bias) layer->bias.parameter()->frozen = false;
@@ -162,7 +197,8 @@ void freeze_all_but_head(Module& model) {
 
 std::vector<AdaptedLayer> attach_adapters(Module& model, const std::string& spec, const Rng& rng) {
   const Plan plan = plan_of(spec);
-  std::vector<AdaptedLayer> layers = linear_layers(model, plan.targets);
+  const bool convolutions = plan.entry->make_conv != nullptr;
+  std::vector<AdaptedLayer> layers = named_layers(model, plan.targets, convolutions);
   for (const AdaptedLayer& l : layers)
     if (l.adapter()) fail<UsageError>("adapter {}: {} has an adapter already", plan.entry->name, l.path);
   freeze_all_but_head(model);
@@ -175,9 +211,12 @@ std::vector<AdaptedLayer> attach_adapters(Module& model, const std::string& spec
         own.emplace_back("rank", std::to_string(rank.rank));
         break;
       }
-    LinearAdapter& adapter = l.layer->attach_adapter(plan.entry->make(own, l.layer->in(), l.layer->out()));
-    adapter.initialise(rng);
-    adapter.starts_from(l.layer->weight);
+    if (auto* linear = dynamic_cast<Linear*>(l.layer))
+      linear->attach_adapter(plan.entry->make(own, linear->in(), linear->out()));
+    else
+      dynamic_cast<Conv2d&>(*l.layer).attach_adapter(plan.entry->make_conv(own, l.layer->weight.shape()));
+    l.adapter()->initialise(rng);
+    l.adapter()->starts_from(l.layer->weight);
     return false;
   });
   return layers;
@@ -186,7 +225,8 @@ std::vector<AdaptedLayer> attach_adapters(Module& model, const std::string& spec
 std::vector<AdaptedLayer> adapted_layers(Module& model) {
   std::vector<AdaptedLayer> layers;
   model.visit([&](Module& m, const std::string& path) {
-    if (auto* layer = dynamic_cast<Linear*>(&m); layer && layer->adapter()) layers.push_back({path, layer});
+    if (auto* layer = dynamic_cast<WeightLayer*>(&m); layer && layer->adapter())
+      layers.push_back({path, layer});
   });
   return layers;
 }

@@ -12,11 +12,16 @@
 
 namespace gradus {
 
+/// The targets that are every linear layer, as PEFT calls them.
+inline constexpr const char* kAllLinear = "all-linear";
+
 /// Which layers get an adapter, beside the options of every kind.
 struct AdapterTargets {
-  std::string targets = "*", ranks;
+  std::string targets = kAllLinear, ranks;
   void visit(auto&& f) {
-    f("targets", targets, "linear layers by path, GLOB[+GLOB...]; never the head");
+    f("targets", targets,
+      "layers by path, GLOB[+GLOB...], never the head: linear ones, of lora convolutions too; all-linear: "
+      "every linear layer");
     f("ranks", ranks,
       "other ranks for some of them, GLOB=R[+GLOB=R...]; the first that matches counts, 0: none");
   }
@@ -27,6 +32,8 @@ struct AdapterEntry {
   std::vector<OptionInfo> options;  ///< with those of AdapterTargets
   /// For a layer of these sizes. Throws UsageError for options it has not and values out of range.
   std::unique_ptr<LinearAdapter> (*make)(const OptionList& options, int64 in, int64 out);
+  /// For a convolution with kernels of this shape; null: the kind is for linear layers.
+  std::unique_ptr<ConvAdapter> (*make_conv)(const OptionList& options, const Shape& kernels);
   void (*check)(const OptionList& options);  ///< the same of the options alone
   bool ranked = true;                        ///< has an option "rank"
 };
@@ -39,15 +46,15 @@ void check_adapter_spec(const std::string& spec);
 /// A layer and what stands beside it.
 struct AdaptedLayer {
   std::string path;
-  Linear* layer;
-  LinearAdapter* adapter() const { return layer->adapter(); }
+  WeightLayer* layer;
+  LayerAdapter* adapter() const { return layer->adapter(); }
 };
 
-/// Freezes every parameter but the head's (layers whose weight is of ParamKind::kHead), and gives every linear layer that the
-/// targets name an adapter, whose first values are drawn from rng.fork(full name). To be called when the weights of the base are
-/// in place. Throws UsageError for what check_adapter_spec refuses, and where a target names no layer.
+/// Freezes every parameter but the head's (layers whose weight is of ParamKind::kHead), and gives every layer that the targets name
+/// an adapter, whose first values are drawn from rng.fork(full name). To be called when the weights of the base are in place. Throws
+/// UsageError for what check_adapter_spec refuses, and where a target names no layer, or none that this kind is for.
 std::vector<AdaptedLayer> attach_adapters(Module& model, const std::string& spec, const Rng& rng);
-/// The linear layers, heads aside, that "GLOB[+GLOB...]" names. Throws UsageError for a pattern that names none.
+/// The linear layers, heads aside, that "GLOB[+GLOB...]" or "all-linear" names. Throws UsageError for a pattern that names none.
 std::vector<AdaptedLayer> linear_layers(Module& model, const std::string& targets);
 /// Every parameter, but those of adapters and of layers whose weight is of ParamKind::kHead.
 void freeze_all_but_head(Module& model);

@@ -39,10 +39,18 @@ Conv2d::Conv2d(int64 in, int64 out, int64 kernel, const ConvOptions& options)
         parameter("bias", ParamKind::kBias, {out}, init::torch_bias(in / options.groups * kernel * kernel));
 }
 
-Tensor Conv2d::forward(const Input& x) { return conv2d(x.values(), weight, bias, spec_); }
+Tensor Conv2d::forward(const Input& x) {
+  return adapted() ? conv_adapter_->output(x.values(), weight, bias, spec_)
+                   : conv2d(x.values(), weight, bias, spec_);
+}
 
 Tensor Conv2d::relu(const Tensor& x) {
-  return call(x, [&] { return conv2d_relu(x, weight, bias, spec_); });
+  return call(x, [&] { return adapted() ? gradus::relu(forward(x)) : conv2d_relu(x, weight, bias, spec_); });
+}
+
+ConvAdapter& Conv2d::attach_adapter(std::unique_ptr<ConvAdapter> adapter) {
+  conv_adapter_ = &take(std::move(adapter));
+  return *conv_adapter_;
 }
 
 std::string Conv2d::describe() const { return text("Conv2d", in_, out_, kernel_, options_); }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "autograd/ops/conv.h"
-#include "nn/module.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 
@@ -13,7 +13,7 @@ struct ConvOptions {
 
 /// x (N, in, H, W) -> (N, out, H', W'); `weight` (out, in/groups, k, k), `bias` (out). First values as
 /// torch's Conv2d. Depthwise: groups = in.
-class Conv2d : public Module {
+class Conv2d : public WeightLayer {
  public:
   Conv2d(int64 in, int64 out, int64 kernel, const ConvOptions& options = {});
 
@@ -23,12 +23,16 @@ class Conv2d : public Module {
   std::string describe() const override;
   int64 flops(const Shape& input, const Shape& output) const override;
 
-  ParamSlot weight, bias;
+  /// From now on the layer computes through the adapter. Throws UsageError if it has one.
+  ConvAdapter& attach_adapter(std::unique_ptr<ConvAdapter> adapter);
 
  protected:
   int64 in_, out_, kernel_;
   ConvOptions options_;
   ConvSpec spec_;
+
+ private:
+  ConvAdapter* conv_adapter_ = nullptr;
 };
 
 /// Conv2d whose kernels are standardised before use: (w - mean) / sqrt(var + eps), mean and (biased) variance
@@ -40,6 +44,7 @@ class WeightStandardConv2d : public Conv2d {
   Tensor forward(const Input& x) override;
   Tensor relu(const Tensor& x) override;
   std::string describe() const override { return "WeightStandard" + Conv2d::describe(); }
+  bool plain_weight() const override { return false; }
 
  private:
   Tensor standardised() const;

@@ -12,7 +12,7 @@ Linear::Linear(int64 in, int64 out, bool with_bias) : in_(in), out_(out) {
 }
 
 Tensor Linear::forward(const Input& x) {
-  return adapted() ? adapter_->output(x.values(), weight, bias) : linear(x.values(), weight, bias);
+  return adapted() ? linear_adapter_->output(x.values(), weight, bias) : linear(x.values(), weight, bias);
 }
 
 Tensor Linear::relu(const Tensor& x) {
@@ -26,8 +26,8 @@ Tensor Linear::gelu(const Tensor& x) {
 }
 
 LinearAdapter& Linear::attach_adapter(std::unique_ptr<LinearAdapter> adapter) {
-  adapter_ = &adopt("adapter", std::move(adapter));
-  return *adapter_;
+  linear_adapter_ = &take(std::move(adapter));
+  return *linear_adapter_;
 }
 
 std::string Linear::describe() const {

@@ -1,12 +1,12 @@
 // Fully connected layer.
 #pragma once
 
-#include "nn/layers/linear_adapter.h"
+#include "nn/layers/layer_adapter.h"
 
 namespace gradus {
 
 /// y = x W' + b. x (..., in) -> (..., out); `weight` (out, in), `bias` (out). First values as torch's Linear.
-class Linear : public Module {
+class Linear : public WeightLayer {
  public:
   Linear(int64 in, int64 out, bool bias = true);
 
@@ -20,18 +20,12 @@ class Linear : public Module {
 
   int64 in() const { return in_; }
   int64 out() const { return out_; }
-  /// From now on the layer computes through the adapter, its child "adapter". Throws UsageError if it has one.
+  /// From now on the layer computes through the adapter. Throws UsageError if it has one.
   LinearAdapter& attach_adapter(std::unique_ptr<LinearAdapter> adapter);
-  /// Null where it has none.
-  LinearAdapter* adapter() const { return adapter_; }
-
-  ParamSlot weight, bias;
 
  private:
-  bool adapted() const { return adapter_ && adapter_->active; }
-
   int64 in_, out_;
-  LinearAdapter* adapter_ = nullptr;
+  LinearAdapter* linear_adapter_ = nullptr;
 };
 
 }  // namespace gradus

@@ -32,6 +32,7 @@ class ScaledStandardConv2d : public Conv2d {
   Tensor forward(const Input& x) override;
   Tensor relu(const Tensor& x) override;
   std::string describe() const override { return "ScaledStandard" + Conv2d::describe(); }
+  bool plain_weight() const override { return false; }
   /// W_hat, of weight's shape.
   Tensor standardised() const;
 

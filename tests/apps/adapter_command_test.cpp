@@ -1,6 +1,7 @@
 // Adapters from the command line: training beside other weights, what a run leaves, resuming, applying and merging one.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -121,6 +122,47 @@ TEST_CASE(
                                and_then(kBase, {"--adapter", "lora:targets=conv*"}))),
                   UsageError);
   CHECK_THROWS_AS(run({"eval", base, "--adapter", dir / "nowhere"}), DataError);
+}
+
+TEST_CASE("train --adapter: beside convolutions, with the statistics of batch norm; cut and gone on with") {
+  const TempDir dir;
+  const Words net = {"--data", "digits:train=96,test=40", "--model", "resnet8:width=2", "--batch-size", "24"};
+  const std::string base = trained(dir, "base", and_then(net, {"--steps", "3"}));
+  const Words adapted = and_then(
+      net, {"--init", base, "--adapter", "lora:rank=2,alpha=4,targets=*conv*", "--schedule", "constant"});
+  const std::string whole = trained(dir, "whole", and_then(adapted, {"--steps", "5"})),
+                    part = trained(dir, "part", and_then(adapted, {"--steps", "2"}));
+  const TensorFile alone = file_in(whole, "adapter/adapter_model.safetensors");
+  const std::string layer = "base_model.model.layer2.0.conv1.";
+  CHECK(alone.get(layer + "lora_A.weight", "").shape() == Shape{2, 2, 3, 3});
+  CHECK(alone.get(layer + "lora_B.weight", "").shape() == Shape{4, 2, 1, 1});
+  // W = W0 + 2*B*A, kernel by kernel.
+  const Tensor &A = alone.get(layer + "lora_A.weight", ""), &B = alone.get(layer + "lora_B.weight", "");
+  const Tensor W0 = file_in(base, "model.safetensors").get("layer2.0.conv1.weight", ""),
+               W = file_in(whole, "model.safetensors").get("layer2.0.conv1.weight", "");
+  double moved = 0;
+  for (int64 o = 0; o < 4; ++o)
+    for (int64 i = 0; i < 18; ++i) {
+      double sum = double(W0.data()[o * 18 + i]);
+      for (int64 k = 0; k < 2; ++k) sum += 2 * double(B.data()[o * 2 + k]) * double(A.data()[k * 18 + i]);
+      CHECK(double(W.data()[o * 18 + i]) == doctest::Approx(sum).epsilon(1e-5));
+      moved = std::max(moved, std::abs(sum - double(W0.data()[o * 18 + i])));
+    }
+  CHECK(moved > 1e-6);
+  const auto loss = [](const Words& line) {
+    return nlohmann::json::parse(run(line).text).at("test_loss").get<double>();
+  };
+  const double own = loss({"eval", whole, "--json"});
+  CHECK(loss({"eval", base, "--adapter", whole + "/adapter", "--json"}) ==
+        doctest::Approx(own).epsilon(1e-4));
+  CHECK(run({"export", base, dir / "merged.safetensors", "--merge", whole + "/adapter"}).code == kOk);
+  CHECK(loss({"eval", "--init", dir / "merged.safetensors", "--data", net[1], "--json"}) ==
+        doctest::Approx(own).epsilon(1e-4));
+  CHECK(run({"train", "--quiet", "--resume", part, "--steps", "5"}).code == kOk);
+  CHECK(bytes_of(file_in(part, "checkpoint.safetensors")) ==
+        bytes_of(file_in(whole, "checkpoint.safetensors")));
+  CHECK(bytes_of(file_in(part, "adapter/adapter_model.safetensors")) ==
+        bytes_of(file_in(whole, "adapter/adapter_model.safetensors")));
 }
 
 TEST_CASE("adapter list and show: every kind with its options") {

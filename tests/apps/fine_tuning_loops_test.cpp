@@ -1,6 +1,8 @@
 // Loops of fine-tuning that are not one step after the other on a fixed model: prompts that are searched, ranks that move.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <map>
 #include <numeric>
 
 #include "apps/finetune/black_box_prompts.h"
@@ -88,6 +90,87 @@ TEST_CASE("elastic training: ranks move and their sum stays; the optimizer goes 
     CHECK(a.B.shape()[1] == a.E.shape()[0]);
   }
   CHECK(losses.back() < losses.front());
+}
+
+// The optimizer's tensors of one factor, by slot.
+std::map<std::string, std::vector<real>> state_of(const Optimizer& optimizer, const std::string& factor) {
+  std::map<std::string, std::vector<real>> slots;
+  for (const auto& [key, tensor] : optimizer.save_state().tensors)
+    if (const size_t at = key.find(factor + "/"); at != std::string::npos)
+      slots[key.substr(at + factor.size() + 1)] = tensor.values();
+  return slots;
+}
+
+TEST_CASE("elastic training: moments of components that stay go along, those of new ones are 0") {
+  // One round at step 2: the same run without it has the moments to be carried.
+  for (const bool carry : {true, false}) {
+    CAPTURE(carry);
+    ElasticRun elastic, fixed;
+    ElasticOptions options;
+    options.schedule = {.b = 2, .init_warmup = 1, .final_warmup = 1, .total_steps = 9, .mask_interval = 1};
+    options.carry_state = carry;
+    ElasticOptions still = options;
+    still.schedule.b = 0;
+    ElasticTraining one(
+        *elastic.model, options, [&] { return elastic.optimizer(); }, Rng(4)),
+        other(
+            *fixed.model, still, [&] { return fixed.optimizer(); }, Rng(4));
+    for (int t = 0; t < 3; ++t) {
+      one.step([&](const ElasticTraining::Penalty& p) { return elastic.gradient(p); });
+      other.step([&](const ElasticTraining::Penalty& p) { return fixed.gradient(p); });
+    }
+    const std::vector<AdaptedLayer> moved = adapted_layers(*elastic.model),
+                                    as_was = adapted_layers(*fixed.model);
+    int64 carried = 0, fresh = 0;
+    for (size_t j = 0; j < moved.size(); ++j) {
+      const auto& now = dynamic_cast<const ElaloraAdapter&>(*moved[j].adapter());
+      const auto& before = dynamic_cast<const ElaloraAdapter&>(*as_was[j].adapter());
+      const int64 rank = now.E.shape()[0], width = now.A.shape()[1], out = now.B.shape()[0],
+                  rank_before = before.E.shape()[0];
+      const std::string path = moved[j].path + ".adapter.";
+      const auto a = state_of(one.optimizer(), path + "lora_A"),
+                 b = state_of(one.optimizer(), path + "lora_B"),
+                 a0 = state_of(other.optimizer(), path + "lora_A"),
+                 b0 = state_of(other.optimizer(), path + "lora_B");
+      const Tensor A = now.A.value().detach(), A0 = before.A.value().detach();
+      for (int64 i = 0; i < rank; ++i) {
+        // A row that stayed is a row of the run without moves; others are new.
+        int64 from = -1;
+        for (int64 k = 0; k < rank_before && from < 0; ++k)
+          if (std::equal(A.data() + i * width, A.data() + (i + 1) * width, A0.data() + k * width)) from = k;
+        (from < 0 ? fresh : carried) += 1;
+        if (!carry) continue;
+        REQUIRE(a.size() == 2);  // both moments
+        for (const auto& [slot, values] : a)
+          for (int64 c = 0; c < width; ++c)
+            CHECK(values[static_cast<size_t>(i * width + c)] ==
+                  (from < 0 ? 0 : a0.at(slot)[static_cast<size_t>(from * width + c)]));
+        for (const auto& [slot, values] : b)
+          for (int64 o = 0; o < out; ++o)
+            CHECK(values[static_cast<size_t>(o * rank + i)] ==
+                  (from < 0 ? 0 : b0.at(slot)[static_cast<size_t>(o * rank_before + from)]));
+      }
+      if (!carry) CHECK(a.empty());
+    }
+    CHECK(carried == 4);
+    CHECK(fresh == 2);
+  }
+}
+
+TEST_CASE("elastic training: state that is not one number an element starts afresh, and training goes on") {
+  ElasticRun run;
+  ElasticOptions options;
+  options.schedule = {.b = 2, .init_warmup = 1, .final_warmup = 1, .total_steps = 8, .mask_interval = 2};
+  ElasticTraining training(
+      *run.model, options,
+      [&] { return make_optimizer("adafactor:relative_step=false,lr=0.01", run.model->trainable()); },
+      Rng(4));
+  for (int t = 0; t < 8; ++t) {
+    const double loss = training.step([&](const ElasticTraining::Penalty& p) { return run.gradient(p); });
+    CHECK(std::isfinite(loss));
+  }
+  const std::vector<int64> ranks = training.ranks();
+  CHECK(std::accumulate(ranks.begin(), ranks.end(), int64{0}) == 6);
 }
 
 TEST_CASE("elastic training: without moves it is the plain training of the same adapters, bit for bit") {

@@ -1,6 +1,5 @@
 // Starting from other weights: layers by depth, step sizes by layer, heads that start afresh, names that change.
 #include "apps/train/fine_tuning.h"
-#include "apps/train/scaled_groups.h"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/train/scaled_groups.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/safetensors.h"
@@ -120,7 +120,8 @@ TEST_CASE(
   for (const std::string optim : {"adamw:lr=0.1", "ema(sgd:lr=0.1):decay=0.9"}) {
     CAPTURE(optim);
     const auto plain = make_optimizer(optim, all, groups);
-    const auto decayed = make_optimizer(optim, all, scaled_groups(all, groups, halved(all), *plain, "--layer-decay"));
+    const auto decayed =
+        make_optimizer(optim, all, scaled_groups(all, groups, halved(all), *plain, "--layer-decay"));
     const auto lr = [&](size_t i) { return *decayed->option(*all[i], "lr"); };
     CHECK(lr(0) == doctest::Approx(0.025));  // fc1.weight
     CHECK(lr(1) == doctest::Approx(0.125));  // fc1.bias
@@ -133,9 +134,8 @@ TEST_CASE(
   }
   // Two rules beside each other keep their own step sizes.
   const auto muon = make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all);
-  const auto both =
-      make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all,
-                     scaled_groups(all, {}, halved(all), *muon, "--layer-decay"));
+  const auto both = make_optimizer("companion(muon:lr=0.02|adamw:lr=1e-3)", all,
+                                   scaled_groups(all, {}, halved(all), *muon, "--layer-decay"));
   for (size_t i = 0; i < all.size(); ++i)
     CHECK(*both->option(*all[i], "lr") ==
           doctest::Approx(*muon->option(*all[i], "lr") * std::pow(0.5, 2 - static_cast<double>(i / 2))));
@@ -205,6 +205,15 @@ TEST_CASE(
   for (const std::string& line : trainer.notes()) notes += line + "\n";
   CHECK(notes.find("4 names that began with 'backbone.' begin with ''") != std::string::npos);
   CHECK(notes.find("fc3.weight (not in the file)") != std::string::npos);
+  config.init_rename = {"backbone.=:"};  // ':' is nothing
+  Trainer colon(config);
+  CHECK(tensor_gap(colon.model().parameters()[2]->value, from.get("fc2.weight", "")) == 0);
+  const std::string mapped =
+      trained(dir, "mapped",
+              small("digits:train=64,test=32",
+                    {"--steps", "0", "--init", dir / "backbone.safetensors", "--init-map", "backbone.=:"}));
+  CHECK(tensor_gap(read_safetensors(mapped + "/model.safetensors").get("fc1.weight", ""),
+                   from.get("fc1.weight", "")) == 0);
   config.init_rename = {"back=", "bone.="};
   Trainer twice(config);
   config.init_rename = {"trunk.="};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/cli/program.h"
+#include "core/error.h"
 #include "tests/temp_dir.h"
 
 namespace gradus::tests {
@@ -46,11 +47,23 @@ inline Output run(const std::vector<std::string>& arguments) {
 }
 
 /// Trains, with these further words of the line, into dir/NAME, which is returned. Throws if that fails.
-inline std::string trained(const TempDir& dir, const std::string& name, const std::vector<std::string>& more) {
+inline std::string trained(const TempDir& dir, const std::string& name,
+                           const std::vector<std::string>& more) {
   std::vector<std::string> line = {"train", "--quiet", "--out", dir / name};
   line.insert(line.end(), more.begin(), more.end());
   if (run(line).code != kOk) throw std::runtime_error("training into " + (dir / name) + " failed");
   return dir / name;
+}
+
+/// What a command complains of as wrong usage; "(nothing)" where it does not.
+inline std::string complaint(std::vector<std::string> arguments, const std::vector<std::string>& more = {}) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  try {
+    run(arguments);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "(nothing)";
 }
 
 }  // namespace gradus::tests

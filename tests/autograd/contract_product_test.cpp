@@ -100,6 +100,35 @@ Samples matmul_samples() {
         s.push_back({"linear", x, [](const Tensors& v) { return g::linear(v[0], v[1], v[2]); }, naive, {}});
         s.push_back(
             {"linear", {x[0], x[1]}, [](const Tensors& v) { return g::linear(v[0], v[1]); }, naive, {}});
+        const int64 r = in == 1 ? 1 : 2;
+        const Tensors low{x[0], x[1], grid({r, in}, ++seed, 4, 0), grid({out, r}, ++seed, 4, 0), x[2]};
+        const auto naive_low = [=](const Grids& v) {
+          std::vector<int64> dims(v[0].shape.begin(), v[0].shape.end());
+          dims.back() = out;
+          return fill(Shape(dims), [&](const Index& i) {
+            double total = v.size() == 5 ? v[4]({i.back()}) : 0;
+            for (int64 k = 0; k < in; ++k) {
+              Index p = i;
+              p.back() = k;
+              double w = v[1]({i.back(), k});
+              for (int64 j = 0; j < r; ++j) w += 0.5 * v[3]({i.back(), j}) * v[2]({j, k});
+              total += v[0](p) * w;
+            }
+            return total;
+          });
+        };
+        s.push_back(
+            {"linear_low_rank",
+             low,
+             [](const Tensors& v) { return g::linear_low_rank(v[0], v[1], v[4], v[2], v[3], g::real(0.5)); },
+             naive_low,
+             {}});
+        s.push_back(
+            {"linear_low_rank",
+             {low[0], low[1], low[2], low[3]},
+             [](const Tensors& v) { return g::linear_low_rank(v[0], v[1], {}, v[2], v[3], g::real(0.5)); },
+             naive_low,
+             {}});
       }
     }
   return s;

@@ -156,6 +156,30 @@ TEST_CASE("fused: linear with relu and gelu equals its composite to second order
   }
 }
 
+TEST_CASE("fused: a weight with a product of thin matrices equals its composite to second order") {
+  Rng rng(8);
+  for (const int64 rows : {3, 450}) {
+    const Inputs in{rng.normal_tensor({rows, 7}), rng.normal_tensor({5, 7}, 0, real(0.3)),
+                    rng.normal_tensor({2, 7}), rng.normal_tensor({5, 2}, 0, real(0.3)),
+                    rng.normal_tensor({5})};
+    const auto product = [](const Inputs& t) {
+      return matmul(t[0], t[1] + matmul(t[3], t[2]) * real(0.7), false, true);
+    };
+    check_equal([](const Inputs& t) { return linear_low_rank(t[0], t[1], t[4], t[2], t[3], real(0.7)); },
+                [&](const Inputs& t) { return product(t) + t[4]; }, in);
+    // As beside a frozen weight: it has no gradient.
+    const Tensor frozen = in[1];
+    check_equal([&](const Inputs& t) { return linear_low_rank(t[0], frozen, {}, t[1], t[2], real(0.7)); },
+                [&](const Inputs& t) {
+                  return product({t[0], frozen, t[1], t[2]});
+                },
+                {in[0], in[2], in[3]});
+  }
+  CHECK_THROWS_AS(linear_low_rank(Tensor::zeros({2, 3}), Tensor::zeros({4, 3}), {}, Tensor::zeros({2, 3}),
+                                  Tensor::zeros({4, 1}), 1),
+                  ShapeError);
+}
+
 TEST_CASE("fused: attention equals its composite to second order") {
   Rng rng(4);
   const Inputs in{rng.normal_tensor({2, 3, 5, 4}), rng.normal_tensor({2, 3, 5, 4}),

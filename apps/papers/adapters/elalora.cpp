@@ -38,6 +38,7 @@ Outcome tune_elastic(const Trial& trial) {
                       .total_steps = trial.quick ? 3 : steps,
                       .mask_interval = trial.quick ? 1 : 25};
   options.random_targets = method == "random";
+  options.carry_state = false;  // as released
   ElasticTraining training(
       bench.model(), options, [&] { return bench.optimizer(optim); }, bench.rng().fork("elastic"));
   const bool whole = run_steps(trial, steps, outcome, [&](int64 t) {

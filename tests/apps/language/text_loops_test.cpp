@@ -7,10 +7,10 @@
 #include "apps/papers/language/syllables.h"
 #include "apps/papers/language/text_model.h"
 #include "autograd/ops/elementwise.h"
-#include "core/allocator.h"
 #include "core/error.h"
 #include "nn/alignment/policy_losses.h"
 #include "nn/alignment/preference_losses.h"
+#include "tests/settles.h"
 
 namespace gradus::text_loops_tests {
 
@@ -43,18 +43,6 @@ TEST_CASE("text loops: the made-up language has the probabilities it says") {
         doctest::Approx(language.log_probability("b", ' ') + language.log_probability("a", 'b')));
 }
 
-// Runs `step` until three in a row take nothing from the system.
-template <class Step>
-bool settles(const Step& step) {
-  int quiet = 0;
-  for (int k = 0; k < 30 && quiet < 3; ++k) {
-    const auto before = allocator_stats().system_allocations;
-    step();
-    quiet = allocator_stats().system_allocations == before ? quiet + 1 : 0;
-  }
-  return quiet == 3;
-}
-
 TEST_CASE("text loops: steps of DPO and PPO and samples take no memory from the system once warm") {
   const Alphabet alphabet("\nabcd:");
   TextModel model("gpt:block=12,dim=16,layers=1,heads=2", alphabet, Rng(1));
@@ -62,17 +50,17 @@ TEST_CASE("text loops: steps of DPO and PPO and samples take no memory from the 
   const std::vector<TextPair> good{{"ab:", "cd\n"}, {"bc:", "da\n"}}, bad{{"ab:", "dc\n"}, {"bc:", "ad\n"}};
   const TokenBatch c = token_batch(alphabet, good), r = token_batch(alphabet, bad);
   const Tensor ref_c = model.frozen_logp(c), ref_r = model.frozen_logp(r);
-  CHECK(settles([&] {
+  CHECK(tests::settles([&] {
     training.step([&] {
       return dpo_loss({model.logp(c), ref_c, c.mask}, {model.logp(r), ref_r, r.mask}).loss;
     });
   }));
   const Tensor advantages = Tensor::ones(c.ids.shape());
-  CHECK(settles([&] {
+  CHECK(tests::settles([&] {
     training.step([&] { return ppo_clip_loss(model.logp(c), ref_c, advantages, {.normalize = false}).loss; });
   }));
   Rng rng(2);
-  CHECK(settles([&] { model.sample({"ab:", "bc:"}, 4, 1, rng); }));
+  CHECK(tests::settles([&] { model.sample({"ab:", "bc:"}, 4, 1, rng); }));
 }
 
 }  // namespace gradus::text_loops_tests

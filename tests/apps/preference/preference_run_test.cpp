@@ -3,11 +3,16 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "apps/train/checkpoint.h"
+#include "autograd/grad.h"
 #include "core/error.h"
+#include "optim/registry.h"
 #include "tests/apps/in_process.h"
+#include "tests/settles.h"
 
 namespace gradus::preference_run_tests {
 
@@ -71,6 +76,78 @@ TEST_CASE("train on pairs: a run that was cut goes on bit for bit, against the s
   CHECK(weights_in(dir / "whole/reference.safetensors") == weights_in(dir / "cut/reference.safetensors"));
   CHECK_THROWS_AS(run({"train", "--resume", dir / "cut", "--steps", "3", "--quiet"}), UsageError);
   CHECK_THROWS_AS(run({"train", "--resume", dir / "cut", "--batch-size", "2"}), UsageError);
+}
+
+TEST_CASE(
+    "eval of pairs: the scores of the run again, those of other pairs, and of weights without a reference") {
+  const TempDir dir;
+  const nlohmann::json trained =
+      nlohmann::json::parse(run(line_of(dir, {"--epochs", "4", "--json", "--out", dir / "run"})).text);
+  const auto eval = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), "eval");
+    more.push_back("--json");
+    return nlohmann::json::parse(run(more).text);
+  };
+  const nlohmann::json own = eval({dir / "run"});
+  CHECK(own["pairs"] == 3);
+  for (const char* key : {"validation_loss", "validation_accuracy", "validation_margin"})
+    CHECK(own[key].get<double>() == doctest::Approx(trained[key].get<double>()).epsilon(1e-5));
+  CHECK(own["reference"].get<std::string>().ends_with("reference.safetensors"));
+  CHECK(eval({dir / "run", "--train"})["pairs"] == 9);
+  CHECK(eval({dir / "run", "--train", "--limit", "4"})["pairs"] == 4);
+  // Against itself the reference has no margin and the loss of a coin.
+  const std::string base = dir / "run/reference.safetensors";
+  const nlohmann::json at_first = eval({"--init", base});
+  CHECK(at_first["validation_margin"] == 0);
+  CHECK(at_first["validation_loss"].get<double>() == doctest::Approx(std::log(2.0)));
+  // Other pairs: all of them.
+  dir.write("other.jsonl", "{\"prompt\": \"ab\", \"chosen\": \"xy\\n\", \"rejected\": \"yx\\n\"}\n");
+  const nlohmann::json other = eval({dir / "run", "--data", "pairs:path=" + (dir / "other.jsonl")});
+  CHECK(other["pairs"] == 1);
+  CHECK(other["test_accuracy"] == 1);
+  // A file of weights elsewhere has no reference: by likelihood alone.
+  std::filesystem::copy_file(dir / "run/model.safetensors", dir / "alone.safetensors");
+  const nlohmann::json alone =
+      eval({"--init", dir / "alone.safetensors", "--data", "pairs:path=" + (dir / "other.jsonl")});
+  CHECK(alone["reference"].is_null());
+  CHECK(alone["test_margin"].get<double>() != other["test_margin"].get<double>());
+  CHECK(run({"eval", dir / "run"}).text.find("held-out pairs") != std::string::npos);
+  CHECK_THROWS_AS(run({"eval", dir / "run", "--logits", dir / "x.npz"}), UsageError);
+}
+
+TEST_CASE("train on pairs: steps take no memory from the system once warm") {
+  const TempDir dir;
+  PreferenceConfig config;
+  config.data = pairs_file(dir);
+  config.model = "gpt:block=8,dim=8,layers=1,heads=2";
+  config.batch_size = 4;
+  config.validation = 0;
+  PreferenceTask task(config);
+  const Parameters parameters = task.model().trainable();
+  std::vector<Tensor> values;
+  for (const ParameterPtr& p : parameters) values.push_back(p->value);
+  const OptimizerPtr adam = make_optimizer("adamw:lr=1e-3", parameters);
+  int64 step = 0;
+  CHECK(tests::settles([&] {
+    const std::vector<Tensor> grads =
+        grad(task.loss_of(task.batch_rows(step++)).loss, values, {.allow_unused = true});
+    for (size_t i = 0; i < grads.size(); ++i) parameters[i]->grad = grads[i];
+    adam->step();
+  }));
+  CHECK(tests::settles([&] { task.score(task.training()); }));
+}
+
+TEST_CASE("data list and show know pairs; other commands say what they are for") {
+  const TempDir dir;
+  const std::string data = pairs_file(dir);
+  CHECK(run({"data", "list"}).text.find("pairs") != std::string::npos);
+  const std::string shown = run({"data", "show", data}).text;
+  for (const char* part : {"pairs of responses", "12", "xy", "limit"})
+    CHECK(shown.find(part) != std::string::npos);
+  CHECK_THROWS_AS(run({"data", "show", "pairs"}), UsageError);
+  CHECK_THROWS_AS(run({"data", "show", "pairs:pth=x"}), UsageError);
+  CHECK_THROWS_WITH_AS(run({"lr-find", "--data", data, "--quiet"}), doctest::Contains("train --loss dpo"),
+                       UsageError);
 }
 
 TEST_CASE("train on pairs: starts from weights, which are the reference") {

@@ -28,6 +28,23 @@ TEST_CASE("elalora: the smallest components go, and the matrices of the largest 
   CHECK_THROWS_AS(select_components({{}}, 1, 1), UsageError);
 }
 
+TEST_CASE("elalora: what is kept beside a factor moves with its components, new ones start at 0") {
+  // Ranks 3 and 2; component 1 of the first and 0 of the second go, the second gets two.
+  const auto maps = component_maps({3, 2}, {{1, 3}, {1, 1}, {2, 3}});
+  CHECK(maps[0].kept == std::vector<int64>{0, 2});
+  CHECK(maps[0].added == 0);
+  CHECK(maps[1].kept == std::vector<int64>{1});
+  CHECK(maps[1].added == 2);
+  CHECK(carried_along(Tensor::from({3, 2}, {1, 2, 3, 4, 5, 6}), 0, maps[0]).values() ==
+        std::vector<real>{1, 2, 5, 6});
+  const Tensor columns = carried_along(Tensor::from({2, 2}, {1, 2, 3, 4}), 1, maps[1]);
+  CHECK(columns.shape() == Shape{2, 3});
+  CHECK(columns.values() == std::vector<real>{2, 0, 0, 4, 0, 0});
+  CHECK(carried_along(Tensor::from({2}, {7, 8}), 0, maps[1]).values() == std::vector<real>{8, 0, 0});
+  CHECK_THROWS_AS(carried_along(Tensor::zeros({2}), 1, maps[1]), ShapeError);
+  CHECK_THROWS_AS(carried_along(Tensor::zeros({2, 2}), 0, maps[0]), ShapeError);
+}
+
 TEST_CASE("elalora: moves fall with the cube of the time, halves go to even") {
   MovesSchedule s{4, 0, 0, 1000, 50, true};
   CHECK(s.moves(0) == 4);
