@@ -6,8 +6,9 @@
 #include "apps/train/evaluate.h"
 #include "core/allocator.h"
 #include "core/error.h"
-#include "nn/modes.h"
 #include "nn/adapters/adapter_file.h"
+#include "nn/fields/loss_watcher.h"
+#include "nn/modes.h"
 #include "nn/state_dict.h"
 #include "optim/registry.h"
 
@@ -104,8 +105,13 @@ BatchSources Trainer::sources() const {
 
 double Trainer::step_at(double scale) {
   const auto start = Clock::now();
+  std::vector<Batch> batches = next_batches();
+  auto* watcher = dynamic_cast<LossWatcher*>(model_.get());
+  std::vector<Tensor> targets;
+  if (watcher)
+    for (const Batch& batch : batches) targets.push_back(batch.targets);
   ModelObjective objective(
-      *model_, parameters_, next_batches(),
+      *model_, parameters_, std::move(batches),
       {.classes = class_loss_,
        .grad_norms = config_.log_grad_norms,
        .keep_graph = optimizer_->needs().hvp,
@@ -122,6 +128,7 @@ double Trainer::step_at(double scale) {
                                   : optimizer_->step(objective, scale);
   step_peak_bytes_ = allocator_stats().peak_bytes_in_use - in_use;
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
+  if (watcher) watcher->watch(targets);
   state_.last_loss = loss;
   state_.last_scale = scale;
   grad_norms_ = objective.grad_norms();
