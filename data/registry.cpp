@@ -6,6 +6,7 @@
 #include "data/cifar.h"
 #include "data/csv.h"
 #include "data/digits.h"
+#include "data/field.h"
 #include "data/fitted.h"
 #include "data/folder.h"
 #include "data/idx.h"
@@ -98,6 +99,10 @@ Data csv(const DatasetEntry& entry, const OptionList& list, const DataPlaces& pl
   return apply_views(open_csv(o.own, places), o.views);
 }
 
+Data field(const DatasetEntry& entry, const OptionList& list, const DataPlaces&) {
+  return open_field(options_of<FieldImageOptions>(entry, list));
+}
+
 Data tiny_shakespeare(const DatasetEntry& entry, const OptionList& list, const DataPlaces& places) {
   const auto o = options_of<TextOptions>(entry, list);
   return open_text(entry.name, find_data_file(entry.name, "input.txt", places), o, places);
@@ -154,6 +159,8 @@ const std::vector<DatasetEntry>& datasets() {
                                    DataKind::kVectors, true, npy, {"x", "y", "test_x", "test_y"}),
       entry<WithViews<CsvOptions>>("csv", "your table: a row an example, one column the label or target",
                                    DataKind::kVectors, true, csv, {"path"}),
+      entry<FieldImageOptions>("field", "an image as a field: places of pixels are examples, values targets",
+                               DataKind::kVectors, true, field, {"path"}),
       entry<TextOptions>("tinyshakespeare", "a million characters of Shakespeare's plays (Karpathy)",
                          DataKind::kText, true, tiny_shakespeare),
       entry<TextFileOptions>("text", "your text: any file, as characters or bytes", DataKind::kText, true,

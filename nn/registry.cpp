@@ -11,6 +11,7 @@
 #include "nn/models/nf_resnet.h"
 #include "nn/models/residual_mlp.h"
 #include "nn/models/resnet.h"
+#include "nn/models/sape.h"
 #include "nn/models/siren.h"
 #include "nn/models/unet.h"
 #include "nn/models/vgg.h"
@@ -99,6 +100,8 @@ const ModelEntry kModels[] = {
     entry<CharLstm>("char-lstm", "LSTM language model", "block=5,dim=4,hidden=5,layers=2", kText),
     entry<Siren>("siren", "coordinate network with sine activations",
                  "hidden=6,layers=2,omega=2,omega_first=2", kCoordinates),
+    entry<Sape>("sape", "coordinate network whose Fourier features come where they are needed",
+                "hidden=5,layers=2,frequencies=3,sigma=1,res=4,channels=all", kCoordinates),
 };
 
 }  // namespace

@@ -8,12 +8,14 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/data_mix.h"
 #include "apps/commands/registry_commands.h"
 #include "core/error.h"
 #include "core/utf8.h"
 #include "data/class_counts.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
+#include "data/corruptions/corruption.h"
 #include "data/fetch.h"
 #include "data/places.h"
 #include "data/preference_pairs.h"
@@ -202,14 +204,16 @@ void add_fetch(CLI::App& data, Action& action) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand(
-      "data", "data sets: list, show NAME, fetch NAME, partitions, selectors, strategies, tasks, drifts");
+  CLI::App* data = app.add_subcommand("data",
+                                      "data sets: list, show NAME, fetch NAME, partitions, selectors, "
+                                      "strategies, tasks, drifts, corruptions");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary, entry.options});
     return all;
   });
   add_fetch(*data, action);
+  add_mix(*data, action);
   add_table(
       *data, action, "partitions", "ways to divide a data set among clients: all, or the options of one",
       "partition",
@@ -280,6 +284,23 @@ void add_data(CLI::App& app, Action& action) {
         std::string text = fmt::format("{}: {}\n\n", entry.name, entry.summary);
         if (!entry.paper.empty()) text += fmt::format("paper\n  {}\n\n", wrapped(entry.paper, 2, kPageWidth));
         return text + options_table(entry.options);
+      });
+  add_table(
+      *data, action, "corruptions",
+      "what test images may be corrupted by (eval --corrupt), in five severities: all, or one", "corruption",
+      [] {
+        std::vector<Listed> all;
+        for (const Corruption& c : corruptions())
+          all.push_back(
+              {c.name, fmt::format("{} ({})", c.summary, c.group), describe_options(CorruptionOptions{})});
+        return all;
+      },
+      [](size_t i) {
+        const Corruption& c = corruptions()[i];
+        return fmt::format(
+            "{}: {} ({})\n\nseverity 1 to 5\n  {} (lengths of images of 32x32)\n\npaper\n  Hendrycks, "
+            "Dietterich, ICLR 2019, arXiv 1903.12261; strengths are our own\n\n{}",
+            c.name, c.summary, c.group, c.strengths, options_table(describe_options(CorruptionOptions{})));
       });
   CLI::App* one = data->add_subcommand("show", "sizes, classes, a contact sheet and the options of one");
   auto name = std::make_shared<std::string>();

@@ -12,8 +12,11 @@
 #include "apps/commands/sample_images.h"
 #include "apps/commands/weights_flags.h"
 #include "apps/preference/preference_run.h"
+#include "apps/testtime/adapted_scores.h"
+#include "apps/train/progress.h"
 #include "apps/train/scores.h"
 #include "core/error.h"
+#include "data/corruptions/corruption.h"
 #include "nn/adapters/adapter_file.h"
 
 namespace gradus {
@@ -22,8 +25,8 @@ namespace {
 struct EvalOptions : WeightsOptions, FidFlags {
   std::optional<int64> limit;
   int64 batch_size = 256;
-  std::string logits, weights = "last";
-  bool train = false, train_mode = false, json = false;
+  std::string logits, weights = "last", corrupt, adapt, attack;
+  bool train = false, train_mode = false, json = false, quiet = false;
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
@@ -36,7 +39,16 @@ struct EvalOptions : WeightsOptions, FidFlags {
     f("train", train, "score the training set instead");
     f("train_mode", train_mode, "run the model as in training: statistics of the batch, dropout");
     visit_fid(f);
+    f("corrupt", corrupt,
+      "corrupt the images first: gaussian-noise:severity=3 (`gradus data corruptions` lists them)");
+    f("adapt", adapt,
+      "adapt the model to each batch as it comes, without labels: entropy:lr=1e-3 (`gradus model "
+      "adaptations`)");
+    f("attack", attack,
+      "attack a classifier of images too and print both accuracies: pgd:eps=0.3,steps=20 (`gradus model "
+      "attacks`)");
     f("json", json, "print the result as one JSON object");
+    f("quiet", quiet, "no progress on stderr");
   }
 };
 
@@ -97,6 +109,38 @@ int eval_pairs(const Weights& weights, const EvalOptions& options) {
   return kOk;
 }
 
+// The set that is scored, corrupted where that is asked for.
+DatasetPtr scored_set(const Data& data, const EvalOptions& options) {
+  const DatasetPtr& set = options.train ? data.train : data.test;
+  return options.corrupt.empty() ? set : corrupted(set, options.corrupt);
+}
+
+// One pass over the set: from the weights as they are, adapted and attacked as asked.
+Scores score_pass(Model& model, const DatasetPtr& set, const EvalOptions& options, const Attack* attack,
+                  EvaluateOptions how) {
+  Progress progress(options.quiet);
+  const double total = static_cast<double>(how.limit > 0 ? std::min(how.limit, set->size()) : set->size());
+  double done = 0;
+  const auto each = [&, note = how.each](const Batch& batch, const Tensor& output) {
+    note(batch, output);
+    done += static_cast<double>(batch.size());
+    const std::string head = attack ? "attacking" : "scoring",
+                      tail = fmt::format("{:.0f}/{:.0f}", done, total);
+    progress.show(head, tail, done / total, head + " " + tail);
+  };
+  std::unique_ptr<Adaptation> adaptation;
+  if (!options.adapt.empty()) adaptation = make_adaptation(options.adapt, model);
+  if (adaptation || attack)
+    return adapted_scores(model, set,
+                          {.attack = attack,
+                           .adaptation = adaptation.get(),
+                           .batch_size = how.batch_size,
+                           .limit = how.limit,
+                           .each = each});
+  how.each = each;
+  return *scores_on(model, set, how);
+}
+
 int eval(const std::string& run, const EvalOptions& options) {
   if (!options.logits.empty()) check_outputs_path(options.logits);
   const Weights weights = find_weights(run, options, options.weights);
@@ -112,7 +156,14 @@ int eval(const std::string& run, const EvalOptions& options) {
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
   if (options.train && !data.train)
     fail<UsageError>("--train: all {} examples of {} are its test set", data.test->size(), weights.data);
+  const DatasetPtr set_scored = scored_set(data, options);
+  std::unique_ptr<Attack> attack;
+  if (!options.attack.empty()) attack = make_attack(options.attack);
   const auto model = load_model(weights, data.info());
+  if (attack && (data.info().kind != DataKind::kImages || model->task() != Task::kClassification))
+    fail<UsageError>("--attack: {} on {} is no classifier of images", model->spec(), weights.data);
+  if (options.train_mode && !options.adapt.empty())
+    fail<UsageError>("--train-mode and --adapt both say how the model runs; take one of them");
   OutputTable outputs;
   EvaluateOptions how{
       .batch_size = options.batch_size, .limit = options.limit.value_or(0), .training = options.train_mode};
@@ -120,11 +171,16 @@ int eval(const std::string& run, const EvalOptions& options) {
     check_outputs(batch, output);
     if (!options.logits.empty()) outputs.add(batch, output);
   };
-  const Scores scores = *scores_on(*model, options.train ? data.train : data.test, how);
+  const Scores scores = score_pass(*model, set_scored, options, nullptr, how);
   const Score& score = scores.sums();
   if (!std::isfinite(score.loss()))
     fail<NumericError>("the loss is {}: it is beyond the range of numbers", score.loss());
   if (!options.logits.empty()) outputs.write(options.logits);
+  std::optional<Score> robust;
+  if (attack) {
+    how.each = check_outputs;
+    robust = score_pass(*model, set_scored, options, attack.get(), how).sums();
+  }
 
   const bool text = model->task() == Task::kLanguageModel;
   const char* set = options.train ? "train" : "test";
@@ -139,6 +195,10 @@ int eval(const std::string& run, const EvalOptions& options) {
       json["bits_per_token"] = score.loss() / std::log(2.0);
     }
     json[text ? "tokens" : "examples"] = score.count;
+    for (const auto& [key, value] :
+         {std::pair{"corrupt", options.corrupt}, {"adapt", options.adapt}, {"attack", options.attack}})
+      if (!value.empty()) json[key] = value;
+    if (robust) json["robust_loss"] = robust->loss(), json["robust_accuracy"] = robust->accuracy();
     scores.add_classes(json);
     print_json(json);
     return kOk;
@@ -148,7 +208,13 @@ int eval(const std::string& run, const EvalOptions& options) {
       {"data", fmt::format("{} ({}, {} {})", weights.data, which, score.count, text ? "tokens" : "examples")},
       {"model", model->spec()},
       {"weights", weights.file}};
+  for (const auto& [key, value] :
+       {std::pair{"corrupt", options.corrupt}, {"adapt", options.adapt}, {"attack", options.attack}})
+    if (!value.empty()) rows.push_back({key, value});
   for (auto& row : scores.rows("")) rows.push_back(std::move(row));
+  if (robust)
+    rows.push_back({"robust accuracy", fmt::format("{:.2f} %", 100 * robust->accuracy())}),
+        rows.push_back({"robust loss", fmt::format("{:.4f}", robust->loss())});
   print(columns(rows));
   if (const std::string tables = scores.tables(); !tables.empty()) print("\n" + tables);
   return kOk;

@@ -6,6 +6,8 @@
 #include "apps/cli/terminal.h"
 #include "apps/commands/check_mup.h"
 #include "apps/commands/registry_commands.h"
+#include "apps/testtime/adaptation.h"
+#include "apps/testtime/attack.h"
 #include "apps/train/fine_tuning.h"
 #include "apps/train/parametrisation.h"
 #include "apps/train/task.h"
@@ -144,6 +146,23 @@ void add_model(CLI::App& app, Action& action) {
         const ParametrisationEntry& e = parametrisations()[i];
         return fmt::format("{}: {}\n\n{}", e.name, e.summary, options_table(e.options));
       });
+  const auto add_testtime = [&](const char* word, const char* help, const char* kind, const auto& table) {
+    add_table(
+        *model, action, word, help, kind,
+        [&table] {
+          std::vector<Listed> all;
+          for (const auto& e : table()) all.push_back({e.name, e.summary, e.options});
+          return all;
+        },
+        [&table](size_t i) {
+          const auto& e = table()[i];
+          return fmt::format("{}: {}\n\npaper\n  {}\n\n{}", e.name, e.summary, e.paper,
+                             options_table(e.options));
+        });
+  };
+  add_testtime("adaptations", "what eval --adapt knows: all, or the options of one", "adaptation",
+               adaptations);
+  add_testtime("attacks", "what eval --attack knows: all, or the options of one", "attack", attacks);
   add_check_mup(*model, action);
   add_drawing_tables(*model, action);
   CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");

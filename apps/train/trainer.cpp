@@ -8,6 +8,7 @@
 #include "core/allocator.h"
 #include "core/error.h"
 #include "nn/adapters/adapter_file.h"
+#include "nn/fields/loss_watcher.h"
 #include "nn/modes.h"
 #include "nn/state_dict.h"
 #include "optim/registry.h"
@@ -109,6 +110,10 @@ BatchSources Trainer::sources() const {
 double Trainer::step_at(double scale) {
   const auto start = Clock::now();
   std::vector<Batch> batches = next_batches();
+  auto* watcher = dynamic_cast<LossWatcher*>(model_.get());
+  std::vector<Tensor> targets;
+  if (watcher)
+    for (const Batch& batch : batches) targets.push_back(batch.targets);
   const LossOptions options{
       .classes = class_loss_,
       .grad_norms = config_.log_grad_norms,
@@ -124,6 +129,7 @@ double Trainer::step_at(double scale) {
   const double loss = made.loss;
   step_peak_bytes_ = allocator_stats().peak_bytes_in_use - in_use;
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
+  if (watcher) watcher->watch(targets);
   state_.last_loss = loss;
   state_.last_scale = scale;
   grad_norms_ = made.norms;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "apps/train/evaluate.h"
+#include "apps/train/field_image.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/threads.h"
@@ -36,6 +37,8 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   if (board_) board_->append(row);
   if (observer_) observer_(row);
   progress.row(row);
+  if (const auto* field = dynamic_cast<const FieldSet*>(data_.test.get()); field && !run.is_none())
+    write_png(run.file("reconstruction.png"), reconstruction(*model_, *field));
   state_.last_test = score;
   state_.last_validation = held ? held->sums() : Score{};
   state_.since_row = {};

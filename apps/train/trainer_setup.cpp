@@ -14,6 +14,7 @@
 #include "data/validation.h"
 #include "data/views.h"
 #include "nn/adapters/registry.h"
+#include "nn/fields/loss_watcher.h"
 #include "nn/layers/norm.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
@@ -232,6 +233,10 @@ void Trainer::make_division() {
   if (ranks_.alone() && !config_.deterministic) return;
   const int64 world = ranks_.size();
   if (world > 1) check_divisible(config_, fmt::format("training by {} ranks", world));
+  if (dynamic_cast<LossWatcher*>(model_.get()))
+    fail<UsageError>(
+        "model {} learns from the targets of whole batches: one process trains it, without --deterministic",
+        config_.model);
   if (config_.deterministic && config_.batch_parts < world)
     fail<UsageError>(
         "--batch-parts {}: {} ranks would have nothing to do; it decides the result, so start with more",
