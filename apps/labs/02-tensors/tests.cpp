@@ -44,6 +44,7 @@ LAB_TEST("2.2", 4, "slice") {
   expect_near(values(slice(t, 1, 1, 4)), {1, 2, 3, 6, 7, 8}, "(0..9) as (2, 5), columns 1 to 3");
   expect_near(values(slice(t, 1, 0, 5, 2)), {0, 2, 4, 5, 7, 9}, "every second column");
   expect_near(values(slice(slice(t, 1, 1, 5, 2), 1, 1, 2)), {3, 8}, "a slice of a slice");
+  expect_near(values(slice(slice(counting({9}), 0, 0, 9, 2), 0, 1, 5, 2)), {2, 6}, "every second of every second of (0..8), from the second on");
 }
 LAB_TEST("2.3", 3, "contiguous") {
   const Tensor t = counting({2, 3});
