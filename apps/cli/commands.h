@@ -34,6 +34,7 @@ void add_model(CLI::App& app, Action& action);
 void add_adapter(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
 void add_papers(CLI::App& app, Action& action);
+void add_book(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_lab(CLI::App& app, Action& action);
 void add_grad_check(CLI::App& app, Action& action);

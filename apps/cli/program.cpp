@@ -28,6 +28,7 @@ constexpr const char* kDescription =
     "  gradus optim list                  what there is; likewise 'model list', 'data list'\n"
     "  gradus papers run adabelief        runs a paper's experiment and says whether its claim shows\n"
     "  gradus lab list                    course labs, graded on your own machine\n"
+    "  gradus book --out book             a site for reading: equations beside the code\n"
     "  gradus help train                  explains a command";
 constexpr const char* kSpokenOf = "--of";
 constexpr const char* kFooter =
@@ -179,6 +180,7 @@ int run_program(int argc, const char* const* argv) {
   add_adapter(app, action);
   add_data(app, action);
   add_papers(app, action);
+  add_book(app, action);
   add_replay(app, action);
   add_lab(app, action);
   add_grad_check(app, action);

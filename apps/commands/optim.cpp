@@ -3,13 +3,17 @@
 
 #include <algorithm>
 
+#include "apps/book/paths.h"
 #include "apps/cli/commands.h"
+#include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/optim_list.h"
 #include "apps/commands/registry_commands.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "core/atomic_file.h"
+#include "core/error.h"
 #include "core/glob.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
@@ -106,16 +110,63 @@ int state_memory(const std::string& pattern, bool json) {
   return kOk;
 }
 
+struct PlotFlags {
+  std::string problem = "rosenbrock", out;
+  void visit(auto&& f) {
+    std::vector<std::string> names;
+    for (const PlaneView& view : plane_views()) names.emplace_back(view.problem);
+    f("problem", problem, "the function of two variables", choices(names));
+    f("out", out, "the SVG to write; else PROBLEM.svg here");
+  }
+};
+
+int plot_paths(const std::vector<std::string>& specs, const PlotFlags& flags) {
+  const PlaneView& view = plane_view(flags.problem);
+  std::vector<NamedPath> paths;
+  std::vector<std::vector<std::string>> rows = {{"optimizer", "lr", "loss at the end"}};
+  for (const std::string& spec : specs) {
+    PlanePath path = plane_path(spec, view);
+    if (!path.why.empty()) fail<UsageError>("optim plot: {} {}", spec, path.why);
+    rows.push_back(
+        {spec, path.lr > 0 ? fmt::format("{:g}", path.lr) : "-", fmt::format("{:.4g}", path.loss)});
+    paths.push_back({spec, std::move(path)});
+  }
+  const std::string out = flags.out.empty() ? flags.problem + ".svg" : flags.out;
+  write_file(out, paths_svg(view, paths));
+  print(columns(rows) + fmt::format("\n{}: {} steps on {}\n", out, kPathSteps, flags.problem));
+  return kOk;
+}
+
+void add_optim_plot(CLI::App& optim, Action& action) {
+  CLI::App* sub = optim.add_subcommand(
+      "plot", "paths of optimizers on a function of two variables, each at its best lr of one grid");
+  auto specs = std::make_shared<std::vector<std::string>>();
+  sub->add_option("NAME", *specs, "NAME[:key=value,...], as for --optim; with lr=... that lr is taken")
+      ->required()
+      ->type_name("");
+  auto given = std::make_shared<OptionList>();
+  add_flags<PlotFlags>(*sub, given);
+  sub->callback([=, &action] {
+    action = [=] {
+      PlotFlags flags;
+      assign(flags, *given);
+      return plot_paths(*specs, flags);
+    };
+  });
+}
+
 }  // namespace
 
 void add_optim(CLI::App& app, Action& action) {
-  CLI::App* optim =
-      app.add_subcommand("optim", "optimizers: list, show NAME, schedules, gradients, servers, state-memory");
+  CLI::App* optim = app.add_subcommand(
+      "optim", "optimizers: list, show NAME, plot NAME..., schedules, gradients, servers, state-memory");
   add_optimizer_list(*optim, action);
   CLI::App* one = optim->add_subcommand("show", "paper, equations, options, cost of one");
   auto name = std::make_shared<std::string>();
   one->add_option("NAME", *name, "its name")->required()->type_name("");
   one->callback([=, &action] { action = [=] { return show(*name); }; });
+
+  add_optim_plot(*optim, action);
 
   add_table(
       *optim, action, "schedules", "schedules of the step size: all, or the options of one", "schedule",

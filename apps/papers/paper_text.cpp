@@ -105,6 +105,7 @@ nlohmann::ordered_json papers_json(const std::vector<const Paper*>& selected) {
 std::string paper_text(const Paper& p) {
   std::string text = fmt::format("{}: {}\n{}\n\n{}\n\nequations\n{}", p.slug, p.title, source_text(p),
                                  wrapped(p.idea, 0, 100), indented_lines(p.equations));
+  text += fmt::format("\nsource\n  apps/papers/{}/{}.cpp\n", p.family, p.slug);
   text += "\nfiles\n" + indented_lines(fmt::format("{}", fmt::join(p.files, "\n")));
   text += "\nuse\n" + indented_lines(p.use);
   if (!p.functions.empty()) text += "\nfunctions (see 'gradus replay')\n";

@@ -3,7 +3,7 @@
 //        arXiv 1902.09843.
 //   g <- g + weight_decay*w
 //   m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g^2           amsbound: vmax = max(vmax, v), in place of v below
-//   f = final_lr * scale of the schedule
+//   f = final_lr*lr_scale                        lr_scale: the factor of the schedule
 //   lower = f*(1 - 1/(gamma*t + 1)),  upper = f*(1 + 1/(gamma*t))
 //   eta = min(max( lr*sqrt(1-beta2^t)/(1-beta1^t) / (sqrt(v) + eps), lower), upper)
 //   w <- w - eta*m

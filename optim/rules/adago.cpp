@@ -2,7 +2,7 @@
 // Paper: Zhang, Liu, Schaeffer, "AdaGrad Meets Muon: Adaptive Stepsizes for Orthogonal Updates", 2025, arXiv 2509.02981.
 //   W <- W*(1 - lr*weight_decay);   M = momentum*M + (1-momentum)*G
 //   n = min(||G||, gamma);   v2 = v2 + n^2  (v0 at first);   alpha = max(eps, lr*n/sqrt(v2))        per matrix
-//   W <- W - alpha * NewtonSchulz(M)                 nesterov: of momentum*M + (1-momentum)*G
+//   W <- W - alpha * newton_schulz(M)                 nesterov: of momentum*M + (1-momentum)*G
 // adjusted_lr: lr times 1 (none), 0.2*sqrt(max(out,in)) (moonlight) or sqrt(max(1, out/in)) (muon), in alpha alone.
 // The step is the paper's (a public port forgets the root of v2). Vectors, embeddings and heads: AdamW (adamw_*).
 #include "optim/rules/families.h"

@@ -1,6 +1,6 @@
 // AEPG: preconditioned gradient descent with one energy.
 // Paper: Liu, Nurbekyan, Tian, Yang, "Adaptive Preconditioned Gradient Descent with Energy", 2023, arXiv 2310.06733.
-//   F = sqrt(f + c);   v = g/(2*F);   u = T v
+//   F = sqrt(f + c);   v = g/(2*F);   u = T v,  T the preconditioner
 //   r <- r/(1 + 2*lr*<v,u>)                                  r = F of the first step; one scalar
 //   w <- w - 2*lr*r*u
 // preconditioner: none (T = 1); fisher, T = (J'QJ/n + damping)^-1 over the batch, J the Jacobian of the outputs and Q

@@ -2,7 +2,7 @@
 // Paper: Lucas, Sun, Zemel, Grosse, "Aggregated Momentum: Stability Through Passive Damping", ICLR 2019,
 //        arXiv 1804.00325.
 //   g <- g + weight_decay*w
-//   v_i = betas_i*v_i + g   for each of the K betas
+//   v_i = betas_i*v_i + g   for each of the betas, K of them: K = count of betas
 //   w <- w - lr/K * sum_i v_i
 #include <fmt/format.h>
 

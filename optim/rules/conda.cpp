@@ -2,7 +2,7 @@
 // Paper: Wang, Pan, Yuan et al., "Conda: Column-Normalized Adam for Training Large Language Models Faster", 2025,
 //        arXiv 2509.24218.
 //   m = beta1*m + (1-beta1)*g
-//   in steps 1, 1+update_gap, ...: m = U S V', P = U where g has fewer rows than columns, else V: all of the shorter side
+//   in steps 1, 1+update_gap, ...: U, S, V = svd(m);   P = U where g has fewer rows than columns, else V: all of the shorter side
 //   down(x) = P' x or x P;   back its opposite
 //   v = beta2*v + (1-beta2)*down(g)^2
 //   w <- w - lr*sqrt(1-beta2^t)/(1-beta1^t)*scale*back(down(m)/(sqrt(v) + eps));   w <- w - lr*weight_decay*w

@@ -1,14 +1,14 @@
 // EGN: the exact generalised Gauss-Newton step, solved in the space of the outputs.
 // Paper: Korbit, Adeoye, Bemporad, Zanon, "Exact Gauss-Newton Optimization for Training Deep Neural Networks", 2024,
 //        arXiv 2405.14402. Details as cor3bit/somax.
-//   J Jacobian of the outputs (samples stacked), Q curvature of the loss in them, r its slope, b examples
-//   (b*lam*I + Q J J') x = r;   d = -J' x            = -(J'QJ/b + lam*I)^-1 g
-//   where the objective gives a root S of Q = S S': (b*lam*I + S'JJ'S) y = S'J g;  d = -(g - J'S y)/lam, the same d
+//   J the Jacobian of the outputs (samples stacked), Q the curvature of the loss in them, r its slope, b examples
+//   (b*lam*I + Q J J') x = r;   d = -J' x            = -(J' Q J/b + lam*I)^-1 g
+//   where the objective gives a root S of Q = S S': (b*lam*I + S' J J' S) y = S'J g;  d = -(g - J' S y)/lam, the same d
 //   v = momentum*v + (1-momentum)*d;   d = v/(1-momentum^t)
 //   line_search: a = min(1.5*a', lr) (reset conservative: a'), then a *= 0.8 up to 15 times until
 //                f(w + a*d) <= f(w) + 0.1*a*<g,d>; reset goldstein also enlarges while the fall is steeper than 0.9*<g,d>
 //   w <- w + a*d,  a = lr without line search
-//   adaptive_lambda: rho = (f(w + p) - f(w))/(<g,p> + (Jp)'Q(Jp)/(2b)), p = a*d;  lam *= 1.01 if rho < 1/4, 0.99 if > 3/4
+//   adaptive_lambda: rho = (f(w + p) - f(w))/(<g,p> + (J p)' Q (J p)/(2*b)), p = a*d;  lam *= 1.01 if rho < 1/4, 0.99 if > 3/4
 #include <cmath>
 
 #include "core/linalg.h"

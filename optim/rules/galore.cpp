@@ -1,7 +1,7 @@
 // GaLore: Adam in the space of a gradient's leading singular vectors.
 // Paper: Zhao, Zhang, Chen, Wang, Anandkumar, Tian, "GaLore: Memory-Efficient LLM Training by Gradient Low-Rank
 //        Projection", ICML 2024, arXiv 2403.03507.
-//   in steps 1, 1+update_gap, ...: g = U S V';   rows < columns: P = U[:, :rank], R = P' g, back(x) = P x
+//   in steps 1, 1+update_gap, ...: U, S, V = svd(g);   rows < columns: P = U[:, :rank], R = P' g, back(x) = P x
 //                                                else:           P = V[:, :rank], R = g P,  back(x) = x P'
 //   m = beta1*m + (1-beta1)*R;   v = beta2*v + (1-beta2)*R^2;   u = m/(sqrt(v) + eps)
 //   w <- w - lr*sqrt(1-beta2^t)/(1-beta1^t)*scale*back(u);   w <- w - lr*weight_decay*w

@@ -2,10 +2,10 @@
 // Paper: Hao, Gong, Xu, Wang, Liu, "Noise-Adaptive Layerwise Learning Rates: Accelerating Geometry-Aware Optimization
 //        for Deep Neural Network Training", 2025, arXiv 2510.14009.
 //   B = beta1*B + (1-beta1)*G;   O = the point of the unit ball where <B, O> is smallest:
-//     matrices:           -sqrt(out/in) * NewtonSchulz(B)      (scale dmuon: 0.2*sqrt(max(out,in)) in place of the root)
+//     matrices:           -sqrt(out/in) * newton_schulz(B)      (scale dmuon: 0.2*sqrt(max(out,in)) in place of the root)
 //     embeddings, heads:  -sign(B)                vectors: -sqrt(d)*B/||B||
 //   D = G - G', G' of a second batch (option I) or of the step before (option II)
-//   noise in the dual norm: sqrt(out/in)*<D, NewtonSchulz(D)>;  sum |D|;  sqrt(d)*||D||
+//   noise in the dual norm: sqrt(out/in)*<D, newton_schulz(D)>;  sum |D|;  sqrt(d)*||D||
 //   H = beta2*H + (1-beta2)*noise^2;   a = alpha/sqrt(alpha^2 + H);   lr_l = lr*sqrt(a/a_max)
 //   W <- W*(1 - lr_l*weight_decay) + lr_l*O
 // a_max over the layers of one norm (matrices; embeddings and heads; vectors). No public code; the outer root of the

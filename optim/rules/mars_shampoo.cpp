@@ -3,7 +3,7 @@
 //        ICML 2025, arXiv 2411.10438, Algorithm 4.
 //   c = g + gamma*beta1/(1-beta1)*(g - g_last);   c <- c/||c|| if ||c|| > 1;   g_last = g, 0 at first       more: mars.h
 //   m = beta1*m + (1-beta1)*c
-//   w <- w - lr*(weight_decay*w + sqrt(max(1, rows/cols))*NewtonSchulz5(m/(1-beta1)))
+//   w <- w - lr*(weight_decay*w + sqrt(max(1, rows/cols))*newton_schulz(m/(1-beta1)))
 //   vectors (unless optimize_1d): AdamW with lr_1d, beta1_1d, beta2_1d, weight_decay_1d
 // Newton-Schulz runs in `real`, not bf16.
 #include "core/linalg.h"

@@ -3,7 +3,7 @@
 //         the form of Frans, Abbeel, Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv
 //         2510.25000.
 //   W is (out, in);   M = beta1*M + (1-beta1)*G;   Mh = ((1-lookahead)*M + lookahead*G)/(1-beta1^t)
-//   O = sqrt(max(1, out/in)) * NewtonSchulz(Mh)
+//   O = sqrt(max(1, out/in)) * newton_schulz(Mh)
 //   muon:    U = O
 //   adamuon: V = beta2*V + (1-beta2)*O^2;   U = O/(sqrt(V/(1-beta2^t)) + eps);  variance rank1: V of its row and
 //            column means alone, r c'/mean(r) (the published code divides by sum(r)/n: n/m times too much)

@@ -1,7 +1,7 @@
 // Two rules for one model: weight matrices to the first, everything else to its companion.
 //
 //   companion(muon:lr=0.02|adamw:lr=1e-3)       on the command line: --optim muon:lr=0.02 --companion adamw:lr=1e-3
-//   first:     parameters of kind weight and rank >= 2 (kernels as (out, in*kh*kw)); with `heads` output layers too, with
+//   first:     parameters of kind weight and rank >= 2 (kernels as rows a channel); with `heads` output layers too, with
 //              `embeddings` embedding tables too
 //   companion: vectors (biases, gains) and the rest; AdamW with its defaults where none is named
 // Both see one batch and one schedule. The companion may ask for the gradient and the loss alone: the first has moved

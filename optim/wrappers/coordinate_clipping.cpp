@@ -1,6 +1,6 @@
 // Coordinate-wise clipping of the direction that a rule proposes.
 // Paper: Pan, Li, "Toward Understanding Why Adam Converges Faster Than SGD for Transformers", 2023, arXiv 2306.00204.
-//   d = direction of the rule inside (before lr; decoupled decay apart)
+//   d = direction of the rule inside (before lr; decoupled decay apart, weight_decay: its)
 //   tau = the (k+1)-th largest |d_i|, k = floor(p*n)            mode value: tau given
 //   d_i <- sign(d_i)*min(|d_i|, tau);   w <- (1 - lr*weight_decay)*w - lr*d
 // The momentum buffer inside stays unclipped. scope: one tau a tensor, or one for all of them.

@@ -1,7 +1,7 @@
 // DP-SGD: every example's gradient clipped, and noise on their mean.
 // Paper: Abadi, Chu, Goodfellow, McMahan, Mironov, Talwar, Zhang, "Deep Learning with Differential Privacy", CCS 2016,
 //        arXiv 1607.00133.
-//   g_i = gradient of example i of B;   g_i <- g_i*min(1, clip/||g_i||)         all tensors one vector
+//   B examples, g_i the gradient of example i;   g_i <- g_i*min(1, clip/||g_i||)         all tensors one vector
 //   G = (sum g_i + noise*clip*z)/B,  z standard normal
 // The rule inside steps with G. The noise is a function of step and parameter, so that runs can be repeated: it is no
 // secret, and no privacy budget is counted. Batches are the trainer's, not a Poisson sample.

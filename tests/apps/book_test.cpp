@@ -1,0 +1,365 @@
+// The book: mathematics set from plain text, pages of all entries, links, symbols of equations in the code.
+#include "apps/book/book.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <set>
+
+#include "apps/active/strategy.h"
+#include "apps/book/code_view.h"
+#include "apps/book/equations.h"
+#include "apps/book/markdown.h"
+#include "apps/papers/paper.h"
+#include "apps/train/gradients/gradient_method.h"
+#include "autograd/registry.h"
+#include "core/error.h"
+#include "data/clients/partition.h"
+#include "data/environments/environment.h"
+#include "data/registry.h"
+#include "data/selection/sample_selector.h"
+#include "nn/adapters/registry.h"
+#include "nn/registry.h"
+#include "optim/registry.h"
+#include "optim/schedule.h"
+#include "optim/server/server_rule.h"
+#include "tests/apps/in_process.h"
+#include "tests/apps/markup_check.h"
+#include "tests/paths.h"
+
+namespace gradus::tests {
+namespace {
+
+const Sources& book_sources() {
+  static const Sources sources(tests_dir().parent_path().string());
+  return sources;
+}
+
+// Without what only makes the markup longer.
+std::string short_math(std::string s) {
+  const auto drop = [&](const std::string& what, const std::string& by) {
+    for (size_t at = s.find(what); at != std::string::npos; at = s.find(what, at + by.size()))
+      s.replace(at, what.size(), by);
+  };
+  drop("<mspace width=\"0.17em\"></mspace>", " ");
+  drop("<math displaystyle=\"true\">", "<math>");
+  drop("<mrow>", "{");
+  drop("</mrow>", "}");
+  for (const char* leaf : {"mi", "mn", "mo"}) {
+    drop("<" + std::string(leaf) + ">", "");
+    drop("</" + std::string(leaf) + ">", "");
+  }
+  return s;
+}
+
+std::vector<std::string> option_words(const OptimizerEntry& entry) {
+  std::vector<std::string> names;
+  for (const OptionInfo& o : entry.options) names.push_back(o.name);
+  return names;
+}
+
+// What is wrong with the links and loads of a site: dead files, dead anchors, anything from outside that is loaded.
+std::vector<std::string> site_problems(const std::map<std::string, std::string>& files) {
+  std::map<std::string, std::set<std::string>> anchors;
+  for (const auto& [path, text] : files)
+    for (size_t at = text.find(" id=\""); at != std::string::npos; at = text.find(" id=\"", at + 1))
+      anchors[path].insert(text.substr(at + 5, text.find('"', at + 5) - at - 5));
+  std::vector<std::string> problems;
+  for (const auto& [path, text] : files) {
+    if (!path.ends_with(".html")) continue;
+    for (const char* attribute : {" href=\"", " src=\""})
+      for (size_t at = text.find(attribute); at != std::string::npos; at = text.find(attribute, at + 1)) {
+        const size_t from = at + std::string(attribute).size();
+        std::string to = text.substr(from, text.find('"', from) - from);
+        const std::string tag = text.substr(text.rfind('<', at), at - text.rfind('<', at));
+        if (to.starts_with("data:")) continue;
+        if (to.find("://") != std::string::npos) {
+          if (!tag.starts_with("<a")) problems.push_back(path + " loads " + to);
+          continue;
+        }
+        const size_t hash = to.find('#');
+        const std::string anchor = hash == std::string::npos ? "" : to.substr(hash + 1);
+        to = to.substr(0, hash);
+        const std::string file =
+            to.empty() ? path
+                       : (std::filesystem::path(path).parent_path() / to).lexically_normal().generic_string();
+        if (!files.contains(file))
+          problems.push_back(path + " -> " + to);
+        else if (!anchor.empty() && !anchors[file].contains(anchor))
+          problems.push_back(path + " -> " + to + "#" + anchor);
+      }
+  }
+  return problems;
+}
+
+std::string joined_lines(const std::vector<std::string>& lines) {
+  std::string out;
+  for (size_t i = 0; i < std::min<size_t>(lines.size(), 20); ++i) out += lines[i] + "\n";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("book: plain-text equations as MathML") {
+  CHECK(short_math(set_line("m = beta1*m + (1-beta1)*g", {})) ==
+        "<math>{m=<msub>β{1}</msub> m+{(1−<msub>β{1}</msub>)} g}</math>");
+  CHECK(short_math(set_line("v = beta2*v + (1-beta2)*g^2", {})) ==
+        "<math>{v=<msub>β{2}</msub> v+{(1−<msub>β{2}</msub>)} <msup>{g}{2}</msup>}</math>");
+  CHECK(short_math(set_line("w <- w - lr * mhat/(sqrt(vhat) + eps)", {})) ==
+        "<math>{w←w−lr⋅<mfrac>{<mover accent=\"true\">m^</mover>}{{<msqrt>{<mover "
+        "accent=\"true\">v^</mover>}</msqrt>+ε}}</mfrac>}</math>");
+  CHECK(short_math(set_line("S = S + ||g||^2", {})) == "<math>{S=S+<msup>{{‖g‖}}{2}</msup>}</math>");
+  CHECK(short_math(set_line("p = g - <w,g>/(<w,w> + eps)*w", {})) ==
+        "<math>{p=g−<mfrac>{{⟨w, g⟩}}{{{⟨w, w⟩}+ε}}</mfrac> w}</math>");
+  CHECK(short_math(set_line("x_t = sum over i of a_i", {})) ==
+        "<math>{<msub>x{t}</msub>=<munder>∑i</munder> <msub>a{i}</msub>}</math>");
+  CHECK(short_math(set_line("f = 1 if t = 0, else t^(-1/2)", {})) ==
+        "<math>{{f}={<mtable><mtr><mtd>{1}</mtd><mtd><mtext>if\u00a0</mtext>{t=0}</mtd></"
+        "mtr><mtr><mtd>{<msup>{t}{{−<mfrac>{1}{2}</mfrac>}}</msup>}</mtd><mtd><mtext>else</mtext></mtd></"
+        "mtr></mtable>}</math>");
+  CHECK(short_math(set_line("u = max(beta2*u, |g| + eps)", {})) ==
+        "<math>{u={max\u2061{(<msub>β{2}</msub> u, {|g|}+ε)}}}</math>");
+  CHECK(short_math(set_line("G = grad L(w + rho*g/(||g|| + 1e-12))", {})) ==
+        "<math>{G=∇{L\u2061{(w+<mfrac>{ρ g}{{{‖g‖}+<msup>10{−12}</msup>}}</mfrac>)}}}</math>");
+  CHECK(short_math(set_line("V = G G' + 2.5e-3", {})) ==
+        "<math>{V=G <msup>{G}′</msup>+{2.5⋅<msup>10{−3}</msup>}}</math>");
+  CHECK(short_math(set_line("z = +-1 at random", {})) == "<math>{z=±1}</math> at random");
+  CHECK(short_math(set_line("c <= 1, a >= b", {})) == "<math>{c≤1}</math>, <math>{a≥b}</math>");
+  CHECK(short_math(set_line("per-tensor: mean of the mini-batch", {})) ==
+        "per-tensor: mean of the mini-batch");
+  CHECK(symbol_mathml("g_prev") == "<msub><mi>g</mi><mrow><mi>prev</mi></mrow></msub>");
+  CHECK(symbol_mathml("weight_decay") == "<mi>weight_decay</mi>");
+  CHECK(symbol_mathml("vbar") == "<mover accent=\"true\"><mi>v</mi><mo>¯</mo></mover>");
+}
+
+TEST_CASE("book: no equation of a head is left as raw text") {
+  std::vector<std::string> raw;
+  for (const OptimizerEntry& entry : optimizers()) {
+    const std::vector<HeadLine> lines = head_lines(entry.text.equations);
+    const KnownNames known = known_names(lines, option_words(entry));
+    for (const HeadLine& line : lines) {
+      if (line.remark) continue;
+      const std::string set = set_line(line.text, known);
+      CHECK_MESSAGE(markup_problem("<p>" + set + "</p>") == "", line.text);
+      std::string prose;  // what stands outside of formulas
+      for (size_t at = 0; at < set.size();) {
+        const size_t open = std::min(set.find('<', at), set.size());
+        prose += set.substr(at, open - at);
+        if (set.compare(open, 5, "<math") == 0)
+          at = set.find("</math>", open) + 7;
+        else
+          at = open == set.size() ? open : set.find('>', open) + 1;
+      }
+      for (const char* entity : {"&quot;", "&#39;", "&amp;"})
+        for (size_t at = prose.find(entity); at != std::string::npos; at = prose.find(entity))
+          prose.erase(at, std::string(entity).size());
+      if (prose.find_first_of("=*^_+|") != std::string::npos || prose.find("&lt;") != std::string::npos ||
+          set.find("<mo>*</mo>") != std::string::npos || set.find("<mo>ˆ</mo>") != std::string::npos)
+        raw.push_back(entry.text.name + ": " + line.text);
+    }
+  }
+  CHECK_MESSAGE(raw.empty(), joined_lines(raw));
+}
+
+TEST_CASE("book: every symbol of a rule's equations occurs in its code, or its head explains it") {
+  // What all heads write alike: L the loss, H its Hessian, i and j indices, lr the scheduled step size, w' other weights.
+  const std::set<std::string> convention = {"w", "W", "g", "G",  "t", "L", "H", "I", "i",
+                                            "j", "k", "n", "lr", "f", "x", "N", "D"};
+  const std::set<std::string> exceptions = {};
+  std::map<std::string, std::set<std::string>> words_of;  // of a file and what of optim/ it includes
+  const Sources& sources = book_sources();
+  const std::function<void(const std::string&, std::set<std::string>&, std::set<std::string>&)> collect =
+      [&](const std::string& file, std::set<std::string>& words, std::set<std::string>& seen) {
+        if (!sources.has(file) || !seen.insert(file).second) return;
+        const std::string& text = sources.text(file);
+        for (const std::string& word : code_words(text)) words.insert(word);
+        for (size_t at = text.find("#include \"optim/"); at != std::string::npos;
+             at = text.find("#include \"optim/", at + 1)) {
+          const std::string header = text.substr(at + 10, text.find('"', at + 10) - at - 10);
+          if (header.find('/') == header.rfind('/')) continue;  // the interface itself
+          collect(header, words, seen);
+          collect(header.substr(0, header.size() - 1) + "cpp", words, seen);
+        }
+      };
+  std::vector<std::string> missing;
+  for (const OptimizerEntry& entry : optimizers()) {
+    std::set<std::string>& words = words_of[entry.text.source];
+    if (words.empty()) {
+      std::set<std::string> seen;
+      collect(entry.text.source, words, seen);
+    }
+    const std::vector<HeadLine> lines = head_lines(entry.text.equations);
+    const KnownNames known = known_names(lines, option_words(entry));
+    const KnownNames defined = known_names(lines, {});
+    for (const HeadLine& line : lines) {
+      if (line.remark) continue;
+      for (const std::string& symbol : symbols_of(line.text, known)) {
+        const std::string key = entry.text.name + " " + symbol;
+        const std::string base = symbol.substr(0, symbol.find('_'));
+        if (words.contains(symbol) || known.contains(symbol) || convention.contains(symbol) ||
+            exceptions.contains(key))
+          continue;
+        // m_i, beta_j: an element of what the code has
+        if (symbol.find('_') != std::string::npos &&
+            (words.contains(base) || defined.contains(base) || convention.contains(base)))
+          continue;
+        missing.push_back(key + " in: " + line.text);
+      }
+    }
+  }
+  CHECK_MESSAGE(missing.empty(), joined_lines(missing));
+  CHECK(exceptions.size() <= 10);
+}
+
+TEST_CASE("book: lines that assign a variable") {
+  const std::string code =
+      "real m = 0;  // v = 3\nm += g;\nif (m == 2) s(\"v\");\nw -= lr * m;\nconst Ema first(o.beta1);\np.m = "
+      "4;\nx[i] *= 2;\nreturn first(m);\n";
+  CHECK(assigned_lines(bare_code(code), "m") == std::vector<int>{1, 2});
+  CHECK(assigned_lines(bare_code(code), "w") == std::vector<int>{4});
+  CHECK(assigned_lines(bare_code(code), "first") == std::vector<int>{5});
+  CHECK(assigned_lines(bare_code(code), "x") == std::vector<int>{7});
+  CHECK(assigned_lines(bare_code(code), "v").empty());
+  CHECK(assigned_names("  QL, QR = eigenvectors of L;  w <- w - lr*m") ==
+        std::vector<std::string>{"QR", "QL", "w"});
+  const std::string view = code_view("int a = 1;  // one\n\"text\";\n").str();
+  CHECK(view.find("<span class=\"l\" id=\"L1\"><b>1</b><i class=\"k\">int</i> a = <i class=\"n\">1</i>;  <i "
+                  "class=\"c\">// one</i>\n</span>") != std::string::npos);
+  CHECK(view.find("<span class=\"l\" id=\"L2\"><b>2</b><i class=\"s\">&quot;text&quot;</i>;\n</span>") !=
+        std::string::npos);
+}
+
+TEST_CASE("book: READMEs") {
+  const LinkTarget target = [](const std::string& words) {
+    return words == "a.h" ? std::string("x.html") : std::string();
+  };
+  CHECK(markdown("# Title\n\nSee `a.h` and *this*, [b](b.md).\n", target).str() ==
+        "<p>See <a href=\"x.html\"><code>a.h</code></a> and <em>this</em>, b.</p>\n");
+  CHECK(markdown("# T\n## Two\n- one\n  more\n- two\n", target).str() ==
+        "<h2 id=\"Two\">Two</h2>\n<ul><li>one more</li>\n<li>two</li>\n</ul>\n");
+  CHECK(markdown("# T\n| a | `x|y` |\n|---|---|\n| 1 | **2** |\n", target).str() ==
+        "<div class=\"scroll\" tabindex=\"0\"><table><tr><th> a </th><th> <code>x|y</code> "
+        "</th></tr>\n<tr><td> 1 </td><td> <strong>2</strong> </td></tr>\n</table></div>\n");
+  CHECK(markdown("# T\n```sh\na < b\n```\n", target).str().find("<code>a &lt; b\n</code>") !=
+        std::string::npos);
+}
+
+TEST_CASE("book: every registry entry has a page") {
+  const std::set<std::string> pages = book_page_paths(book_sources());
+  std::vector<std::string> missing;
+  const auto want = [&](const std::string& folder, const std::string& name) {
+    if (!pages.contains(entry_page(folder, name))) missing.push_back(folder + "/" + name);
+  };
+  for (const auto& e : optimizers()) want("optim", e.text.name);
+  for (const auto& e : schedules()) want("schedule", e.name);
+  for (const auto& e : server_rules()) want("server", e.name);
+  for (const auto& e : gradient_methods()) want("gradient", e.name);
+  for (const auto& e : models()) want("model", e.name);
+  for (const auto& e : primitives()) want("primitive", e.primitive->name);
+  for (const auto& e : datasets()) want("data", e.name);
+  for (const auto& e : environments()) want("environment", e.name);
+  for (const auto& e : partitions()) want("partition", e.name);
+  for (const auto& e : sample_selectors()) want("selector", e.name);
+  for (const auto& e : query_strategies()) want("strategy", e.name);
+  for (const auto& e : adapters()) want("adapter", e.name);
+  for (const auto& e : papers()) want("paper", e.slug);
+  for (const char* layer : {"Linear", "Conv2d", "Norm", "MultiHeadAttention", "LSTM"}) want("layer", layer);
+  for (const char* room : {"core", "optim/rules", "apps/papers", "gradus"}) want("room", room);
+  CHECK_MESSAGE(missing.empty(), joined_lines(missing));
+}
+
+TEST_CASE("book: a small selection as files, by the command") {
+  const TempDir dir;
+  const std::string root = tests_dir().parent_path().string();
+  const Output out =
+      run({"book", "--out", dir / "book", "--sources", root, "--only", "*adabelief*", "--quiet", "--json"});
+  CHECK(out.code == 0);
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "book"))
+    if (entry.is_regular_file())
+      files[std::filesystem::relative(entry.path(), dir / "book").generic_string()] =
+          dir.read("book/" + std::filesystem::relative(entry.path(), dir / "book").generic_string());
+  CHECK(site_problems(files).empty());
+  const std::string& page = files["optim/adabelief.html"];
+  CHECK(markup_problem(page) == "");
+  CHECK(page.find("id=\"L7\"") != std::string::npos);
+  CHECK(page.find("steps by how far gradients deviate from their mean") != std::string::npos);
+  CHECK(page.find("<code>adabelief--amsgrad</code>") != std::string::npos);
+  CHECK(page.find("href=\"../paper/adabelief.html\"") != std::string::npos);
+  CHECK(page.find("<a href=\"#L") != std::string::npos);
+  CHECK(files.contains("paper/adabelief.html"));
+  CHECK(files["index.js"].find("[\"adabelief\",\"optim/adabelief.html\",\"optimizers\",") !=
+        std::string::npos);
+  CHECK_THROWS_WITH_AS(run({"book", "--out", dir / "book", "--sources", dir / "none", "--quiet"}),
+                       doctest::Contains("no sources of gradus in"), DataError);
+  CHECK_THROWS_WITH_AS(run({"book", "--out", dir / "book", "--sources", root, "--only", "nosuch", "--quiet"}),
+                       doctest::Contains("matches 'nosuch'"), UsageError);
+}
+
+TEST_CASE("book: paths at the best of one grid of step sizes") {
+  const PlanePath sgd = plane_path("sgd", plane_view("ravine"));
+  REQUIRE(sgd.sweep.size() == path_rates().size());
+  CHECK(sgd.x[0] == doctest::Approx(1.5));
+  CHECK(sgd.y[0] == doctest::Approx(1));
+  // On (x^2 + 100 y^2)/2 gradient descent is x (1 - lr)^200, y (1 - 100 lr)^200: 1e-2 is the best that does not diverge.
+  CHECK(sgd.lr == 0.01);
+  CHECK(sgd.loss == doctest::Approx(0.5 * 1.5 * 1.5 * std::pow(0.99, 400)).epsilon(1e-3));
+  CHECK(sgd.sweep[2] == doctest::Approx(0.5 * 1.5 * 1.5 * std::pow(0.999, 400)).epsilon(1e-3));
+  CHECK(std::isinf(sgd.sweep[5]));
+  const PlanePath given = plane_path("sgd:lr=0.001", plane_view("ravine"));
+  CHECK(given.lr == 0.001);
+  CHECK(given.sweep.empty());
+  CHECK(given.loss == doctest::Approx(sgd.sweep[2]));
+  CHECK(plane_path("lookahead", plane_view("ravine")).sweep.size() == path_rates().size());
+  CHECK(plane_path("egn", plane_view("ravine")).why.starts_with("asks for"));
+  const PathTable table{{"sgd", {{"ravine", sgd}}}};
+  const PathTable back = paths_from_text(paths_text(table), "here");
+  CHECK(back.at("sgd").at("ravine").lr == 0.01);
+  CHECK(back.at("sgd").at("ravine").x.size() == sgd.x.size());
+  CHECK(std::isinf(back.at("sgd").at("ravine").sweep[5]));
+  CHECK_THROWS_WITH_AS(paths_from_text("{}", "here"), doctest::Contains("here: expected recorded paths"),
+                       DataError);
+
+  const TempDir dir;
+  const Output out =
+      run({"optim", "plot", "adam", "sgd:lr=1e-3", "--problem", "saddle", "--out", dir / "saddle.svg"});
+  CHECK(out.text.find("sgd:lr=1e-3  0.001") != std::string::npos);
+  CHECK(markup_problem(dir.read("saddle.svg")) == "");
+  CHECK_THROWS_AS(run({"optim", "plot", "adam", "--problem", "rosenbrok"}), UsageError);
+}
+
+TEST_CASE("book: recorded paths are of the optimizers there are") {
+  const PathTable paths = paths_from_text(book_sources().text(kRecordedPaths), kRecordedPaths);
+  std::vector<std::string> missing;
+  for (const OptimizerEntry& entry : optimizers())
+    if (!paths.contains(entry.text.name) || paths.at(entry.text.name).size() != kBookProblems)
+      missing.push_back(entry.text.name);
+  CHECK_MESSAGE(missing.empty(), joined_lines(missing), "gradus book record computes them");
+  CHECK(paths.size() == optimizers().size());
+  // Recorded by this program: SGD's on the ravine is gradient descent's.
+  CHECK(paths.at("sgd").at("ravine").lr == 0.01);
+}
+
+TEST_SUITE("slow") {
+  TEST_CASE("book: the whole has no dead link, loads nothing from outside and is well-formed") {
+    const std::map<std::string, std::string> files =
+        make_book(book_sources(), "*", [](const std::string&) {});
+    CHECK_MESSAGE(site_problems(files).empty(), joined_lines(site_problems(files)));
+    size_t bytes = 0;
+    std::vector<std::string> bad;
+    for (const auto& [path, text] : files) {
+      bytes += text.size();
+      if (!path.ends_with(".html")) continue;
+      if (const std::string problem = markup_problem(text); !problem.empty())
+        bad.push_back(path + ": " + problem);
+    }
+    CHECK_MESSAGE(bad.empty(), joined_lines(bad));
+    CHECK(bytes < 40'000'000);
+  }
+}
+
+}  // namespace gradus::tests
