@@ -238,6 +238,10 @@ bool is_diffusion(const Call& call) {
 
 DiffusionConfig diffusion_config(const Call& call, const OptionList& given) {
   DiffusionConfig config;
+  const std::vector<std::string> known = option_names<DiffusionConfig>();
+  for (const auto& [key, value] : given)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      fail<UsageError>("{} is not for --task diffusion", flag_name(key));
   if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses, not for --task diffusion");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
