@@ -320,8 +320,8 @@ void add_train(CLI::App& app, Action& action) {
   sub->add_option("--task", call->task,
                   "what is learned, where it is not what data and model ask for: "
                   "diffusion[:prediction=v,class_dropout=0.1,schedule=cosine-clamped,...], denoising images, "
-                  "with --model unet or dit; "
-                  "'gradus sample' draws from it")
+                  "with --model unet (the default) or dit; 'gradus sample' draws from it. Its defaults are "
+                  "others than these: --task diffusion --print-config")
       ->type_name("NAME");
   sub->add_flag("--print-config", call->print_config, "print the settings as JSON and stop");
   sub->add_flag("--json", call->json, "print the result as one JSON object");
