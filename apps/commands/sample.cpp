@@ -87,7 +87,7 @@ int sample(const std::string& run, SampleFlags options, const OptionList& given)
   if (options.threads == 0) set_threads(1);  // one character at a time leaves nothing to share
   const DatasetInfo info = info_of(weights);
   if (info.kind != DataKind::kText)
-    fail<UsageError>("sample is for models of text and denoisers, not for {}", kind_name(info.kind));
+    fail<UsageError>("sample is for text and for denoisers, not for {}", kind_name(info.kind));
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());
   if (!reader)

@@ -25,7 +25,8 @@ void need_png(const char* flag, const std::string& path) {
 // Classes in turn, or all the one that is named.
 std::vector<int64> asked_classes(const std::string& text, int64 count, const DatasetInfo& info) {
   std::vector<int64> classes;
-  const int64 one = text.empty() ? -1 : class_of(text, info);
+  int64 one = -1;
+  if (!text.empty()) in_flag("--class", [&] { one = class_of(text, info); });
   for (int64 i = 0; i < count; ++i)
     classes.push_back(!text.empty() || info.classes < 1 ? one : i % info.classes);
   return classes;

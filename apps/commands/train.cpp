@@ -271,6 +271,10 @@ bool is_diffusion(const Call& call) {
 
 DiffusionConfig diffusion_config(const Call& call, const OptionList& given) {
   DiffusionConfig config;
+  const std::vector<std::string> known = option_names<DiffusionConfig>();
+  for (const auto& [key, value] : given)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      fail<UsageError>("{} is not for --task diffusion", flag_name(key));
   if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses, not for --task diffusion");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
@@ -349,8 +353,8 @@ void add_train(CLI::App& app, Action& action) {
   sub->add_option("--task", call->task,
                   "what is learned, where it is not what data and model ask for: "
                   "diffusion[:prediction=v,class_dropout=0.1,schedule=cosine-clamped,...], denoising images, "
-                  "with --model unet or dit; "
-                  "'gradus sample' draws from it")
+                  "with --model unet (the default) or dit; 'gradus sample' draws from it. Its defaults are "
+                  "others than these: --task diffusion --print-config")
       ->type_name("NAME");
   sub->add_option_function<std::vector<std::string>>(
          "--init-map",

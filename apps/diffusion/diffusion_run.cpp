@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using DiffusionClock = std::chrono::steady_clock;
 
-constexpr int64 kDefaultSteps = 2500, kEvery = 250, kMostHeld = 512;
+constexpr int64 kDefaultSteps = 2000, kEvery = 250, kMostHeld = 512;
 
 std::string diffusion_optim(const DiffusionConfig& c) {
   return fmt::format("ema(clip-norm({}):max_norm={}):decay={}", c.optim, c.clip_norm, c.ema);

@@ -62,7 +62,7 @@ struct DiffusionConfig {
     f("model", model, "denoising model: unet, dit");
     f("optim", optim, "optimizer, NAME[:key=value,...]");
     f("schedule", schedule, "factor on the step size, NAME[:key=value,...]");
-    f("epochs", epochs, "passes over the images; 2500 steps unless one of both is given", at_least(0));
+    f("epochs", epochs, "passes over the images; 2000 steps unless one of both is given", at_least(0));
     f("steps", steps, "optimizer steps", at_least(0));
     f("batch_size", batch_size, "images a step", at_least(1));
     f("seed", seed, "of initial weights, order, levels, noise and classes left out", at_least(0));

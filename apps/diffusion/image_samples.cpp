@@ -74,8 +74,7 @@ int64 class_of(const std::string& text, const DatasetInfo& info) {
   if (error == std::errc() && end == text.data() + text.size() && number >= 0 && number < info.classes)
     return number;
   std::vector<std::string> names = info.class_names;
-  if (names.empty())
-    fail<UsageError>("--class {}: expected a class from 0 to {}, or none", text, info.classes - 1);
+  if (names.empty()) fail<UsageError>("class {}: expected 0 to {}, or none", text, info.classes - 1);
   names.emplace_back("none");
   throw UsageError(unknown_name("class", text, names));
 }

@@ -56,7 +56,7 @@ class UNet : public ImageModel {
   static constexpr Task kTask = Task::kDenoising;
   static constexpr const char* kSource = __FILE__;
   struct Options {
-    int64 channels = 32, blocks = 1, heads = 4;
+    int64 channels = 16, blocks = 1, heads = 4;
     std::vector<int64> mults = {1, 2, 2};
     double dropout = 0;
     void visit(auto&& f) {

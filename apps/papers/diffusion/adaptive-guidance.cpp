@@ -61,7 +61,7 @@ void adaptive_guidance_experiment(Experiment& e) {
       .tune("gamma_bar", {0.98, 0.99, 0.995, 0.999});
   e.arm("linear")
       .run(fewer_evaluations, {{"method", "linear"}, {"budget", "28"}})
-      .tune("ridge", {1e-8, 1e-7, 1e-6, 1e-5});
+      .tune("ridge", {1e-9, 1e-8, 1e-7, 1e-6});
   e.claim("a fifth fewer evaluations", at_most("adaptive", "evaluations", 32));
   e.claim("a third of the error of fewer steps", at_most("adaptive", "error_over_fewer_steps", 1.0 / 3));
   e.claim("the classes asked for as often", at_most("adaptive", "class_accuracy_lost", 0.01));

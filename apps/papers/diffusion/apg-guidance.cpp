@@ -51,7 +51,7 @@ void apg_experiment(Experiment& e) {
   e.arm("apg")
       .run(guided_samples, {{"guidance", "apg"}, {"eta", "0"}})
       .tune("norm_threshold", {0, 1, 2.5, 5})
-      .tune("momentum", {0, -0.5});
+      .tune("momentum", {0, -0.5, -0.75});
   e.arm("cfg").run(guided_samples, {{"guidance", "cfg"}}).untuned("the scale is what is compared");
   e.arm("projection")
       .run(guided_samples, {{"guidance", "apg"}, {"eta", "0"}, {"norm_threshold", "0"}, {"momentum", "0"}})
