@@ -18,7 +18,10 @@ namespace {
 
 // Leaves the other ranks, if there are any; of what all of them know one speaks.
 int complain(int code, const char* what) {
-  if (gradus::leave_world(code)) gradus::note(std::string("gradus: ") + what + "\n");
+  const auto say = [&] { gradus::note(std::string("gradus: ") + what + "\n"); };
+  const bool first = gradus::launched().rank == 0;
+  if (first) say();  // before it leaves: what is left of a job that failed may be ended any time
+  if (!gradus::leave_world(code) && !first) say();
   return code;
 }
 

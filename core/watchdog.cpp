@@ -323,6 +323,7 @@ class Watchdog::Watch {
     for (const Peer& p : peers_)
       if (p.left && p.code != 0 && !leaving_ && now - p.left_at > kGrace) {
         tell(p, {Say::kFailed, p.rank});
+        std::this_thread::sleep_for(kBeat);  // in which it says what was wrong, before all is ended
         failed(p.rank);
       }
   }

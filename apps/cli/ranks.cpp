@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
+#include <utility>
 
 #include "core/error.h"
 #include "core/threads.h"
@@ -22,9 +25,11 @@ Communicator& open_world() {
 }
 
 bool leave_world(int code) {
-  if (!world) return launched().rank == 0;
-  const bool same = world->leave(code);
-  return world->first() || !same;
+  if (world) return world->leave(code);
+  // What is wrong before the ranks know of each other all find by themselves. The first to end with an error ends all: that
+  // should not be before rank 0 has spoken.
+  if (launched().rank > 0 && code != 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+  return true;
 }
 
 void refuse_ranks(const std::string& command) {

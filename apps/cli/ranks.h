@@ -7,8 +7,8 @@ namespace gradus {
 
 /// All ranks of the launch, or this process alone. Opened by the first call, which all ranks make.
 Communicator& open_world();
-/// At the end of the program: leaves the ranks with an exit code. Whether this process is to say what was wrong, where
-/// something was: what all ranks know rank 0 says.
+/// At the end of the program: leaves the ranks with an exit code. Whether all end with this one, so that rank 0 has said
+/// whatever was wrong.
 bool leave_world(int code);
 /// Throws UsageError where this process has company: `command` would be done by each rank alone.
 void refuse_ranks(const std::string& command);
