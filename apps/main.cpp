@@ -11,12 +11,17 @@
 #include "apps/cli/blas_kernels.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
+#include "apps/cli/ranks.h"
 #include "core/error.h"
 
 namespace {
 
+// Leaves the other ranks, if there are any; of what all of them know one speaks.
 int complain(int code, const char* what) {
-  gradus::note(std::string("gradus: ") + what + "\n");
+  const auto say = [&] { gradus::note(std::string("gradus: ") + what + "\n"); };
+  const bool first = gradus::launched().rank == 0;
+  if (first) say();  // before it leaves: what is left of a job that failed may be ended any time
+  if (!gradus::leave_world(code) && !first) say();
   return code;
 }
 
@@ -37,6 +42,7 @@ int guarded(int argc, char** argv) {
     // Results that did not reach their file are lost, so this is an error too.
     if (std::fflush(stdout) != 0 || std::ferror(stdout))
       return complain(kBadData, "cannot write to standard output (disk full?)");
+    leave_world(code);
     return code;
   } catch (const UsageError& e) {
     return complain(kUsage, e.what());

@@ -4,11 +4,12 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-packages() { sed -e 's/#.*//' "$root/apps/packages.txt" | awk 'NF { print $1 }'; }
+packages() { sed -e 's/#.*//' "$root/apps/packages.txt" | awk 'NF && $1 !~ /[?]$/ { print $1 }'; }
+wishes() { sed -e 's/#.*//' "$root/apps/packages.txt" | awk 'NF && sub(/[?]$/, "", $1) { print $1 }'; }
 
-missing_packages() {
+missing_of() {
   local package
-  for package in $(packages); do
+  for package in "$@"; do
     case $package in
       g++) command -v "${CXX:-g++}" > /dev/null && continue ;;  # any compiler, from wherever
       cmake | curl) command -v "$package" > /dev/null && continue ;;
@@ -23,22 +24,24 @@ need_packages() {
     echo "  $(packages | xargs)" >&2
     return 0
   fi
-  local missing
-  missing=$(missing_packages | xargs)
-  [ -z "$missing" ] && return 0
+  local missing wished
+  # shellcheck disable=SC2046
+  missing=$(missing_of $(packages) | xargs) wished=$(missing_of $(wishes) | xargs)
+  [ -z "$missing$wished" ] && return 0
   local as_root=
   if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo > /dev/null && sudo -n true 2> /dev/null; then as_root="sudo -n"; else as_root=no; fi
   fi
   if [ "$as_root" != no ] && command -v apt-get > /dev/null; then
-    echo "gradus: installing $missing" >&2
+    local install="$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends"
+    echo "gradus: installing" $missing $wished >&2
     # shellcheck disable=SC2086
-    if $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing > /dev/null 2>&1 ||
-      { $as_root apt-get update -qq > /dev/null && $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends $missing > /dev/null; }; then
-      return 0
-    fi
+    $install $missing $wished > /dev/null 2>&1 && return 0
+    $as_root apt-get update -qq > /dev/null 2>&1 && $install $missing $wished > /dev/null 2>&1 && return 0
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || $install $missing > /dev/null && missing=
   fi
+  [ -z "$missing" ] && return 0
   {
     echo "gradus: these packages are missing and could not be installed from here:"
     echo "  $missing"

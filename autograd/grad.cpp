@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 
+#include "autograd/grad_ready.h"
 #include "autograd/graph_access.h"
 #include "autograd/ops/elementwise.h"
 
@@ -74,8 +75,11 @@ void accumulate(Tensor& a, Tensor b) {
 // in slots that are used again, so memory follows the width of the graph, not its depth.
 class Backward {
  public:
-  Backward(std::span<const Tensor> ys, std::span<const Tensor> xs, const GradOptions& options)
-      : options_(options) {
+  using Ready = std::function<void(std::size_t, const Tensor&)>;
+
+  Backward(std::span<const Tensor> ys, std::span<const Tensor> xs, const GradOptions& options,
+           const Ready& ready)
+      : options_(options), ready_(ready) {
     for (size_t i = 0; i < xs.size(); ++i) {
       Node* n = node_of(xs[i]);
       if (!n)
@@ -96,6 +100,7 @@ class Backward {
 
   void run() {
     const bool free_graph = !options_.retain_graph && !options_.create_graph;
+    if (ready_) count_uses();
     for (const int k : order_) {
       Node& n = *nodes_[at(k)];
       if (!pushes_[at(k)]) continue;
@@ -107,6 +112,7 @@ class Backward {
         }
         push(k, n, g);
       }
+      if (ready_) used(k);
       if (free_graph) GraphAccess::free(n);
     }
   }
@@ -186,6 +192,27 @@ class Backward {
     }
   }
 
+  // How many nodes may still add to the cotangent of each target.
+  void count_uses() {
+    uses_.assign(at(targets_), 0);
+    for (const int k : order_)
+      if (pushes_[at(k)])
+        for (const int input : inputs_of(k))
+          if (input >= 0 && input < targets_) ++uses_[at(input)];
+    for (int k = 0; k < targets_; ++k)
+      if (uses_[at(k)] == 0) report(k);
+  }
+  // Node k adds no more to its inputs.
+  void used(int k) {
+    for (const int input : inputs_of(k))
+      if (input >= 0 && input < targets_ && --uses_[at(input)] == 0) report(input);
+  }
+  void report(int k) { ready_(at(k), slot_[at(k)] < 0 ? Tensor() : slots_[at(slot_[at(k)])]); }
+  std::span<const int> inputs_of(int k) const {
+    const auto [begin, end] = edges_of_[at(k)];
+    return {edges_.data() + begin, end - begin};
+  }
+
   // Hands the cotangent of a node on to its inputs.
   void push(int k, const Node& n, const Tensor& g) {
     const auto& inputs = n.inputs();
@@ -218,6 +245,7 @@ class Backward {
   }
 
   const GradOptions& options_;
+  const Ready& ready_;
   std::uint64_t oldest_target_ = std::numeric_limits<std::uint64_t>::max();
   int targets_ = 0;  // nodes 0..targets_-1 are those of xs
   Numbering number_of_;
@@ -227,15 +255,15 @@ class Backward {
   std::vector<int> order_;
   std::vector<std::uint8_t> needed_, pushes_, needs_;
   std::vector<int> slot_, free_slots_;
+  std::vector<int> uses_;  // of targets, where somebody waits for them
   std::vector<Tensor> slots_;
 };
 
-}  // namespace
-
-std::vector<Tensor> grad(std::span<const Tensor> ys, std::span<const Tensor> xs,
-                         std::span<const Tensor> cotangents, const GradOptions& options) {
+std::vector<Tensor> gradients(std::span<const Tensor> ys, std::span<const Tensor> xs,
+                              std::span<const Tensor> cotangents, const GradOptions& options,
+                              const Backward::Ready& ready) {
   const Recording mode(options.create_graph);
-  Backward backward(ys, xs, options);
+  Backward backward(ys, xs, options, ready);
   for (size_t i = 0; i < ys.size(); ++i) {
     if (!node_of(ys[i]))
       fail<GraphError>("grad: output {} (shape {}) was not recorded", i, ys[i].shape().str());
@@ -257,6 +285,20 @@ std::vector<Tensor> grad(std::span<const Tensor> ys, std::span<const Tensor> xs,
           xs[i].shape().str());
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<Tensor> grad(std::span<const Tensor> ys, std::span<const Tensor> xs,
+                         std::span<const Tensor> cotangents, const GradOptions& options) {
+  return gradients(ys, xs, cotangents, options, nullptr);
+}
+
+std::vector<Tensor> grad_as_ready(const Tensor& y, std::span<const Tensor> xs, double weight,
+                                  const GradOptions& options,
+                                  const std::function<void(std::size_t, const Tensor&)>& ready) {
+  const Tensor cotangent = Tensor::full(y.shape(), static_cast<real>(weight));
+  return gradients({&y, 1}, xs, {&cotangent, 1}, options, ready);
 }
 
 std::vector<Tensor> grad(const Tensor& y, std::span<const Tensor> xs, const GradOptions& options) {

@@ -6,6 +6,7 @@
 
 #include "apps/cli/commands.h"
 #include "apps/cli/output.h"
+#include "apps/cli/ranks.h"
 #include "apps/cli/version.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "core/error.h"
@@ -196,7 +197,12 @@ int run_program(int argc, const char* const* argv) {
     std::fputs(version_text().c_str(), stdout);
     return kOk;
   }
-  if (action) return action();
+  if (action) {
+    const auto taken = app.get_subcommands();
+    const std::string command = taken.empty() ? "" : taken[0]->get_name();
+    if (command != "train" && command != "federated") refuse_ranks(command);
+    return action();
+  }
   note(help_of(app));
   return kUsage;
 }

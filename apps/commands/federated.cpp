@@ -3,6 +3,7 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
+#include "apps/cli/ranks.h"
 #include "apps/cli/terminal.h"
 #include "apps/commands/run_settings.h"
 #include "apps/federated/federation.h"
@@ -57,31 +58,51 @@ void print_federated(const nlohmann::ordered_json& result) {
 }
 
 int federated(const DirectoryCall& call, const OptionList& given) {
-  FederatedConfig config = merged_settings<FederatedConfig>(
-      call, given, kFederated, [](const OptionList& g) { check_federated_resumable(g); });
+  const auto settings = [&] {
+    return merged_settings<FederatedConfig>(call, given, kFederated,
+                                            [](const OptionList& g) { check_federated_resumable(g); });
+  };
   if (call.print_config) {
-    print(config_json(config).dump(2) + "\n");
+    print(config_json(settings()).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
-  config.threads = threads();  // recorded
-  check_save_path(config.save);
+  Communicator& ranks = open_world();
+  const bool speaks = ranks.first();
+  FederatedConfig config;
+  together(ranks, [&] {  // rank 0 has the run's files
+    if (speaks) config = settings();
+  });
+  if (!ranks.alone()) {
+    const std::string text = ranks.broadcast(speaks ? config_json(config).dump() : "");
+    assign(config, settings_given(nlohmann::json::parse(text), kFederated, "settings of rank 0"));
+  }
+  if (config.threads == 0) config.threads = threads_of_rank();
+  set_threads(config.threads);  // recorded
   const InterruptScope
       signals;  // from before the run directory is made, so that what is there can be resumed
-  Federation federation(config);
-  const RunDirectory run = call.resume.empty()
-                               ? RunDirectory::create(call.out, federated_run_name(config), kFederated,
-                                                      config_json(config), round_csv_header())
-                               : RunDirectory::open(call.resume);
-  if (!call.resume.empty()) run.write_settings(kFederated, config_json(config));
-  if (!federation.train(run, call.quiet)) {
-    note(fmt::format(
-        "gradus: interrupted after round {}; all is saved, 'gradus federated --resume {}' goes on\n",
-        federation.state().round, run.path()));
+  std::optional<Federation> made;
+  RunDirectory run = RunDirectory::none();
+  together(ranks, [&] {
+    if (speaks) check_save_path(config.save);
+    made.emplace(config, ranks);
+  });
+  together(ranks, [&] {
+    if (!speaks) return;
+    run = call.resume.empty() ? RunDirectory::create(call.out, federated_run_name(config), kFederated,
+                                                     config_json(config), round_csv_header())
+                              : RunDirectory::open(call.resume);
+    if (!call.resume.empty()) run.write_settings(kFederated, config_json(config));
+  });
+  Federation& federation = *made;
+  if (!federation.train(run, call.quiet || !speaks)) {
+    if (speaks)
+      note(fmt::format(
+          "gradus: interrupted after round {}; all is saved, 'gradus federated --resume {}' goes on\n",
+          federation.state().round, run.path()));
     return kInterrupted;
   }
   const auto result = federation.result(run.path());
-  call.json ? print_json(result) : print_federated(result);
+  if (speaks) call.json ? print_json(result) : print_federated(result);
   return kOk;
 }
 

@@ -1,11 +1,13 @@
 // gradus train: trains a model on a data set into a run directory, or continues one.
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
+#include "apps/cli/ranks.h"
 #include "apps/cli/terminal.h"
 #include "apps/preference/preference_run.h"
 #include "apps/train/interrupt.h"
@@ -82,8 +84,8 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
          fmt::format("{:.3g} MiB at most", result["memory"]["step_peak_bytes"].get<double>() / (1 << 20))});
   }
   if (result.contains("select"))
-    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept", result["select"].get<std::string>(),
-                                          percent(number("kept")))});
+    rows.push_back({"select", fmt::format("{}, {} of the last epoch kept",
+                                          result["select"].get<std::string>(), percent(number("kept")))});
   rows.push_back({"seed", result["seed"].dump()});
   rows.push_back({"parameters", result["parameters"].dump()});
   rows.push_back({"steps", fmt::format("{} ({} epochs)", result["steps"].dump(), brief(number("epochs")))});
@@ -104,46 +106,76 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
   if (const std::string tables = scores.tables(); !tables.empty()) print("\n" + tables);
 }
 
+// The settings as rank 0 finds them, which has the run's files, for all; and whether the run needs no weights to begin with.
+TrainConfig shared_config(Communicator& ranks, const Call& call, const OptionList& given, bool& started) {
+  TrainConfig config;
+  together(ranks, [&] {
+    if (!ranks.first()) return;
+    config = merged_config(call, given);
+    started = !call.resume.empty() && without_start(config, call.resume).init != config.init;
+  });
+  if (ranks.alone()) return config;
+  const std::string text = ranks.broadcast(ranks.first() ? config_json(config).dump() : "");
+  apply_config_json(config, nlohmann::json::parse(text), "settings of rank 0");
+  started = ranks.any(started);
+  return config;
+}
+
 int train(const Call& call, const OptionList& given) {
-  TrainConfig config = merged_config(call, given);
   if (call.print_config) {
-    print(config_json(config).dump(2) + "\n");
+    print(config_json(merged_config(call, given)).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
+  Communicator& ranks = open_world();
+  const bool speaks = ranks.first();
+  bool started = false;
+  TrainConfig config = shared_config(ranks, call, given, started);
+  if (config.threads == 0) config.threads = config.deterministic ? 1 : threads_of_rank();
   // Recorded, because results are the same bytes only for the same number of threads.
-  config.threads = threads();
-  check_save_path(config.save);
+  set_threads(config.threads);
   const InterruptScope
       signals;  // from before the run directory is made, so that what is there can be resumed
-  config = with_absolute_paths(config);
-  Trainer trainer(call.resume.empty() ? config : without_start(config, call.resume));
-  if (!call.quiet && call.resume.empty())  // of a run that goes on all has been said
-    for (const std::string& line : trainer.notes()) note(line + "\n");
-  const RunDirectory run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
-                                               : RunDirectory::open(call.resume);
+  std::optional<Trainer> made;
+  RunDirectory run = RunDirectory::none();
+  together(ranks, [&] {
+    if (speaks) check_save_path(config.save);
+    config = with_absolute_paths(config);
+    TrainConfig begun = config;
+    if (started) begun.init.clear();
+    made.emplace(begun, ranks);
+  });
+  Trainer& trainer = *made;
+  together(ranks, [&] {
+    if (!speaks) return;
+    if (!call.quiet && call.resume.empty())  // of a run that goes on all has been said
+      for (const std::string& line : trainer.notes()) note(line + "\n");
+    run = call.resume.empty() ? RunDirectory::create(call.out, run_name(config), config)
+                              : RunDirectory::open(call.resume);
+  });
   if (!call.resume.empty()) {
     trainer.restore(run);
     if (trainer.done() > trainer.length())
       fail<UsageError>("--resume {}: the run is at {} {}, beyond the {} asked for; it can only become longer",
                        call.resume, config.batch_size.adaptive() ? "example" : "step", trainer.done(),
                        trainer.length());
-    run.write_config(config);
+    if (speaks) run.write_config(config);
   }
   bool ended = false;
   try {
-    ended = trainer.train(run, call.quiet);
+    ended = trainer.train(run, call.quiet || !speaks);
   } catch (...) {
-    if (call.resume.empty()) run.discard();
+    if (speaks && call.resume.empty()) run.discard();
     throw;
   }
   if (!ended) {
-    note(fmt::format("gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
-                     trainer.state().step, run.path()));
+    if (speaks)
+      note(
+          fmt::format("gradus: interrupted after step {}; all is saved, 'gradus train --resume {}' goes on\n",
+                      trainer.state().step, run.path()));
     return kInterrupted;
   }
   const auto result = trainer.result(run.path());
-  call.json ? print_json(result) : print_table(result, trainer.scores());
+  if (speaks) call.json ? print_json(result) : print_table(result, trainer.scores());
   return kOk;
 }
 
@@ -189,6 +221,7 @@ void print_pairs(const nlohmann::ordered_json& result) {
 }
 
 int train_pairs(const Call& call, const OptionList& given) {
+  refuse_ranks("train --data pairs");
   PreferenceConfig config = pairs_config(call, given);
   if (call.print_config) {
     print(options_json(config).dump(2) + "\n");

@@ -8,6 +8,8 @@
 #include "apps/train/checkpoint.h"
 #include "apps/train/evaluate.h"
 #include "apps/train/progress.h"
+#include "apps/train/same_data.h"
+#include "apps/train/shared_file.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/threads.h"
@@ -36,7 +38,7 @@ ClassScores scores_from(const nlohmann::json& j) {
 
 // The score, class by class where there are labels. Nothing if it was stopped.
 std::optional<ClassScores> evaluate_classes(Model& model, const DatasetPtr& test,
-                                            const std::function<bool()>& stop) {
+                                            const std::function<bool()>& stop, Communicator& ranks) {
   ClassScores scores;
   const bool labelled = model.task() == Task::kClassification && test->info().classes > 0;
   if (labelled) {
@@ -53,7 +55,7 @@ std::optional<ClassScores> evaluate_classes(Model& model, const DatasetPtr& test
       scores.correct[label] += std::max_element(row, row + classes) - row == batch.y[i];
     }
   };
-  const std::optional<Score> all = evaluate(model, test, {.stop = stop, .each = each});
+  const std::optional<Score> all = evaluate(model, test, {.stop = stop, .each = each, .ranks = &ranks});
   if (!all) return std::nullopt;
   scores.all = *all;
   return scores;
@@ -61,10 +63,11 @@ std::optional<ClassScores> evaluate_classes(Model& model, const DatasetPtr& test
 
 }  // namespace
 
-Federation::Federation(const FederatedConfig& config) : Federation(config, open_federated_data(config)) {}
+Federation::Federation(const FederatedConfig& config, Communicator& ranks)
+    : Federation(config, open_federated_data(config), ranks) {}
 
-Federation::Federation(const FederatedConfig& config, Data data)
-    : config_(config), data_(std::move(data)), rng_(static_cast<std::uint64_t>(config.seed)) {
+Federation::Federation(const FederatedConfig& config, Data data, Communicator& ranks)
+    : config_(config), ranks_(ranks), data_(std::move(data)), rng_(static_cast<std::uint64_t>(config.seed)) {
   check(config);
   partition_ =
       make_partition(config.partition, *data_.train, config.clients, static_cast<std::uint64_t>(config.seed));
@@ -99,8 +102,8 @@ bool Federation::advance(const std::function<bool()>& stop) {
     const auto start = RoundClock::now();
     const RoundPlan plan =
         draw_round(rng_, state_.round, config_.clients, config_.per_round, config_.drop_rate);
-    const std::optional<RoundResult> made =
-        run_round(*problem_, *training_, *server_, point_, plan, weighting_of(config_.weighting), stop);
+    const std::optional<RoundResult> made = run_round(*problem_, *training_, *server_, point_, plan,
+                                                      weighting_of(config_.weighting), stop, ranks_);
     if (!made) return false;
     state_.seconds += std::chrono::duration<double>(RoundClock::now() - start).count();
     ++state_.round;
@@ -119,7 +122,8 @@ bool Federation::advance(const std::function<bool()>& stop) {
     state_.evaluation_due = state_.round >= config_.rounds || state_.round % config_.eval_every == 0;
   }
   if (state_.evaluation_due) {
-    std::optional<ClassScores> scores = evaluate_classes(model(), data_.test, stop);
+    std::optional<ClassScores> scores =
+        evaluate_classes(model(), data_.test, stop ? [&] { return ranks_.any(stop()); } : stop, ranks_);
     if (!scores) return false;
     if (!std::isfinite(scores->all.loss()))
       fail<NumericError>("the test loss is {} after round {}", scores->all.loss(), state_.round);
@@ -136,6 +140,7 @@ FederationSummary Federation::summary() const {
 }
 
 void Federation::save(const RunDirectory& run) {
+  if (run.is_none()) return;
   nlohmann::json rows = nlohmann::json::array();
   for (const RoundRow& row : state_.rows) rows.push_back(nlohmann::json(round_json(row)));
   SavedState saved = server_->save_state();
@@ -151,9 +156,10 @@ void Federation::save(const RunDirectory& run) {
 }
 
 void Federation::restore(const RunDirectory& run) {
-  if (!std::filesystem::exists(run.checkpoint())) return;
+  if (!ranks_.any(run.has_checkpoint())) return;
+  const SharedFile file(ranks_, run.is_none() ? "" : run.checkpoint());
   Tensor direction;
-  read_checkpoint(run.checkpoint(), *model_, server_->spec(), [&](const CheckpointParts& parts) {
+  read_checkpoint(file.path(), *model_, server_->spec(), [&](const CheckpointParts& parts) {
     FederationState state;
     parts.state.at("round").get_to(state.round);
     parts.state.at("evaluation_due").get_to(state.evaluation_due);
@@ -184,9 +190,11 @@ void Federation::show(Progress& progress, int64 first, double seconds) const {
 
 bool Federation::train(const RunDirectory& run, bool quiet, const std::function<bool()>& stop) {
   const InterruptScope signals;
+  check_same_data(ranks_, data_);
   restore(run);
   // A row whose evaluation is due may be there from a process that was killed behind it.
-  run.truncate_metrics(round_csv_header(), "round", state_.round - (state_.evaluation_due ? 1 : 0));
+  if (!run.is_none())
+    run.truncate_metrics(round_csv_header(), "round", state_.round - (state_.evaluation_due ? 1 : 0));
   Progress progress(quiet);
   const int64 first = state_.round;
   const double before = state_.seconds;
@@ -202,12 +210,14 @@ bool Federation::train(const RunDirectory& run, bool quiet, const std::function<
                          diverged(run));
     }
     const RoundRow& row = state_.rows.back();
-    run.append(round_csv(row), round_json(row));
+    if (!run.is_none()) run.append(round_csv(row), round_json(row));
     show(progress, first, state_.seconds - before);
-    const bool stopping = !done() && stop();
+    const bool stopping = !done() && ranks_.any(stop());
     if (done() || stopping || state_.round % config_.save_every == 0) save(run);
     if (stopping) return false;
   }
+  model();  // has the server's weights from here on
+  if (!ranks_.first()) return true;
   save_weights(run.file("model.safetensors"), model(), data_.info());
   if (!config_.save.empty()) save_weights(config_.save, model(), data_.info());
   return true;
@@ -233,6 +243,7 @@ nlohmann::ordered_json Federation::result(const std::string& out) const {
   json["weighting"] = config_.weighting;
   json["seed"] = config_.seed;
   json["threads"] = threads();
+  json["ranks"] = ranks_.size();
   json["parameters"] = point_.x.numel();
   json["rounds"] = state_.round;
   json["train_loss"] = state_.rows.empty() ? std::nan("") : state_.rows.back().train_loss;

@@ -1,4 +1,4 @@
-// The loop of a federation: rounds of clients in one process, the server's steps, evaluation, checkpoints.
+// The loop of a federation: rounds of clients in one process or divided among ranks, the server's steps, evaluation, checkpoints.
 //
 // Randomness is keyed (seed, purpose, round, client), clients are summed in ascending id in double: a result depends neither
 // on what ran before, nor on where a run was cut.
@@ -17,6 +17,7 @@
 #include "apps/train/interrupt.h"
 #include "apps/train/progress.h"
 #include "apps/train/run_dir.h"
+#include "core/communicator.h"
 #include "data/dataset.h"
 #include "nn/model.h"
 
@@ -34,9 +35,11 @@ struct FederationState {
 class Federation {
  public:
   /// Opens the data, divides it, builds the worker's model. Throws what these throw; nothing is written yet.
-  explicit Federation(const FederatedConfig& config);
+  /// With several ranks all make the same calls, and the clients of a round are divided among them; rank 0 alone is given a
+  /// run directory and shows its progress.
+  explicit Federation(const FederatedConfig& config, Communicator& ranks = one_process());
   /// The same with data that are open already.
-  Federation(const FederatedConfig& config, Data data);
+  Federation(const FederatedConfig& config, Data data, Communicator& ranks = one_process());
 
   /// One round more and its evaluation, or the evaluation that is due. False if `stop`, asked between clients and batches,
   /// ended it before: the server is as after the last whole round. Throws NumericError if training diverges.
@@ -64,6 +67,7 @@ class Federation {
   std::string diverged(const RunDirectory& run) const;
 
   FederatedConfig config_;
+  Communicator& ranks_;
   Data data_;
   Rng rng_;
   Partition partition_;

@@ -1,6 +1,7 @@
 #include "apps/federated/round.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "autograd/functional/flat.h"
 #include "core/error.h"
@@ -19,6 +20,36 @@ std::vector<Tensor> trained_values(FederatedProblem& problem) {
 void scatter(const Tensor& flat, std::vector<Tensor> values) {
   const std::vector<Tensor> parts = unflatten(flat, values);
   for (size_t i = 0; i < values.size(); ++i) values[i].copy_from(parts[i]);
+}
+
+}  // namespace
+
+namespace {
+
+// Who trains which client: the largest ones first, each to the rank that has least to do.
+std::vector<int> owners_of(const std::vector<int64>& examples, int ranks) {
+  std::vector<size_t> order(examples.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return examples[a] > examples[b]; });
+  std::vector<int> owners(examples.size());
+  std::vector<int64> load(static_cast<size_t>(ranks));
+  for (const size_t i : order) {
+    const auto least = std::min_element(load.begin(), load.end());
+    owners[i] = static_cast<int>(least - load.begin());
+    *least += examples[i];
+  }
+  return owners;
+}
+
+// The update that rank `from` has.
+ClientUpdate shared(Communicator& ranks, ClientUpdate update, int from, const ServerPoint& like) {
+  if (ranks.alone()) return update;
+  if (ranks.rank() != from) update.delta = {Tensor(like.x.shape()), Tensor(like.buffers.shape()), {}};
+  for (Tensor* t : {&update.delta.x, &update.delta.buffers})
+    ranks.broadcast(std::span(t->mutable_data(), static_cast<size_t>(t->numel())), from);
+  ranks.broadcast(std::span(&update.score, 1), from);
+  ranks.broadcast(std::span(&update.steps, 1), from);
+  return update;
 }
 
 }  // namespace
@@ -65,7 +96,8 @@ ClientUpdate train_client(FederatedProblem& problem, const LocalTraining& traini
 
 std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTraining& training,
                                      ServerRule& server, ServerPoint& point, const RoundPlan& plan,
-                                     Weighting weighting, const std::function<bool()>& stop) {
+                                     Weighting weighting, const std::function<bool()>& stop,
+                                     Communicator& ranks) {
   std::vector<int64> examples;
   for (const int64 c : plan.clients) examples.push_back(problem.examples(c));
   const std::vector<double> weights = client_weights(examples, weighting);
@@ -73,14 +105,28 @@ std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTrain
   WeightedSum x(point.x.numel()), buffers(point.buffers.numel());
   RoundResult result;
   double squares = 0;
+  const std::vector<int> owners = owners_of(examples, ranks.size());
+  std::vector<ClientUpdate> trained(plan.clients.size());
+  bool stopped = false;
+  const auto train = [&](size_t i) {
+    stopped = stopped || (stop && stop());
+    if (!stopped) trained[i] = train_client(problem, training, point, plan.round, plan.clients[i], broadcast);
+  };
+  if (!ranks.alone()) {
+    together(ranks, [&] {
+      for (size_t i = 0; i < owners.size(); ++i)
+        if (examples[i] > 0 && owners[i] == ranks.rank()) train(i);
+    });
+    if (ranks.any(stopped)) return std::nullopt;
+  }
   for (size_t i = 0; i < plan.clients.size(); ++i) {
-    if (stop && stop()) return std::nullopt;
     if (examples[i] == 0) {
       ++result.empty;
       continue;
     }
-    const ClientUpdate update =
-        train_client(problem, training, point, plan.round, plan.clients[i], broadcast);
+    if (ranks.alone()) train(i);
+    if (stopped) return std::nullopt;
+    const ClientUpdate update = shared(ranks, std::move(trained[i]), owners[i], point);
     x.add(weights[i], update.delta.x);
     buffers.add(weights[i], update.delta.buffers);
     squares += sum_of_squares(update.delta.x);

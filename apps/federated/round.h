@@ -6,6 +6,7 @@
 
 #include "apps/federated/local_training.h"
 #include "apps/federated/problem.h"
+#include "core/communicator.h"
 #include "core/rng.h"
 #include "optim/server/aggregate.h"
 #include "optim/server/server_rule.h"
@@ -48,11 +49,13 @@ struct RoundResult {
   int64 averaged = 0;  ///< clients whose update is in the mean
   int64 empty = 0;     ///< that hold no data
 };
-/// Trains the clients of the plan that have data, one after the other in ascending id, and lets the server step by their mean.
+/// Trains the clients of the plan that have data, divided among the ranks, and lets the server step by their mean, in ascending
+/// id, on every rank: the same bits for any number of ranks.
 /// Buffers are averaged by the same weights and taken as they are. With nobody to average, nothing on the server changes.
 /// Nothing is returned, and nothing on the server has changed, if `stop`, asked between clients, said so.
 std::optional<RoundResult> run_round(FederatedProblem& problem, const LocalTraining& training,
                                      ServerRule& server, ServerPoint& point, const RoundPlan& plan,
-                                     Weighting weighting, const std::function<bool()>& stop = nullptr);
+                                     Weighting weighting, const std::function<bool()>& stop = nullptr,
+                                     Communicator& ranks = one_process());
 
 }  // namespace gradus

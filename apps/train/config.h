@@ -24,6 +24,9 @@ struct TrainConfig {
   int64 seed = 0;
   int threads = 0;
   bool shuffle = true, drop_last = false;
+  bool deterministic = false;
+  int64 batch_parts = 12;
+  std::string batch_norm = "auto";
   std::string gradient = "backprop", select = "all";
   std::string augment;
   std::optional<int64> limit;
@@ -69,6 +72,19 @@ struct TrainConfig {
     f("threads", threads, "threads; 0: one a processor", at_least(0));
     f("shuffle", shuffle, "take the training examples in the order of the files");
     f("drop_last", drop_last, "leave out the last batch of an epoch where it is smaller than the others");
+    f("deterministic", deterministic,
+      "the same bytes for any number of ranks (mpirun): a batch is computed in --batch-parts parts, summed "
+      "in a "
+      "fixed order in double; one thread a rank unless --threads says otherwise");
+    f("batch_parts", batch_parts,
+      "with --deterministic: parts of each batch, which the ranks divide among themselves; at least as many "
+      "as ranks",
+      at_least(1));
+    f("batch_norm", batch_norm,
+      "over which examples batch norm takes its statistics where ranks share a batch: all of the batch, or "
+      "each "
+      "rank's own; auto: all, with --deterministic those of each part",
+      choices({"auto", "all", "rank"}));
     f("gradient", gradient,
       "how a step gets its gradient, NAME[:key=value,...]: backprop, or without a tape forward, "
       "local-forward, "
@@ -129,6 +145,8 @@ struct TrainConfig {
 /// Throws UsageError, naming the flag, for unknown names, options and values and for settings that contradict each other.
 /// Opens no file.
 void check(const TrainConfig& config);
+/// Throws UsageError, opened by `why`, for settings that need a whole batch in one place.
+void check_divisible(const TrainConfig& config, const std::string& why);
 /// Calls f; a UsageError that does not begin with a flag is opened by this one.
 void in_flag(const std::string& flag, const std::function<void()>& f);
 

@@ -25,6 +25,13 @@ Parameters one_of_each() {
 
 }  // namespace
 
+void check_divisible(const TrainConfig& config, const std::string& why) {
+  for (const auto& [given, flag] : {std::pair{config.batch_size.adaptive(), "--batch-size adaptive"},
+                                    std::pair{config.gradient != "backprop", "--gradient"},
+                                    std::pair{config.select != "all", "--select"}})
+    if (given) fail<UsageError>("{} takes no {}: it is a matter of whole batches", why, flag);
+}
+
 void check(const TrainConfig& config) {
   if (config.epochs && config.steps) fail<UsageError>("--epochs and --steps exclude each other");
   TrainConfig copy = config;  // (fields are visited for writing)
@@ -49,6 +56,13 @@ void check(const TrainConfig& config) {
                     "--gradient: its test needs the gradients of single examples"}})
       if (given) fail<UsageError>("--batch-size adaptive takes no {}", flag);
   });
+  if (config.deterministic) {
+    if (config.batch_norm != "auto")
+      fail<UsageError>(
+          "--deterministic: batch norm takes the statistics of each part; it takes no --batch-norm {}",
+          config.batch_norm);
+    check_divisible(config, "--deterministic");
+  }
   in_flag("--param", [&] { check_parametrisation(config.param); });
   if (!config.adapter.empty()) in_flag("--adapter", [&] { check_adapter_spec(config.adapter); });
   in_flag("--optim", [&] { find_optimizer(parse_spec(config.optim).name); });

@@ -1,5 +1,7 @@
 #include "apps/train/evaluate.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -34,6 +36,25 @@ Tensor output_for(Model& model, const Batch& batch, const EvaluateOptions& optio
 
 }  // namespace
 
+namespace {
+
+// The tensor of rank `from`.
+Tensor shared(Communicator& ranks, const Tensor& own, int from) {
+  if (ranks.alone()) return own;
+  const bool mine = ranks.rank() == from;
+  std::array<int64, Shape::kMaxRank + 1> dims{};
+  if (mine) {
+    dims[0] = own.rank();
+    std::copy(own.shape().begin(), own.shape().end(), dims.begin() + 1);
+  }
+  ranks.broadcast(std::span<int64>(dims), from);
+  Tensor t = mine ? own : Tensor(Shape(std::vector<int64>(dims.begin() + 1, dims.begin() + 1 + dims[0])));
+  ranks.broadcast(std::span(t.mutable_data(), static_cast<size_t>(t.numel())), from);
+  return t;
+}
+
+}  // namespace
+
 void check_outputs(const Batch& batch, const Tensor& output) {
   const int64 one = output.numel() / output.dim(0);
   for (int64 i = 0; i < output.numel(); ++i)
@@ -49,13 +70,25 @@ std::optional<Score> evaluate(Model& model, const DatasetPtr& data, const Evalua
   Loader loader(data, {.batch_size = options.batch_size});
   int64 left = options.limit ? std::min(options.limit, data->size()) : data->size();
   Score score;
-  for (Batch batch; left > 0 && loader.next(batch);) {
+  Communicator& ranks = options.ranks ? *options.ranks : one_process();
+  bool more = true;
+  while (left > 0 && more) {
     if (options.stop && options.stop()) return std::nullopt;
-    if (batch.size() > left) batch = first_rows(batch, left);
-    left -= batch.size();
-    const Tensor output = output_for(model, batch, options);
-    score += score_of(model.task(), output, batch, loss_of(model.task(), output, batch).item());
-    if (options.each) options.each(batch, output);
+    std::vector<Batch> batches;  // one a rank
+    for (Batch batch; std::ssize(batches) < ranks.size() && left > 0 && (more = loader.next(batch));) {
+      if (batch.size() > left) batch = first_rows(batch, left);
+      left -= batch.size();
+      batches.push_back(std::move(batch));
+    }
+    Tensor own;
+    if (ranks.rank() < std::ssize(batches))
+      own = output_for(model, batches[static_cast<size_t>(ranks.rank())], options);
+    for (int r = 0; r < std::ssize(batches); ++r) {
+      const Batch& batch = batches[static_cast<size_t>(r)];
+      const Tensor output = shared(ranks, own, r);
+      score += score_of(model.task(), output, batch, loss_of(model.task(), output, batch).item());
+      if (options.each) options.each(batch, output);
+    }
   }
   return score;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "apps/train/task.h"
+#include "core/communicator.h"
 
 namespace gradus {
 
@@ -16,6 +17,8 @@ struct EvaluateOptions {
   std::function<bool()> stop = nullptr;
   /// Called with every batch and the model's output for it.
   std::function<void(const Batch&, const Tensor&)> each = nullptr;
+  /// That divide the batches among themselves; each then has all outputs. They ask `stop` together. null: this process alone.
+  Communicator* ranks = nullptr;
 };
 
 /// Throws NumericError naming the first example of the batch for which the model's output is NaN or infinite.

@@ -6,7 +6,7 @@
 #include "autograd/functional/functional.h"
 #include "autograd/functional/output_gram.h"
 #include "autograd/functional/per_sample.h"
-#include "autograd/grad.h"
+#include "autograd/grad_ready.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "core/error.h"
@@ -131,7 +131,7 @@ double ModelObjective::loss() {
   return mean;
 }
 
-double ModelObjective::gradient() {
+double ModelObjective::gradient(const GradientFlow& flow) {
   const std::vector<Tensor> values = trained();
   std::vector<Tensor> sums(values.size());
   double mean = 0;
@@ -141,9 +141,11 @@ double ModelObjective::gradient() {
   if (options_.method) mean = estimated_gradient(sums);
   const auto by_reverse_mode = [&](const Tensor& loss, double weight) {
     const double value = loss.item();
+    if (flow.loss) flow.loss(value);
     if (!std::isfinite(value)) fail<NumericError>("the loss is {}", value);
     mean += weight * value;
-    std::vector<Tensor> grads = grad(loss, values, {.create_graph = keep, .allow_unused = true});
+    std::vector<Tensor> grads =
+        grad_as_ready(loss, values, flow.weight, {.create_graph = keep, .allow_unused = true}, flow.ready);
     if (keep) {
       kept_.emplace(Recorded{values, grads, {}});
       for (const Tensor& x : values) kept_->versions.push_back(x.storage()->version());

@@ -27,6 +27,14 @@ struct LossOptions {
   int64 epoch = 0, training_examples = 0;  ///< what it is told
 };
 
+/// How a gradient is handed on while it is computed.
+struct GradientFlow {
+  double weight = 1;                      ///< gradients are those of weight times the loss
+  std::function<void(double)> loss = {};  ///< called with the loss of each batch before its pass back
+  /// Called with each gradient, numbered among the trained parameters, as soon as it is whole; of the only batch.
+  std::function<void(size_t, const Tensor&)> ready = {};
+};
+
 /// Over all trained parameters; NaN where nobody asked.
 struct GradNorms {
   double l1 = std::nan(""), l2 = l1;
@@ -61,7 +69,8 @@ class ModelObjective final : public Objective {
   Selected select();
   double loss() override;
   /// Throws NumericError if the loss is not finite.
-  double gradient() override;
+  double gradient() override { return gradient(GradientFlow{}); }
+  double gradient(const GradientFlow& flow);
   std::vector<Tensor> hvp(std::span<const Tensor> v) override;
   /// Throws GraphError where the samples of a batch influence each other (batch norm) and where dropout's masks of a
   /// sample cannot be repeated without its batch.

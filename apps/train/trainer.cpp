@@ -4,10 +4,11 @@
 #include <cmath>
 
 #include "apps/train/evaluate.h"
+#include "apps/train/shared_file.h"
 #include "core/allocator.h"
 #include "core/error.h"
-#include "nn/modes.h"
 #include "nn/adapters/adapter_file.h"
+#include "nn/modes.h"
 #include "nn/state_dict.h"
 #include "optim/registry.h"
 
@@ -32,7 +33,10 @@ void Trainer::restore(const RunDirectory& run) {
   state_.dropout = model_->run().rng.state();
   state_.schedule = schedule_start_;
   for (size_t i = 0; i < parts_.size(); ++i) parts_[i].load(parts_start_[i]);
-  if (run.has_checkpoint()) state_ = load_checkpoint(run.checkpoint(), *model_, *optimizer_, parts_);
+  if (ranks_.any(run.has_checkpoint())) {
+    const SharedFile file(ranks_, run.is_none() ? "" : run.checkpoint());
+    state_ = load_checkpoint(file.path(), *model_, *optimizer_, parts_);
+  }
   if (state_.stopped && length_ > state_.total_steps)
     state_.stopped = false, state_.evaluations_since_best = 0;
   state_.stopped =
@@ -104,35 +108,49 @@ BatchSources Trainer::sources() const {
 
 double Trainer::step_at(double scale) {
   const auto start = Clock::now();
-  ModelObjective objective(
-      *model_, parameters_, next_batches(),
-      {.classes = class_loss_,
-       .grad_norms = config_.log_grad_norms,
-       .keep_graph = optimizer_->needs().hvp,
-       .method = gradient_.get(),
-       .draws = Rng(seed()).fork("directions").fork(static_cast<std::uint64_t>(state_.step)),
-       .selector = selector_.get(),
-       .epoch = state_.position.epoch,
-       .training_examples = examples_},
-      sources());
+  std::vector<Batch> batches = next_batches();
+  const LossOptions options{
+      .classes = class_loss_,
+      .grad_norms = config_.log_grad_norms,
+      .keep_graph = optimizer_->needs().hvp,
+      .method = gradient_.get(),
+      .draws = Rng(seed()).fork("directions").fork(static_cast<std::uint64_t>(state_.step)),
+      .selector = selector_.get(),
+      .epoch = state_.position.epoch,
+      .training_examples = examples_};
   const std::size_t in_use = allocator_stats().bytes_in_use;
   reset_peak_memory();
-  const double loss = adaptive_   ? tested_step(objective, scale)
-                      : selector_ ? selected_step(objective, scale)
-                                  : optimizer_->step(objective, scale);
+  const StepResult made = step_on(std::move(batches), options, scale);
+  const double loss = made.loss;
   step_peak_bytes_ = allocator_stats().peak_bytes_in_use - in_use;
   if (!std::isfinite(loss)) fail<NumericError>("the loss is {}", loss);
   state_.last_loss = loss;
   state_.last_scale = scale;
-  grad_norms_ = objective.grad_norms();
-  state_.since_row += objective.score();
-  state_.since_epoch += objective.score();
+  grad_norms_ = made.norms;
+  state_.since_row += made.score;
+  state_.since_epoch += made.score;
   ++state_.step;
   state_.position = loader_->position();
   for (const auto& p : parameters_) p->grad = Tensor();
-  state_.examples += objective.examples();
+  state_.examples += made.examples;
   state_.seconds += seconds_since(start);
   return loss;
+}
+
+Trainer::StepResult Trainer::step_on(std::vector<Batch> batches, const LossOptions& options, double scale) {
+  const auto result = [](double loss, const auto& objective) {
+    return StepResult{loss, objective.score(), objective.grad_norms(), objective.examples()};
+  };
+  if (division_) {
+    DividedObjective objective(*model_, parameters_, std::move(batches), options, *division_);
+    const double loss = optimizer_->step(objective, scale);
+    return result(loss, objective);
+  }
+  ModelObjective objective(*model_, parameters_, std::move(batches), options, sources());
+  const double loss = adaptive_   ? tested_step(objective, scale)
+                      : selector_ ? selected_step(objective, scale)
+                                  : optimizer_->step(objective, scale);
+  return result(loss, objective);
 }
 
 double Trainer::selected_step(ModelObjective& objective, double scale) {
@@ -172,11 +190,14 @@ void Trainer::save(const RunDirectory& run) {
   save_checkpoint(run.checkpoint(), *model_, *optimizer_, state_, parts_);
 }
 
-bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<bool()>& stop) {
+bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<bool()>& asked_to_stop) {
   const InterruptScope signals;
+  // All ranks stop at the same place.
+  const auto stop = [&] { return ranks_.any(asked_to_stop()); };
   restore(run);
   run.truncate_metrics(state_.step);
-  if (!run.has_checkpoint() && config_.init.empty()) fit_to_data(*model_, data_.train);
+  if (!ranks_.any(run.has_checkpoint()) && config_.init.empty()) fit_to_data(*model_, data_.train);
+  agree_on_start();
   board_.reset();
   if (state_.step == 0 && length_ == 0) state_.evaluation_due = true;
   const int64 first = done(), examples = state_.examples;
@@ -227,7 +248,7 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
   if (!run.is_none()) save_weights(run.file("model.safetensors"), *model_, info());
   if (!run.is_none() && !config_.adapter.empty())
     save_adapter(run.file("adapter"), *model_, config_.adapter, config_.init);
-  if (!config_.save.empty()) save_weights(config_.save, *model_, info());
+  if (ranks_.first() && !config_.save.empty()) save_weights(config_.save, *model_, info());
   return true;
 }
 

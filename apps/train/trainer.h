@@ -9,6 +9,7 @@
 #include "apps/train/board.h"
 #include "apps/train/checkpoint.h"
 #include "apps/train/config.h"
+#include "apps/train/divided_objective.h"
 #include "apps/train/evaluation_weights.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/interrupt.h"
@@ -37,10 +38,12 @@ class Trainer {
  public:
   /// Opens the data, builds model and optimizer. Throws what they throw, and UsageError for what could not be trained;
   /// nothing is written yet.
-  explicit Trainer(const TrainConfig& config);
+  /// With several ranks all make the same calls; each trains on its part of every batch, rank 0 alone is given a run
+  /// directory and shows its progress.
+  explicit Trainer(const TrainConfig& config, Communicator& ranks = one_process());
   /// The same on data that are open already; they are used as they are, and `config` is taken to have been checked.
   /// All training examples are trained on: the test part decides, which may be a validation part.
-  Trainer(const TrainConfig& config, Data data);
+  Trainer(const TrainConfig& config, Data data, Communicator& ranks = one_process());
 
   /// Called with every row of the metrics from now on.
   void observe_rows(std::function<void(const MetricsRow&)> observer) { observer_ = std::move(observer); }
@@ -93,6 +96,9 @@ class Trainer {
   std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
   /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
   void check_trainable();
+  void check_parts();
+  /// Runs a batch as in training, and leaves everything as it was.
+  void probe(const Batch& batch);
   /// Holds examples out of the training set, and says so.
   void hold_out_examples();
   /// --gradient: the method, and what it says of its cost and of each layer's memory.
@@ -101,6 +107,18 @@ class Trainer {
   void make_trained_parts();
   /// --select.
   void make_selection();
+  /// How batches are divided, where they are.
+  void make_division();
+  /// Throws DataError unless all ranks have the same training data; then all take the weights of rank 0.
+  void agree_on_start();
+  /// What a step came to.
+  struct StepResult {
+    double loss;
+    Score score;
+    GradNorms norms;
+    int64 examples;
+  };
+  StepResult step_on(std::vector<Batch> batches, const LossOptions& options, double factor);
   /// A step on what is kept of the batch; where that is nothing, none. Its loss.
   double selected_step(ModelObjective& objective, double factor);
   /// What a resumed run says of itself.
@@ -127,6 +145,8 @@ class Trainer {
   }
 
   TrainConfig config_;
+  Communicator& ranks_;
+  std::optional<Division> division_;
   std::vector<std::string> notes_;
   Data data_;
   DatasetPtr validation_;

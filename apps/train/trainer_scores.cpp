@@ -14,8 +14,9 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
   const auto weights = evaluation_weights(true, stop);
   if (!weights->complete()) return false;
   std::optional<Scores> held;
-  if (validation_ && !(held = scores_on(*model_, validation_, {.stop = stop}))) return false;
-  const std::optional<Scores> test = scores_on(*model_, data_.test, {.stop = stop});
+  if (validation_ && !(held = scores_on(*model_, validation_, {.stop = stop, .ranks = &ranks_})))
+    return false;
+  const std::optional<Scores> test = scores_on(*model_, data_.test, {.stop = stop, .ranks = &ranks_});
   if (!test) return false;
   const Scores& deciding = held ? *held : *test;
   const Score& score = test->sums();
@@ -31,7 +32,7 @@ bool Trainer::evaluate_now(const RunDirectory& run, Progress& progress, const st
                        .score = metric_->value(deciding),
                        .seconds = state_.seconds};
   run.append(row);
-  if (config_.tensorboard && !board_) board_ = std::make_unique<Board>(run);
+  if (config_.tensorboard && !board_ && !run.is_none()) board_ = std::make_unique<Board>(run);
   if (board_) board_->append(row);
   if (observer_) observer_(row);
   progress.row(row);
@@ -72,7 +73,7 @@ void Trainer::note_score(const RunDirectory& run, double score, const Scores& te
 const Scores& Trainer::scores() {
   if (!last_scores_) {  // the run had ended before this process
     const auto weights = evaluation_weights();
-    last_scores_ = scores_on(*model_, data_.test);
+    last_scores_ = scores_on(*model_, data_.test, {.ranks = &ranks_});
   }
   return *last_scores_;
 }
@@ -101,6 +102,7 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
     json["batch_size"] = static_cast<int64>(config_.batch_size);
   }
   json["threads"] = threads();
+  json["ranks"] = ranks_.size();
   int64 count = 0;
   for (const auto& p : parameters_) count += p->value.numel();
   json["parameters"] = count;

@@ -4,14 +4,17 @@
 #include <numeric>
 
 #include "apps/train/fine_tuning.h"
+#include "apps/train/same_data.h"
 #include "apps/train/scaled_groups.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
 #include "core/glob.h"
+#include "core/threads.h"
 #include "data/class_counts.h"
 #include "data/validation.h"
 #include "data/views.h"
 #include "nn/adapters/registry.h"
+#include "nn/layers/norm.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
@@ -78,9 +81,10 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
     fail<UsageError>("--freeze {}: no parameter is left to train", fmt::join(patterns, " --freeze "));
 }
 
-Trainer::Trainer(const TrainConfig& config) : Trainer((check(config), config), Data()) {}
+Trainer::Trainer(const TrainConfig& config, Communicator& ranks)
+    : Trainer((check(config), config), Data(), ranks) {}
 
-Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
+Trainer::Trainer(const TrainConfig& config, Data data, Communicator& ranks) : config_(config), ranks_(ranks) {
   const bool opened = data.train == nullptr;
   data_ = opened ? open_training_data(config, notes_) : std::move(data);
   model_ = make_model(config.model, data_shape(data_.info()), Rng(seed()));
@@ -91,6 +95,7 @@ Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
   make_trained_parts();
   make_gradient();
   make_selection();
+  make_division();
   const bool balanced = config.sampler == "balanced";
   if (balanced && !config.shuffle)
     fail<UsageError>("--sampler balanced draws examples in random order: it takes no --no-shuffle");
@@ -223,6 +228,35 @@ void Trainer::make_gradient() {
                   gradient_->spec(), gradient_->cost(), mebibytes(all), fmt::join(layers, ", ")));
 }
 
+void Trainer::make_division() {
+  if (ranks_.alone() && !config_.deterministic) return;
+  const int64 world = ranks_.size();
+  if (world > 1) check_divisible(config_, fmt::format("training by {} ranks", world));
+  if (config_.deterministic && config_.batch_parts < world)
+    fail<UsageError>(
+        "--batch-parts {}: {} ranks would have nothing to do; it decides the result, so start with more",
+        config_.batch_parts, world - config_.batch_parts);
+  division_ = Division{.ranks = &ranks_,
+                       .parts = config_.deterministic ? config_.batch_parts : 0,
+                       .statistics_of_all = config_.batch_norm != "rank"};
+  if (world == 1) return;
+  notes_.push_back(fmt::format(
+      "{} ranks, {} threads each, share every batch of {}; {}", world, threads(),
+      static_cast<int64>(config_.batch_size),
+      config_.deterministic
+          ? fmt::format("summed in {} parts: the same bytes for any number of ranks", config_.batch_parts)
+          : std::string("results are those of one process to rounding")));
+}
+
+void Trainer::agree_on_start() {
+  if (ranks_.alone()) return;
+  check_same_data(ranks_, data_);
+  for (const auto& [name, tensor] : state_dict(*model_)) {
+    Tensor value = tensor;
+    ranks_.broadcast(std::span(value.mutable_data(), static_cast<size_t>(value.numel())));
+  }
+}
+
 void Trainer::make_selection() {
   in_flag("--select", [&] { selector_ = make_selector(config_.select); });
   if (!selector_) return;
@@ -244,11 +278,14 @@ void Trainer::check_trainable() {
                      task_name(task));
   const auto serve = [&] {
     require(optimizer_->needs(),
-            ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources(), gradient_.get(),
-                                   selector_ != nullptr),
+            division_ ? DividedObjective::offered()
+                      : ModelObjective::offers(*model_, config_.accumulate > 1 || adaptive_, sources(),
+                                               gradient_.get(), selector_ != nullptr),
             optimizer_->name());
   };
-  if (gradient_)
+  if (division_)
+    in_flag(ranks_.alone() ? "--deterministic" : fmt::format("training by {} ranks", ranks_.size()), serve);
+  else if (gradient_)
     in_flag("--gradient " + config_.gradient, serve);
   else if (selector_)
     in_flag("--select " + config_.select, serve);
@@ -258,13 +295,11 @@ void Trainer::check_trainable() {
   // whatever the example is, which would be trained on without a word.
   const int64 size = data_.train->size(), batch = config_.batch_size, left = size % batch;
   if (adaptive_) return;
+  if (division_) return check_parts();
   const bool single = batch == 1 || size == 1 || (left == 1 && !config_.drop_last);
   if (!single || data_.info().kind == DataKind::kText) return;
-  const ModeScope training(*model_, true);
-  const Reevaluation probe(*model_, model_->run().rng.state());
-  const Recording off(false);
   try {
-    (*model_)(input_of(loader_->make({0, loader_->batches_per_epoch() - 1})));
+    probe(loader_->make({0, loader_->batches_per_epoch() - 1}));
   } catch (const ShapeError& e) {
     if (batch == 1 || size == 1)
       fail<UsageError>("--batch-size {}: the model cannot be trained on one example at a time: {}", batch,
@@ -275,6 +310,37 @@ void Trainer::check_trainable() {
         "--drop-last leaves it out, or take another size",
         batch, size, e.what());
   }
+}
+
+// Whether batch norm can take its statistics where batches are divided: over all ranks each must have a part, and over a part
+// alone it must have two values.
+void Trainer::check_parts() {
+  bool norm = false;
+  model_->visit([&](Module& m, const std::string&) { norm = norm || dynamic_cast<BatchNorm2d*>(&m); });
+  if (!norm) return;
+  const int64 size = data_.train->size(), batch = config_.batch_size, world = ranks_.size();
+  const bool over_all = !division_->parts && division_->statistics_of_all;
+  for (const int64 n : {std::min(batch, size), config_.drop_last ? batch : (size - 1) % batch + 1}) {
+    const char* remedy = n < batch ? "; --drop-last leaves it out" : "";
+    if (over_all && n < world)
+      fail<UsageError>("--batch-size {}: a batch of {} examples is too small for batch norm over {} ranks{}",
+                       batch, n, world, remedy);
+    const int64 parts = std::min(division_->parts ? division_->parts : world, n);
+    if (over_all || n / parts > 1) continue;
+    try {
+      probe(rows_of(loader_->make({0, 0}), 0, 1));
+    } catch (const ShapeError& e) {
+      fail<UsageError>("--batch-size {}: of a batch of {} examples, {} parts have one alone ({}){}", batch, n,
+                       parts, e.what(), remedy);
+    }
+  }
+}
+
+void Trainer::probe(const Batch& batch) {
+  const ModeScope training(*model_, true);
+  const Reevaluation again(*model_, model_->run().rng.state());
+  const Recording off(false);
+  (*model_)(input_of(batch));
 }
 
 }  // namespace gradus

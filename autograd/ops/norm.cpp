@@ -1,4 +1,5 @@
 // Normalisations. Each fused forward and backward pass is backed by the same function made of primitives.
+#include "autograd/ops/batch_norm_of_ranks.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "autograd/ops/nn_ops.h"
@@ -121,6 +122,10 @@ const Primitive kBatchNorm{.name = "batch_norm",
                            .composite =
                                [](const Ctx& c) {
                                  const auto& a = c.attr<Norm>();
+                                 if (a.stats->ranks)
+                                   fail<GraphError>(
+                                       "batch norm over several ranks has first derivatives by reverse mode "
+                                       "alone (--batch-norm rank has all)");
                                  const int rank = c[0].rank();
                                  Axes axes{0};
                                  for (int i = 2; i < rank; ++i) axes.push_back(i);
@@ -156,11 +161,13 @@ const Primitive kChannelAffine{
     .saves = save_input(0) | save_input(1)};
 
 Tensor batch_norm_with(const Tensor& x, const Tensor& weight, const Tensor& bias, real eps, bool relu,
-                       Tensor* batch_mean, Tensor* batch_var, const Tensor& shortcut = {}) {
+                       Tensor* batch_mean, Tensor* batch_var, const Tensor& shortcut = {},
+                       Communicator* ranks = nullptr) {
   if (x.rank() < 2) fail<ShapeError>("batch_norm: x {} has no channels on axis 1", x.shape().str());
   check_gain("batch_norm", x, weight, x.dim(1));
   check_gain("batch_norm", x, bias, x.dim(1));
   const auto stats = std::make_shared<kernels::BatchStats>();
+  stats->ranks = ranks;
   const Tensor y = apply_norm(kBatchNorm, x, weight, bias, {eps, true, true, relu, false, stats}, shortcut);
   if (batch_mean) *batch_mean = stats->mean;
   if (batch_var) *batch_var = stats->var;
@@ -207,6 +214,13 @@ Tensor batch_norm_add_relu(const Tensor& x, const Tensor& weight, const Tensor& 
   if (!(shortcut.shape() == x.shape()))
     fail<ShapeError>("batch_norm_add_relu: shortcut {} for x {}", shortcut.shape().str(), x.shape().str());
   return batch_norm_with(x, weight, bias, eps, true, batch_mean, batch_var, shortcut);
+}
+
+Tensor batch_norm_of_ranks(Communicator& ranks, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                           real eps, bool with_relu, const Tensor& shortcut, Tensor* batch_mean,
+                           Tensor* batch_var) {
+  return batch_norm_with(x, weight, bias, eps, with_relu || shortcut.defined(), batch_mean, batch_var,
+                         shortcut, &ranks);
 }
 
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,

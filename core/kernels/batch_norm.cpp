@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
+#include <vector>
 
 #include "core/error.h"
 #include "core/kernels/lanes.h"
@@ -97,6 +98,49 @@ inline void moments(const real* x, int64 inner, real& mean, real& square) {
   square = static_cast<real>(deviation);
 }
 
+// Mean and summed squared deviation of each channel.
+struct Moments {
+  explicit Moments(int64 channels) : values(static_cast<size_t>(2 * channels + 1)), c(channels) {}
+  double& mean(int64 channel) { return values[static_cast<size_t>(channel)]; }
+  double& square(int64 channel) { return values[static_cast<size_t>(c + channel)]; }
+
+  // Those of the whole batch in place of this rank's part, of `count` elements. Returns the number of all. (Chan, Golub,
+  // LeVeque, "Updating formulae", 1979: squares about their own means, and those of the means.)
+  int64 merge(Communicator& ranks, int64 count) {
+    values.back() = static_cast<double>(count);
+    const size_t one = values.size();
+    std::vector<double> all(one * static_cast<size_t>(ranks.size()));
+    ranks.all_gather(std::span<const double>(values), std::span(all),
+                     std::vector<size_t>(static_cast<size_t>(ranks.size()), one));
+    double n = 0;
+    for (size_t r = 0; r < all.size(); r += one) n += all[r + one - 1];
+    for (int64 channel = 0; channel < c; ++channel) {
+      const auto at = static_cast<size_t>(channel), square_at = static_cast<size_t>(c + channel);
+      double sum = 0, square = 0;
+      for (size_t r = 0; r < all.size(); r += one) sum += all[r + one - 1] * all[r + at];
+      const double m = n > 0 ? sum / n : 0;
+      for (size_t r = 0; r < all.size(); r += one)
+        square += all[r + square_at] + all[r + one - 1] * (all[r + at] - m) * (all[r + at] - m);
+      values[at] = m, values[square_at] = square;
+    }
+    return static_cast<int64>(n);
+  }
+
+  std::vector<double> values;
+  int64 c;
+};
+
+// Sums of all ranks in place of this one's, the same bits on each.
+void sum_over(Communicator& ranks, std::vector<double>& sums) {
+  std::vector<double> all(sums.size() * static_cast<size_t>(ranks.size()));
+  ranks.all_gather(std::span<const double>(sums), std::span(all),
+                   std::vector<size_t>(static_cast<size_t>(ranks.size()), sums.size()));
+  for (size_t i = 0; i < sums.size(); ++i) {
+    sums[i] = 0;
+    for (size_t at = i; at < all.size(); at += sums.size()) sums[i] += all[at];
+  }
+}
+
 // y = relu(x * gain + offset + z), without z or relu if so.
 template <Then kThen>
 inline void affine_plane(const real* x, const real* z, real* y, int64 inner, real gain, real offset) {
@@ -123,12 +167,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
   const Channels s = channels_of("batch_norm", x, {&weight, &bias});
   check_shortcut(x, shortcut, relu);
   Tensor y(x.shape());
-  stats = {Tensor({s.c}), Tensor({s.c}), Tensor({s.c})};
+  stats = {Tensor({s.c}), Tensor({s.c}), Tensor({s.c}), stats.ranks, s.count()};
   const real *px = x.data(), *w = weight ? weight.data() : nullptr, *b = bias ? bias.data() : nullptr;
   const real* pz = shortcut ? shortcut.data() : nullptr;
   real *py = y.mutable_data(), *mean = stats.mean.mutable_data(), *var = stats.var.mutable_data();
   real* rstd = stats.rstd.mutable_data();
   const PlaneNumbers plane(s);
+  Moments whole(s.c);
   for_planes(s, false, [&](int64 image, int64 c, int64 at) {
     moments(px + at, s.inner, plane.a[image * s.c + c], plane.b[image * s.c + c]);
   });
@@ -141,11 +186,15 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, rea
       const double delta = double(means[i * s.c]) - m;
       square += double(squares[i * s.c]) + static_cast<double>(s.inner) * delta * delta;
     }
-    const double v = s.count() ? square / static_cast<double>(s.count()) : 0;
-    mean[c] = static_cast<real>(m);
+    whole.mean(c) = m, whole.square(c) = square;
+  });
+  if (stats.ranks) stats.count = whole.merge(*stats.ranks, s.count());
+  for (int64 c = 0; c < s.c; ++c) {
+    const double v = stats.count ? whole.square(c) / static_cast<double>(stats.count) : 0;
+    mean[c] = static_cast<real>(whole.mean(c));
     var[c] = static_cast<real>(v);
     rstd[c] = static_cast<real>(1 / std::sqrt(v + double(eps)));
-  });
+  }
   with(relu, shortcut.defined(), [&](auto then) {
     for_planes(s, true, [&](int64, int64 c, int64 at) {
       const real gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - mean[c] * gain;
@@ -171,6 +220,7 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
   Tensor terms({2, s.c});
   real *shift = terms.mutable_data(), *slope = shift + s.c;
   const PlaneNumbers plane(s);
+  std::vector<double> sums(static_cast<size_t>(2 * s.c));  // of g, then of g (x - mean)
   with(relu, shortcut.defined(), [&](auto then) {
     constexpr Then kThen = then();
     for_planes(s, false, [&](int64 image, int64 c, int64 at) {
@@ -201,12 +251,17 @@ NormGrads batch_norm_grad(const Tensor& g, const Tensor& x, const Tensor& weight
         sum_g += double(sums_g[i * s.c]);
         sum_gx += double(sums_gx[i * s.c]);
       }
-      const double count = static_cast<double>(std::max<int64>(1, s.count())), r = double(rstd[c]);
       db[c] = static_cast<real>(sum_g);
-      dw[c] = static_cast<real>(sum_gx * r);
-      shift[c] = static_cast<real>(sum_g / count);
-      slope[c] = static_cast<real>(sum_gx * r * r / count);
+      dw[c] = static_cast<real>(sum_gx * double(rstd[c]));
+      sums[static_cast<size_t>(c)] = sum_g, sums[static_cast<size_t>(s.c + c)] = sum_gx;
     });
+    if (stats.ranks) sum_over(*stats.ranks, sums);
+    const double count = static_cast<double>(std::max<int64>(1, stats.count));
+    for (int64 c = 0; c < s.c; ++c) {
+      const double r = double(rstd[c]);
+      shift[c] = static_cast<real>(sums[static_cast<size_t>(c)] / count);
+      slope[c] = static_cast<real>(sums[static_cast<size_t>(s.c + c)] * r * r / count);
+    }
     for_planes(s, true, [&](int64, int64 c, int64 at) {
       const real m = mean[c], gain = (w ? w[c] : 1) * rstd[c], offset = (b ? b[c] : 0) - m * gain;
       const real *gi = (kThen == Then::kAddRelu ? ds : pg) + at, *xi = px + at;

@@ -8,12 +8,17 @@
 // end of a residual block (He et al., arXiv 1512.03385), and ds = g where y > 0.
 #pragma once
 
+#include "core/communicator.h"
 #include "core/tensor.h"
 
 namespace gradus::kernels {
 
 struct BatchStats {
   Tensor mean, var, rstd;  ///< (C) each; var biased
+  /// Ranks that each have a part of the batch, whose statistics are those of the whole; null: this is the whole batch. To be
+  /// set before the forward pass. Each rank makes the same passes in the same order.
+  Communicator* ranks = nullptr;
+  int64 count = 0;  ///< elements of a channel that the statistics are of
 };
 
 struct NormGrads {

@@ -7,6 +7,7 @@
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
+#include "nn/batch_part.h"
 
 namespace gradus {
 namespace {
@@ -55,7 +56,7 @@ LoraAdapter::LoraAdapter(int64 in, int64 out, const LoraOptions& options) : opti
 }
 
 Tensor LoraAdapter::dropped(const Tensor& x) {
-  return training() && options_.dropout > 0 ? dropout(x, static_cast<real>(options_.dropout), run().rng) : x;
+  return training() && options_.dropout > 0 ? dropout_of_batch(x, options_.dropout, run()) : x;
 }
 
 Tensor LoraAdapter::output(const Tensor& x, const Tensor& weight, const Tensor& bias) {

@@ -1,7 +1,7 @@
 #include "nn/layers/dropout.h"
 
 #include "autograd/ops/elementwise.h"
-#include "autograd/ops/nn_ops.h"
+#include "nn/batch_part.h"
 
 namespace gradus {
 namespace {
@@ -17,7 +17,7 @@ Dropout::Dropout(double p) : p_(checked("Dropout", p)) {}
 
 Tensor Dropout::forward(const Input& x) {
   if (!training() || p_ == 0) return x.values();
-  return dropout(x.values(), static_cast<real>(p_), run().rng);
+  return dropout_of_batch(x.values(), p_, run());
 }
 
 DropPath::DropPath(double p) : p_(checked("DropPath", p)) {}
@@ -27,7 +27,7 @@ Tensor DropPath::forward(const Input& x) {
   if (!training() || p_ == 0) return v;
   std::vector<int64> dims(static_cast<size_t>(v.rank()), 1);
   if (!dims.empty()) dims[0] = v.dim(0);
-  const Tensor keep = run().rng.bernoulli_tensor(Shape(dims), 1 - p_);
+  const Tensor keep = keep_mask(run(), Shape(dims), 1 - p_);
   return v * (keep * static_cast<real>(1 / (1 - p_)));
 }
 

@@ -1,9 +1,12 @@
 #include "nn/layers/norm.h"
 
+#include <algorithm>
 #include <numeric>
 
+#include "autograd/ops/batch_norm_of_ranks.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/nn_ops.h"
+#include "nn/batch_part.h"
 
 namespace gradus {
 
@@ -31,16 +34,19 @@ Tensor BatchNorm2d::normalise(const Tensor& x, bool with_relu, const Tensor& sho
     return with_relu ? gradus::relu(y) : y;
   }
   const int64 n = channels_ ? x.numel() / channels_ : 0;  // values per channel
-  if (n < 2)
+  Communicator* const ranks = pass == 0 ? batch_part().statistics : nullptr;
+  if (n < 2 && !ranks)
     fail<ShapeError>("BatchNorm2d: training needs more than one value per channel, the input is {}",
                      x.shape().str());
   Tensor mean, var;
-  const Tensor y = shortcut    ? batch_norm_add_relu(x, weight, bias, shortcut, eps, &mean, &var)
+  const Tensor y = ranks ? batch_norm_of_ranks(*ranks, x, weight, bias, eps, with_relu, shortcut, &mean, &var)
+                   : shortcut  ? batch_norm_add_relu(x, weight, bias, shortcut, eps, &mean, &var)
                    : with_relu ? batch_norm_relu(x, weight, bias, eps, &mean, &var)
                                : batch_norm(x, weight, bias, eps, &mean, &var);
   if (pass > 0 || run().update_statistics) {
     const double m = pass > 0 ? 1 / static_cast<double>(pass) : momentum_;
-    const double unbias = static_cast<double>(n) / static_cast<double>(n - 1);
+    const int64 all = ranks ? n / x.dim(0) * batch_part().total : n;
+    const double unbias = static_cast<double>(all) / static_cast<double>(std::max<int64>(all - 1, 1));
     real *running_m = running_mean.mutable_data(), *running_v = running_var.mutable_data();
     for (int64 c = 0; c < channels_; ++c) {
       running_m[c] = static_cast<real>((1 - m) * running_m[c] + m * mean.data()[c]);

@@ -6,6 +6,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/shape_ops.h"
+#include "nn/batch_part.h"
 
 namespace gradus {
 namespace {
@@ -95,8 +96,7 @@ Tensor LSTM::run_from(const Tensor& x, State& state) {
   Tensor sequence = transpose(x, 0, 1);  // (T,N,...), so that one time is contiguous
   for (size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
-    if (l > 0 && training() && dropout_ > 0)
-      sequence = dropout(sequence, static_cast<real>(dropout_), run().rng);
+    if (l > 0 && training() && dropout_ > 0) sequence = dropout_of_batch(sequence, dropout_, run(), 1);
     LSTMCell::State now{or_zeros(state[l].h, n, hidden_), or_zeros(state[l].c, n, hidden_)};
     const Tensor from_input = linear(sequence, layer.weight_ih, layer.bias_ih);  // (T,N,4H)
     const Tensor weight_hh = layer.weight_hh, bias_hh = layer.bias_hh;

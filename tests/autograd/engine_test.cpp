@@ -1,13 +1,16 @@
 // The engine itself: depth, memory, orders of derivative, and what misuse gets.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "autograd/dot.h"
 #include "autograd/grad.h"
 #include "autograd/grad_check.h"
+#include "autograd/grad_ready.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/linalg.h"
 #include "autograd/ops/matmul.h"
@@ -251,4 +254,26 @@ TEST_CASE("engine: grad_check finds a wrong rule and clears a right one") {
   CHECK(wrong.entries.front().parameter == "a");
   CHECK(wrong.entries.back().parameter == "b");
   CHECK(wrong.entries.back().error < (kDouble ? 1e-8 : 1e-2));
+}
+
+TEST_CASE("engine: gradients are handed out as soon as nothing can be added to them") {
+  // y = sum(a*b) + sum(b*c): b is whole when both products are done, c before a, for its product is the newer one.
+  const Tensor a = variable(Tensor::full({2}, 2)), b = variable(Tensor::full({2}, 3)),
+               c = variable(Tensor::full({2}, 5)), unused = variable(Tensor::full({2}, 7));
+  const Recording on(true);
+  const Tensor y = sum(a * b) + sum(b * c);
+  std::vector<size_t> order;
+  std::vector<double> first(4, -1);
+  const std::vector<Tensor> grads = grad_as_ready(y, std::vector{a, b, c, unused}, 0.5,
+                                                  {.allow_unused = true}, [&](size_t i, const Tensor& g) {
+                                                    order.push_back(i);
+                                                    if (g.defined())
+                                                      first[i] = static_cast<double>(g.data()[0]);
+                                                  });
+  CHECK(order.front() == 3);  // nothing comes to it at all
+  CHECK(std::find(order.begin(), order.end(), 2) < std::find(order.begin(), order.end(), 0));
+  CHECK(order.size() == 4);
+  CHECK(first == std::vector<double>{1.5, 3.5, 1.5, -1});  // 0.5 b, 0.5 (a + c), 0.5 b
+  CHECK(grads[1].data()[0] == real(3.5));
+  CHECK_FALSE(grads[3].defined());
 }

@@ -50,7 +50,7 @@ void send_errors(const std::string& to) {
   ::dup2(file, 2);
 }
 
-[[noreturn]] void become(const std::vector<std::string>& args, const Surroundings& where) {
+[[noreturn]] void become(const std::vector<std::string>& command, const Surroundings& where) {
   if (!where.folder.empty() && ::chdir(where.folder.c_str()) != 0) ::_exit(126);
   ::unsetenv("GRADUS_DATA");
   ::setenv("NO_COLOR", "1", 1);
@@ -59,11 +59,10 @@ void send_errors(const std::string& to) {
     const rlimit limit{static_cast<rlim_t>(where.largest_file), static_cast<rlim_t>(where.largest_file)};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
-  const std::string program = program_path();
-  std::vector<char*> argv{const_cast<char*>(program.c_str())};
-  for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
+  std::vector<char*> argv;
+  for (const std::string& arg : command) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
-  ::execv(program.c_str(), argv.data());
+  ::execvp(argv[0], argv.data());
   ::_exit(127);
 }
 
@@ -73,6 +72,12 @@ std::string program_path() { return GRADUS_PROGRAM; }
 std::string kill_at_path() { return GRADUS_KILL_AT; }
 
 Outcome run_gradus(const std::vector<std::string>& args, const Surroundings& where) {
+  std::vector<std::string> command{program_path()};
+  command.insert(command.end(), args.begin(), args.end());
+  return run_command(command, where);
+}
+
+Outcome run_command(const std::vector<std::string>& command, const Surroundings& where) {
   std::array<int, 2> out{}, err{};
   REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
   REQUIRE(::pipe2(err.data(), O_CLOEXEC) == 0);
@@ -85,7 +90,7 @@ Outcome run_gradus(const std::vector<std::string>& args, const Surroundings& whe
     ::dup2(err[1], 2);
     send_errors(where.errors);
     std::signal(SIGHUP, where.ignores_hangup ? SIG_IGN : SIG_DFL);
-    become(args, where);
+    become(command, where);
   }
   ::close(out[1]);
   ::close(err[1]);

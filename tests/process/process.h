@@ -33,6 +33,9 @@ std::string kill_at_path();
 /// Runs `gradus ARGS...` to its end. No data set is visible to it but the built-in one, unless the surroundings say so.
 Outcome run_gradus(const std::vector<std::string>& args, const Surroundings& where = {});
 
+/// The same of another program, found as a shell finds it.
+Outcome run_command(const std::vector<std::string>& command, const Surroundings& where = {});
+
 /// Bytes of a file; fails the test if it is not there.
 std::string bytes_of(const std::string& path);
 
