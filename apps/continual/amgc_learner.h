@@ -6,9 +6,13 @@
 
 namespace gradus {
 
+struct AmgcLearnerOptions : AmgcOptions {
+  AmgcLearnerOptions() { lr = 0.01, kd = 0.1; }
+};
+
 class AmgcLearner final : public ContinualLearner {
  public:
-  using Options = AmgcOptions;
+  using Options = AmgcLearnerOptions;
   AmgcLearner(const Options& options, const NetworkSizes& sizes);
 
   void begin(const ContinualTask& task, int64 steps, const Rng& rng) override;

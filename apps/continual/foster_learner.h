@@ -10,6 +10,7 @@ namespace gradus {
 struct FosterLearnerOptions : FosterRule {
   int64 memory = 60;
   double boosting_share = 4.0 / 7;
+  FosterLearnerOptions() { lr = 0.02; }
   void visit(auto&& f) {
     FosterRule::visit(f);
     f("memory", memory, "exemplars in all, herded", at_least(0));

@@ -19,7 +19,7 @@ namespace gradus {
 
 struct PlainOptions {
   std::string method = "naive";  // naive, joint, replay, ewc, lwf, agem
-  double lr = 0.05, momentum = 0.9, weight_decay = 5e-4;
+  double lr = 0.01, momentum = 0.9, weight_decay = 5e-4;
   std::string schedule = "cosine";
   int64 memory = 200, fisher_rows = 200, reference_rows = 64;
   std::string selection = "herding";

@@ -22,7 +22,7 @@ std::unique_ptr<ContinualLearner> amgc_arm(const Trial& trial, const NetworkSize
   const std::string& method = trial.word("method");
   const double lr = trial.number("lr"), weight = trial.number("weight");
   if (method == "amgc" || method == "dbgc") {
-    AmgcOptions o;
+    AmgcLearnerOptions o;
     o.lr = lr;
     o.kd = weight;
     o.ve_lambda = method == "amgc" ? 0.5 : 0;

@@ -98,15 +98,15 @@ std::vector<std::vector<double>> accuracies(const ContinualConfig& config) {
 TEST_CASE(
     "continual: the first task is learned alike by all that begin plainly; joint keeps, naive forgets") {
   std::vector<std::vector<double>> first;
-  ContinualConfig config = small_stream("naive:lr=0.1");
+  ContinualConfig config = small_stream("naive:lr=0.01");
   config.data = "digits:train=300,test=100";
   config.epochs = 8;
   const auto naive = accuracies(config);
-  config.method = "joint:lr=0.1";
+  config.method = "joint:lr=0.01";
   const auto joint = accuracies(config);
-  config.method = "ewc:lr=0.1,ewc_lambda=0,fisher_rows=5";
+  config.method = "ewc:lr=0.01,ewc_lambda=0,fisher_rows=5";
   const auto free = accuracies(config);
-  config.method = "lwf:lr=0.1,lwf_lambda=0";
+  config.method = "lwf:lr=0.01,lwf_lambda=0";
   const auto undistilled = accuracies(config);
   CHECK(naive[0][0] == joint[0][0]);
   CHECK(naive[0][0] > 0.9);
