@@ -152,24 +152,24 @@ Outcome drive_paths(const Trial& trial) {
     for (int64 p = 0; p < driven; ++p) {
       Rng path_rng = seed.fork("driven").fork(static_cast<std::uint64_t>(p));
       const SinePath path(path_rng);
-      error +=
-          drive(path, path_rng, steps, fault,
-                [&](const std::vector<double>&, const std::vector<real>& f, double command) {
-                  if (who == "person") return command;
-                  const Recording off(false);
-                  if (who == "free")
-                    return static_cast<double>(plain.commands(Tensor::from({1, kPathFeatures}, f)).item());
-                  const Tensor u = sector_saturation(
-                      lipschitz_output(net, Tensor::from({1, kPathFeatures}, f), o.lipschitz),
-                      Tensor::from({1, 1}, {static_cast<real>(command)}), o.sector);
-                  const double v = static_cast<double>(u.item());
-                  // Beyond the sector 0.5 to 1.5, but for rounding.
-                  const double lo = std::min(0.5 * command, 1.5 * command),
-                               hi = std::max(0.5 * command, 1.5 * command);
-                  violations += v < lo - 1e-6 || v > hi + 1e-6;
-                  return v;
-                }) /
-          static_cast<double>(driven);
+      error += drive(path, path_rng, steps, fault,
+                     [&](const std::vector<double>&, const std::vector<real>& f, double command) {
+                       if (who == "person") return command;
+                       const Recording off(false);
+                       const Tensor x = Tensor::from({1, kPathFeatures}, f);
+                       const Tensor u =
+                           who == "free" ? plain.commands(x)
+                                         : sector_saturation(
+                                               lipschitz_output(net, x, o.lipschitz),
+                                               Tensor::from({1, 1}, {static_cast<real>(command)}), o.sector);
+                       const double v = static_cast<double>(u.item());
+                       // Beyond the sector 0.5 to 1.5, but for rounding.
+                       const double lo = std::min(0.5 * command, 1.5 * command),
+                                    hi = std::max(0.5 * command, 1.5 * command);
+                       violations += v < lo - 1e-6 || v > hi + 1e-6;
+                       return v;
+                     }) /
+               static_cast<double>(driven);
       trial.checkpoint(0.9);
     }
     outcome.metrics[fault > 0 ? "faulty_sensor_error" : "tracking_error"] = error;
@@ -180,7 +180,7 @@ Outcome drive_paths(const Trial& trial) {
 
 void apecs_experiment(Experiment& e) {
   e.tune_for("tracking_error");
-  const std::vector<double> lr = {1e-3, 3e-3, 1e-2};
+  const std::vector<double> lr = {1e-3, 3e-3, 1e-2, 3e-2};
   e.arm("apecs").run(drive_paths, {{"driver", "apecs"}}).tune("lr", lr);
   e.arm("free").run(drive_paths, {{"driver", "free"}}).tune("lr", lr);
   e.arm("person").run(drive_paths, {{"driver", "person"}}).untuned("drives alone");

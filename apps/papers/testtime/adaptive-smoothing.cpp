@@ -5,11 +5,12 @@
 // The claims: with a weight from 0.5 to 0.7 the mixture wins back half of the clean accuracy that the robust classifier lacks, and
 // loses at most 3 points of its robust accuracy; logits mixed with weights and scales tuned alike do no better.
 // Setting: Fashion-MNIST of 14x14 means, perceptrons of 64 hidden units; eps 0.1 in every number; h trained against PGD of 5 steps;
-// robust accuracy against PGD of 20 steps on the whole mixture. The scale of the robust logits is tuned beside the weight (the paper
-// takes 0.5 to 2): at 1 our small network is so unsure that few of its margins reach (1-alpha)/alpha, and the accurate one, attacked
-// through the mixture, decides (28 points of robust accuracy lost in a first try). Tuned for clean accuracy less five times what is
-// lost beyond 2 points. Departures: fixed weights alone are compared; the network that sets weights by input is there as
-// mixing_weight and composite_loss, but not trained here.
+// robust accuracy against PGD of 20 steps on the whole mixture. The scales of both logits are tuned beside the weight (the paper takes
+// 0.5 to 2): at 1 our small robust network is so unsure that few of its margins reach (1-alpha)/alpha, and the accurate one, attacked
+// through the mixture, decides: 16 to 35 points of robust accuracy lost. With the robust logits times 8 and a weight of 0.7 it is 2
+// points, and the clean accuracy won back is 2 of 9 points, where half were claimed; half of it costs 8 points or more. Tuned for
+// clean accuracy less five times what is lost beyond 2 points. Departures: fixed weights alone are compared; the network that sets
+// weights by input is there as mixing_weight and composite_loss, but not trained here.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -108,10 +109,12 @@ Outcome mix_classifiers(const Trial& trial) {
   const Activation relu_layers = activation("relu");
   const bool in_logits = trial.word("mix") == "logits";
   MixOptions scales;
-  scales.rob_scale = trial.number("rob_scale");
+  scales.std_scale = trial.number("std_scale"), scales.rob_scale = trial.number("rob_scale");
   const auto mixture = [&](const Tensor& x, double alpha) {
     const Tensor a = dense_network(g, relu_layers, x), b = dense_network(h, relu_layers, x);
-    if (in_logits) return a * static_cast<real>(1 - alpha) + b * static_cast<real>(alpha * scales.rob_scale);
+    if (in_logits)
+      return a * static_cast<real>((1 - alpha) * scales.std_scale) +
+             b * static_cast<real>(alpha * scales.rob_scale);
     return mixed_logits(a, b, Tensor::full({x.dim(0)}, static_cast<real>(alpha)), scales);
   };
   PgdOptions o;
@@ -162,12 +165,13 @@ void adaptive_smoothing_experiment(Experiment& e) {
     e.arm(mix)
         .run(mix_classifiers, {{"mix", mix}})
         .tune("alpha", {0.5, 0.55, 0.6, 0.7})
-        .tune("rob_scale", {1, 2, 4, 8});
+        .tune("std_scale", {0.5, 1, 2})
+        .tune("rob_scale", {2, 4, 8, 16});
   e.claim("half of the clean accuracy that the robust classifier lacks is won back",
           at_least("probabilities", "clean_gain_over_half_the_gap", 0));
   e.claim("at most 3 points of its robust accuracy are lost",
           at_most("probabilities", "robust_accuracy_lost", 0.03));
-  e.claim("logits mixed with such weights do no better",
+  e.claim("logits mixed with weights and scales tuned alike do no better",
           not_worse("probabilities", "logits", "balance", 0.01));
 }
 
