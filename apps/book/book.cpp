@@ -71,6 +71,18 @@ std::map<std::string, std::string> make_book(const Sources& sources, const std::
   return site.files();
 }
 
+namespace {
+
+// "0 <= x < 1" as it is printed.
+std::string printed_limits(std::string limits) {
+  for (const auto& [from, to] : {std::pair("<=", "≤"), std::pair(">=", "≥")})
+    for (size_t at = limits.find(from); at != std::string::npos; at = limits.find(from))
+      limits.replace(at, 2, to);
+  return limits;
+}
+
+}  // namespace
+
 Html options_html(const std::vector<OptionInfo>& options) {
   if (options.empty()) return html::paragraph(html::text("No options."));
   html::Table table{
@@ -78,9 +90,9 @@ Html options_html(const std::vector<OptionInfo>& options) {
       .head = {html::cell("option"), html::cell("default"), html::cell("range"), html::cell("meaning")},
       .rows = {}};
   for (const OptionInfo& o : options)
-    table.rows.push_back({html::row_head(html::code(o.name)),
-                          html::cell(o.default_value.empty() ? "–" : o.default_value),
-                          html::cell(o.limits.empty() ? o.type : o.limits), html::cell(o.help)});
+    table.rows.push_back(
+        {html::row_head(html::code(o.name)), html::cell(o.default_value.empty() ? "–" : o.default_value),
+         html::cell(o.limits.empty() ? o.type : printed_limits(o.limits)), html::cell(o.help)});
   return html::table(table);
 }
 

@@ -114,10 +114,10 @@ std::string greek_letter(std::string_view name) {
 
 bool is_math_function(std::string_view name) {
   static const KnownNames kFunctions = {
-      "sqrt", "max",  "min",    "exp",    "log",  "sign",   "cos",   "sin",  "tan",    "sum",
-      "mean", "clip", "clamp",  "floor",  "ceil", "median", "grad",  "rms",  "RMS",    "norm",
-      "tanh", "abs",  "argmax", "argmin", "diag", "erfi",   "mod",   "log2", "arctan", "prod",
-      "atan", "asin", "pow", "svd", "ln", "cbrt", "triu",    "round",  "std",  "var",    "trace", "tr",   "rank"};
+      "sqrt",   "max",    "min",   "exp",  "log",    "sign", "cos",    "sin",   "tan",  "sum",  "mean",
+      "clip",   "clamp",  "floor", "ceil", "median", "grad", "rms",    "RMS",   "norm", "tanh", "abs",
+      "argmax", "argmin", "diag",  "erfi", "mod",    "log2", "arctan", "prod",  "atan", "asin", "pow",
+      "svd",    "ln",     "cbrt",  "triu", "round",  "std",  "var",    "trace", "tr",   "rank"};
   return kFunctions.contains(name);
 }
 
@@ -160,7 +160,8 @@ KnownNames defined_names(const std::vector<std::string>& lines) {
       if (op == "," && symbol) {
         size_t j = next;
         while (j + 1 < t.size() && t[j].text == "," && t[j + 1].kind == MathToken::kName) j += 2;
-        if (j < t.size() && (t[j].text == "=" || t[j].text == "<-" || t[j].text == ":"))
+        if (j < t.size() && (t[j].text == "=" || t[j].text == "<-" || t[j].text == ":" || t[j].text == "as" ||
+                             t[j].text == "likewise"))
           names.insert(t[i].text);
       }
     }
@@ -235,7 +236,7 @@ std::vector<MathToken> math_tokens(std::string_view line, const KnownNames& know
                                       before == "-" || before == "<-"));
       if (symbol && !known.contains(w) && !binds(before) && !binds(after))
         symbol = after == "=" && w.size() > 3;
-    } else if (known.contains(w)) {
+    } else if (known.contains(w) && (w.size() <= 4 || !prose_word(w))) {
       symbol = true;
     } else if (std::all_of(w.begin(), w.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
       symbol = w.size() <= 2;

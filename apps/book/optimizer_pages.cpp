@@ -103,7 +103,8 @@ Html optimizer_body(const BookMaker& book, const OptimizerEntry& entry, const st
               equations_view(equations, known, code, "");
   left +=
       html::paragraph(html::soft("w: weights, g: their gradient, t: the step, counted from 1; ← sets anew, "
-                                 "lines give where a variable is assigned."));
+                                 "a prime is the transposed, or "
+                                 "another point; the numbers are lines that assign the variable."));
   if (!remarks.empty())
     left += html::heading(2, "Remarks and departures", "departures") + equations_view(remarks, known, "", "");
   left += html::heading(2, "Options", "options") + options_html(entry.options) + costs(entry);

@@ -2,7 +2,7 @@
 // Paper: Taniguchi, Harada, Minegishi, Oshima, Jeong, Nagahara, Iiyama, Suzuki, Iwasawa, Matsuo, "ADOPT: Modified
 //        Adam Can Converge with Any beta2 with the Optimal Rate", NeurIPS 2024, arXiv 2411.02853, Algorithm 1.
 //   g <- g + weight_decay*w, or decoupled: w <- w - lr*weight_decay*w
-//   first call: v = g^2, nothing moves (no decay either)
+//   first call: v = g^2 and nothing moves, by no decay either
 //   then, k = 1, 2, ...: u = g/max(sqrt(v), eps)              (old v)
 //                        clip: u <- min(max(u, -k^(1/4)), k^(1/4))
 //                        m = beta1*m + (1-beta1)*u

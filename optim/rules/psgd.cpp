@@ -2,7 +2,7 @@
 // Papers: Li, "Preconditioned Stochastic Gradient Descent", 2018, arXiv 1512.04202; in the form of Frans, Abbeel,
 //         Levine, "What Really Matters in Matrix-Whitening Optimizers?", 2025, arXiv 2510.25000.
 //   G (m,n);   M = beta1*M + (1-beta1)*G;   Mh = M/(1-beta1^t);   QL (m,m), QR (n,n) upper triangular, I at first
-//   H = Mh + sqrt(2^-23)*mean|Mh|*Z,  Z normal;   A = QL H QR';   B = QL^-T Z QR^-1          (both from old QL, QR)
+//   H = Mh + sqrt(2^-23)*mean|Mh|*Z,  Z normal;   A = QL H QR';   B = (QL')^-1 Z QR^-1          (both from old QL, QR)
 //   QL -= precond_lr*triu(A A' - B B')/||A A' + B B'|| * QL;   QR likewise with A' A and B' B        (spectral norms)
 //   U = QL'QL Mh QR'QR, divided by max(1, rms(U)/1.1);   W <- W - lr*(U + weight_decay*W)
 // With probability 0.01 max|QL| and max|QR| are first brought to their geometric mean. The spectral norm is exact (the

@@ -6,7 +6,7 @@
 //   centered: a = beta2*a + (1-beta2)*g,  d = sqrt(v - a^2) + eps;  else d = sqrt(v) + eps
 //   w <- w - lr*g/d, or with momentum: u = momentum*u + g/d, w <- w - lr*u
 //   eps_inside_root: d = sqrt(v + eps), centered sqrt(v - a^2 + eps): the form analysed by Zhang, Zhou, Zou, TMLR 2025,
-//   arXiv 2404.01436 (eps: their zeta)
+//   arXiv 2404.01436 (there zeta: eps)
 #include "optim/rules/rmsprop.h"
 
 #include "optim/rules/rules.h"

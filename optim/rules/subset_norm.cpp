@@ -3,7 +3,7 @@
 //        Memory-Reduced Training with Convergence Guarantees", ICML 2025, arXiv 2411.07120.
 //   s_i = sum of g^2 over subset i;   V = beta2*V + (1-beta2)*s    (beta2 = 1: V = V + s)
 //   ema: M = beta1*M + (1-beta1)*g, N = M
-//   sm:  low = down(g),  M = beta1*M + (1-beta1)*low,  N = back(M) + (g - back(low));  down, back: by the projector
+//   sm:  P the projector, low = P g,  M = beta1*M + (1-beta1)*low,  N = P' M + (g - P' low)
 //   w <- w - lr_t * N/(sqrt(V) + eps),  lr_t = lr*sqrt(1-beta2^t)/(1-beta1^t)   (lr without correct_bias)
 //   w <- w - lr*weight_decay*w
 // Weight matrices of rank 2 only; all else is ema/ema, with the same formula.

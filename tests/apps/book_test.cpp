@@ -167,8 +167,8 @@ TEST_CASE("book: no equation of a head is left as raw text") {
 
 TEST_CASE("book: every symbol of a rule's equations occurs in its code, or its head explains it") {
   // What all heads write alike: L the loss, H its Hessian, i and j indices, lr the scheduled step size, w' other weights.
-  const std::set<std::string> convention = {"w", "W", "g", "G",  "t", "L", "H", "I", "i",
-                                            "j", "k", "n", "lr", "f", "x", "N", "D"};
+  const std::set<std::string> convention = {"w", "W", "g",  "G", "t", "L", "H", "I",  "i",  "j",
+                                            "k", "n", "lr", "f", "x", "N", "D", "in", "out"};
   const std::set<std::string> exceptions = {};
   std::map<std::string, std::set<std::string>> words_of;  // of a file and what of optim/ it includes
   const Sources& sources = book_sources();
@@ -206,6 +206,9 @@ TEST_CASE("book: every symbol of a rule's equations occurs in its code, or its h
         // m_i, beta_j: an element of what the code has
         if (symbol.find('_') != std::string::npos &&
             (words.contains(base) || defined.contains(base) || convention.contains(base)))
+          continue;
+        if (defined.contains(symbol + "_i") || defined.contains(symbol + "_ij") ||
+            defined.contains(base + "_i"))
           continue;
         missing.push_back(key + " in: " + line.text);
       }
