@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "nn/diffusion/adaptive_guidance.h"
 #include "nn/diffusion/apg.h"
 #include "nn/diffusion/gaussian_oracle.h"
 #include "nn/diffusion/linear_guidance.h"
@@ -72,6 +73,24 @@ TEST_CASE("apg: invariants on random estimates of several axes") {
     CHECK(row_dot(capped, capped, b) >= row_dot(c, c, b) - 1e-4);  // never shorter
     CHECK(std::sqrt(row_dot(moved, moved, b)) <= 3 * 2 + 1e-5);    // (scale - 1) times the cap
   }
+}
+
+TEST_CASE("adaptive guidance: by sample, and once off for good") {
+  AdaptiveRule rule(2, {.scale = 3, .gamma_bar = .9});
+  rule.see({.95, .5});
+  CHECK(!rule.guided(0));
+  CHECK(rule.guided(1));
+  rule.see({.1, .8});  // the first has parted again
+  CHECK(!rule.guided(0));
+  const Tensor c = Tensor::from({2, 1}, {real(2), real(2)}), u = Tensor::from({2, 1}, {real(1), real(1)});
+  CHECK(entry(rule.combine(c, u), 0) == 2);
+  CHECK(entry(rule.combine(c, u), 1) == 4);
+  AdaptiveRule armed(1, {.gamma_bar = .9, .use_arming = true});
+  armed.see({.95});
+  CHECK(armed.guided(0));
+  armed.see({.5});
+  armed.see({.95});
+  CHECK(!armed.guided(0));
 }
 
 TEST_CASE("linear guidance: the coefficients of a target in the span, and its estimate") {
