@@ -4,8 +4,9 @@
 // The claims: on objects far larger or smaller than any in training, 32 steps raise the mean intersection over union by a point; at
 // trained sizes they do not lower it by more than 0.3 points.
 // Setting: scenes of 32x32 with one MNIST digit resized by 0.7 to 1.3, tested by 0.45 and 1.8; cells of 4x4 are labelled by what covers them.
-// Two convolutions of 8 and 16 channels at stride 2, the dynamic layer of 16, scores. Departures: smaller scenes, one object, labels at
-// the map's resolution in place of upsampled scores.
+// Convolutions of 12 and 24 channels at stride 2 and of 32, the dynamic layer of 32, scores; 2000 steps. (With two convolutions of 8 and
+// 16 channels and 500 steps a cell saw 15 pixels and the network read nothing: an overlap of 0.03 at trained sizes.) Departures:
+// smaller scenes, one object, labels at the map's resolution in place of upsampled scores.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -72,12 +73,13 @@ Scenes draw_scenes(const Dataset& set, int64 count, double low, double high, Rng
 }
 
 Tensor backbone(std::span<const Tensor> w, const Tensor& x) {
-  ConvSpec spec;
-  spec.stride_h = spec.stride_w = 2, spec.pad_h = spec.pad_w = 1;
-  return conv2d_relu(conv2d_relu(x, w[0], w[1], spec), w[2], w[3], spec);
+  ConvSpec half, same;
+  half.stride_h = half.stride_w = 2, half.pad_h = half.pad_w = 1;
+  same.pad_h = same.pad_w = 1;
+  return conv2d_relu(conv2d_relu(conv2d_relu(x, w[0], w[1], half), w[2], w[3], half), w[4], w[5], same);
 }
 
-ScaleNet head_of(std::span<const Tensor> w) { return {w[4], w[5], w[6], w[7], w[8], w[9]}; }
+ScaleNet head_of(std::span<const Tensor> w) { return {w[6], w[7], w[8], w[9], w[10], w[11]}; }
 
 std::vector<Tensor> trained_scene_net(const Trial& trial, const Dataset& set, Rng rng) {
   const auto kernel = [&](const char* name, const Shape& shape) {
@@ -88,18 +90,20 @@ std::vector<Tensor> trained_scene_net(const Trial& trial, const Dataset& set, Rn
   const auto bias = [&](const char* name, int64 size, real value) {
     return make_parameter(name, ParamKind::kBias, Tensor::full({size}, value));
   };
-  const Parameters w = {kernel("conv1.weight", {8, 1, 3, 3}),
-                        bias("conv1.bias", 8, 0),
-                        kernel("conv2.weight", {16, 8, 3, 3}),
-                        bias("conv2.bias", 16, 0),
-                        kernel("dynamic.weight", {16, 16, 3, 3}),
-                        bias("dynamic.bias", 16, 0),
-                        kernel("score.weight", {kSceneClasses, 16}),
+  const Parameters w = {kernel("conv1.weight", {12, 1, 3, 3}),
+                        bias("conv1.bias", 12, 0),
+                        kernel("conv2.weight", {24, 12, 3, 3}),
+                        bias("conv2.bias", 24, 0),
+                        kernel("conv3.weight", {32, 24, 3, 3}),
+                        bias("conv3.bias", 32, 0),
+                        kernel("dynamic.weight", {32, 32, 3, 3}),
+                        bias("dynamic.bias", 32, 0),
+                        kernel("score.weight", {kSceneClasses, 32}),
                         bias("score.bias", kSceneClasses, 0),
-                        make_parameter("scale.weight", ParamKind::kWeight, Tensor::zeros({1, 16, 3, 3})),
+                        make_parameter("scale.weight", ParamKind::kWeight, Tensor::zeros({1, 32, 3, 3})),
                         bias("scale.bias", 1, real(0.01))};
   const OptimizerPtr adam = make_optimizer("adam:lr=4e-3", w);
-  const int64 steps = trial.quick ? 5 : 500;
+  const int64 steps = trial.quick ? 5 : 2000;
   for (int64 t = 0; t < steps; ++t) {
     const Scenes scenes = draw_scenes(set, 16, 0.7, 1.3, rng);
     const Function loss = [&](std::span<const Tensor> v) {
@@ -162,7 +166,7 @@ Outcome adapt_scenes(const Trial& trial) {
   const auto overlap_at = [&](const char* name, double low, double high) {
     Rng rng = seed.fork(name).fork(trial.tuning ? "tuning" : "test");
     ClassOverlap overlap;
-    const int64 count = trial.quick ? 2 : 40;
+    const int64 count = trial.quick ? 2 : 24;
     for (int64 i = 0; i < count; ++i) {
       const Scenes scene = draw_scenes(*data.test, 1, low, high, rng);
       const Tensor features = [&] {
