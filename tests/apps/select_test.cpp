@@ -178,17 +178,17 @@ TEST_CASE("select: the command says what was kept, and what cannot be served is 
   // Six batches of nine keep five each (4.5 is five), the last one of six keeps three.
   CHECK(result["kept"].get<double>() == doctest::Approx(33.0 / 60));
   CHECK(dir.read("run/selection.csv").starts_with("step,examples,kept,threshold\n1,9,5,"));
-  const std::vector<std::string> line{"train",   "--data", "digits:train=40,test=20",
-                                      "--steps", "1",      "--quiet"};
+  const std::vector<std::string> short_run{"train",   "--data", "digits:train=40,test=20",
+                                           "--steps", "1",      "--quiet"};
   const auto has = [](const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
   };
-  CHECK(has(complaint(line, {"--select", "adaptive"}), "--select"));
-  CHECK(has(complaint(line, {"--select", "adaptive"}), "adaptive-k"));
-  CHECK(has(complaint(line, {"--select", "adaptive-k:warm=2"}), "warmup"));
-  CHECK(has(complaint(line, {"--select", "adaptive-k", "--accumulate", "2"}), "--accumulate"));
-  CHECK(has(complaint(line, {"--select", "adaptive-k", "--gradient", "forward"}), "--gradient"));
-  CHECK(has(complaint(line, {"--select", "adaptive-k", "--optim", "egn"}), "--select"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive"}), "--select"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive"}), "adaptive-k"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive-k:warm=2"}), "warmup"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive-k", "--accumulate", "2"}), "--accumulate"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive-k", "--gradient", "forward"}), "--gradient"));
+  CHECK(has(complaint(short_run, {"--select", "adaptive-k", "--optim", "egn"}), "--select"));
   CHECK(has(run({"data", "selectors", "adaptive-k"}).text, "threshold = m/(sqrt(v) + eps)"));
 }
 
