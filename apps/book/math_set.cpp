@@ -147,7 +147,8 @@ class LineSetter {
     const bool punctuation =
         s == "," || s == ";" || s == ":" || s == "." || s == "?" || s == "!" || s == "'" || s == "\"";
     if (top && (punctuation || s == "(" || s == ")" || (s == "/" && word_before))) {
-      const bool space = i_ + 1 < t_.size() && t_[i_ + 1].space > 0 && t_[i_ + 1].space < 3;
+      const bool space = i_ + 1 < t_.size() && t_[i_ + 1].kind != MathToken::kWord && t_[i_ + 1].space > 0 &&
+                         t_[i_ + 1].space < 3;
       return {.ml = std::string(t_[i_].space > 0 && s == "(" ? " " : "") + escaped(s) + (space ? " " : ""),
               .prose = true};
     }

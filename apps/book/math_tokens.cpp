@@ -187,7 +187,7 @@ std::vector<MathToken> math_tokens(std::string_view line, const KnownNames& know
       const bool left_plain = left.kind != MathToken::kOp;
       if ((left_word && right.find('_') == std::string::npos) ||
           (left_plain && left.kind == MathToken::kNumber && right == "D") ||
-          (left.text.size() == 1 && right_word && right.size() > 3)) {
+          (left.kind == MathToken::kName && left.text.size() == 1 && right_word && right.size() > 3)) {
         left.text += "-" + right;
         left.kind = MathToken::kWord;
         ++i;

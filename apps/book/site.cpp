@@ -51,9 +51,9 @@ std::string framed(const BookPage& page, const BookPage* next) {
       "\"></script>\n</head>\n<body>\n"
       "<nav class=\"top\"><a href=\"" +
       up + "index.html\">gradus</a>";
-  if (!page.kind.empty())
+  if (page.listed && !page.kind.empty())
     out += "<a href=\"" + up + "index.html#" + anchor_name(page.kind) + "\">" + escaped(page.kind) + "</a>";
-  if (!page.family.empty() && page.family != page.kind)
+  if (page.listed && !page.family.empty() && page.family != page.kind)
     out += "<a href=\"" + up + "index.html#" + anchor_name(page.kind + "-" + page.family) + "\">" +
            escaped(page.family) + "</a>";
   // The script shows the box; without it nobody sees a box that does nothing.

@@ -2,8 +2,8 @@
 // Paper: Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson, Kakade, "SOAP: Improving and Stabilizing Shampoo
 //        using Adam", ICLR 2025, arXiv 2409.11321, Algorithm 3. Details as nikhilvyas/SOAP.
 //   step 1: L = (1-beta2)*G G',  R = (1-beta2)*G' G;  QL, QR = their eigenvectors, eigenvalues descending;  W stays
-//   then, k = 1, 2, ...:  G~ = QL' G QR
-//     M = beta1*M + (1-beta1)*G~                  V = beta2*V + (1-beta2)*G~^2            both in the rotated basis
+//   then, k = 1, 2, ...:  G_rot = QL' G QR
+//     M = beta1*M + (1-beta1)*G_rot                  V = beta2*V + (1-beta2)*G_rot^2            both in the rotated basis
 //     W <- W - lr * sqrt(1-beta2^k)/(1-beta1^k) * QL [ M/(sqrt(V) + eps) ] QR';   W <- W*(1 - lr*weight_decay)
 //     L = beta2*L + (1-beta2)*G G';   R = beta2*R + (1-beta2)*G' G
 //     k % update_every == 0:  columns of QL by descending diag(QL' L QL), V along with them;  QL = qr(L QL), QR likewise;

@@ -1,6 +1,6 @@
 // ScaledGD for low-rank factors within a network: gradients preconditioned by the small Gram matrix of the other factor.
 // Papers: Tong, Ma, Chi, JMLR 2021, arXiv 2005.08898 (pairs); Xu, Shen, Chi, Ma, ICML 2023, arXiv 2302.01186 (one factor, damping).
-//   pair B (m,r), A (r,n) of a product B*A ("X.lora_A" and "X.lora_B"):
+//   pair B (m,r), A (r,n) of a product B*A (of adapters lora_A and lora_B):
 //     grad_B <- grad_B (A A' + damping*I)^{-1},  grad_A <- (B'B + damping*I)^{-1} grad_A      both from the old pair
 //   alone (factor):  a matrix X (n,r) without a partner, n >= r, is taken for a factor of X X':  g <- g (X'X + damping*I)^{-1}
 //   alone (leave):   its gradient stays as it is
