@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "data/cifar.h"
 #include "data/csv.h"
+#include "data/dataset_entry.h"
 #include "data/digits.h"
 #include "data/fitted.h"
 #include "data/folder.h"
@@ -123,8 +124,11 @@ DatasetEntry entry(const char* name, const char* summary, DataKind kind, bool ne
 
 }  // namespace
 
-const std::vector<DatasetEntry>& datasets() {
-  static const std::vector<DatasetEntry> table = {
+namespace {
+
+// Grows by add_dataset.
+std::vector<DatasetEntry>& dataset_table() {
+  static std::vector<DatasetEntry> table = {
       entry<WithViews<DigitsOptions>>("digits",
                                       "synthetic handwritten digits 28x28, drawn on the spot: needs no file",
                                       DataKind::kImages, false, digits),
@@ -151,6 +155,16 @@ const std::vector<DatasetEntry>& datasets() {
                              text, {"path"}),
   };
   return table;
+}
+
+}  // namespace
+
+const std::vector<DatasetEntry>& datasets() { return dataset_table(); }
+
+void add_dataset(const DatasetEntry& entry) {
+  for (const DatasetEntry& e : datasets())
+    if (e.name == entry.name) fail<UsageError>("data set '{}' is there already", e.name);
+  dataset_table().push_back(entry);
 }
 
 const DatasetEntry& find_dataset(const std::string& name) {

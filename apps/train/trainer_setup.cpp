@@ -80,10 +80,17 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
 
 Trainer::Trainer(const TrainConfig& config) : Trainer((check(config), config), Data()) {}
 
-Trainer::Trainer(const TrainConfig& config, Data data) : config_(config) {
+Trainer::Trainer(const TrainConfig& config, Data data)
+    : Trainer(config, std::move(data), std::shared_ptr<Model>()) {}
+
+Trainer::Trainer(const TrainConfig& config, Data data, Model& model)
+    : Trainer(config, std::move(data), std::shared_ptr<Model>(&model, [](Model*) {})) {}  // (not ours to delete)
+
+Trainer::Trainer(const TrainConfig& config, Data data, std::shared_ptr<Model> model)
+    : config_(config), model_(std::move(model)) {
   const bool opened = data.train == nullptr;
   data_ = opened ? open_training_data(config, notes_) : std::move(data);
-  model_ = make_model(config.model, data_shape(data_.info()), Rng(seed()));
+  if (!model_) model_ = make_model(config.model, data_shape(data_.info()), Rng(seed()));
   metric_ = &deciding_metric(config.metric, model_->task(), data_.info());
   if (opened) hold_out_examples();
   if (config.batch_size.adaptive()) adaptive_ = config.batch_size.rule();
