@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "data/cifar.h"
 #include "data/csv.h"
+#include "data/dataset_entry.h"
 #include "data/digits.h"
 #include "data/field.h"
 #include "data/fitted.h"
@@ -137,8 +138,11 @@ DatasetEntry entry(const char* name, const char* summary, DataKind kind, bool ne
 
 }  // namespace
 
-const std::vector<DatasetEntry>& datasets() {
-  static const std::vector<DatasetEntry> table = {
+namespace {
+
+// Grows by add_dataset.
+std::vector<DatasetEntry>& dataset_table() {
+  static std::vector<DatasetEntry> table = {
       entry<WithViews<DigitsOptions>>("digits",
                                       "synthetic handwritten digits 28x28, drawn on the spot: needs no file",
                                       DataKind::kImages, false, digits),
@@ -170,6 +174,16 @@ const std::vector<DatasetEntry>& datasets() {
           DataKind::kText, true, pairs, {"path"}),
   };
   return table;
+}
+
+}  // namespace
+
+const std::vector<DatasetEntry>& datasets() { return dataset_table(); }
+
+void add_dataset(const DatasetEntry& entry) {
+  for (const DatasetEntry& e : datasets())
+    if (e.name == entry.name) fail<UsageError>("data set '{}' is there already", e.name);
+  dataset_table().push_back(entry);
 }
 
 const DatasetEntry& find_dataset(const std::string& name) {

@@ -1,6 +1,7 @@
 #include "optim/registry.h"
 
 #include "core/error.h"
+#include "optim/add_optimizer.h"
 #include "optim/rules/families.h"
 #include "optim/rules/matrix_zoo.h"
 #include "optim/rules/objective_rules.h"
@@ -25,10 +26,9 @@ std::vector<OptimizerEntry> join(const std::vector<FamilyTable>& tables) {
   return all;
 }
 
-}  // namespace
-
-const std::vector<OptimizerEntry>& optimizers() {
-  static const std::vector<OptimizerEntry> table = join({
+// Grows by add_optimizer.
+std::vector<OptimizerEntry>& optimizer_table() {
+  static std::vector<OptimizerEntry> table = join({
       {"baseline", {rules::sgd(), rules::rmsprop(), rules::adagrad(), rules::adadelta()}},
       {"adaptive", rules::adaptive_rules()},
       {"adaptive", rules::moment_rules()},
@@ -52,6 +52,17 @@ const std::vector<OptimizerEntry>& optimizers() {
       {"averaging", rules::averaging_wrappers()},
   });
   return table;
+}
+
+}  // namespace
+
+const std::vector<OptimizerEntry>& optimizers() { return optimizer_table(); }
+
+void add_optimizer(OptimizerEntry entry) {
+  for (const OptimizerEntry& e : optimizers())
+    if (e.text.name == entry.text.name) fail<UsageError>("optimizer '{}' is there already", e.text.name);
+  entry.family = "own";
+  optimizer_table().push_back(std::move(entry));
 }
 
 const OptimizerEntry& find_optimizer(std::string_view name) {

@@ -17,4 +17,8 @@ enum ExitCode : int {
 /// line that makes no sense.
 int run_program(int argc, const char* const* argv);
 
+/// All of main(): run_program, where errors end as one line and an exit code. A program of one's own adds its parts (add_model,
+/// add_optimizer, add_dataset) and returns this.
+int run_main(int argc, char** argv);
+
 }  // namespace gradus

@@ -218,7 +218,8 @@ bool Trainer::train(const RunDirectory& run, bool quiet, const std::function<boo
     try {
       if (!state_.evaluation_due) {
         const int64 seen = done(), size = adaptive_ ? batch_size() : 0;
-        step_at(schedule_->scale(schedule_step()));
+        const double loss = step_at(schedule_->scale(schedule_step()));
+        if (step_observer_) step_observer_(state_.step, loss);
         if (selector_) run.append_selection(state_.step, last_rows_, last_kept_, last_threshold_);
         if (adaptive_) run.append_batch_size(state_.step, seen, size, wanted_);
         if (config_.log_grad_norms) {

@@ -44,9 +44,15 @@ class Trainer {
   /// The same on data that are open already; they are used as they are, and `config` is taken to have been checked.
   /// All training examples are trained on: the test part decides, which may be a validation part.
   Trainer(const TrainConfig& config, Data data, Communicator& ranks = one_process());
+  /// The same for a model that is there, whose weights are where it starts; it must live as long as the trainer.
+  Trainer(const TrainConfig& config, Data data, Model& model);
 
   /// Called with every row of the metrics from now on.
   void observe_rows(std::function<void(const MetricsRow&)> observer) { observer_ = std::move(observer); }
+  /// Called after every step of train(), with its number and loss.
+  void observe_steps(std::function<void(int64 step, double loss)> observer) {
+    step_observer_ = std::move(observer);
+  }
   /// Called with the norms of every step's gradient from now on; with log_grad_norms alone they are taken.
   void observe_grad_norms(std::function<void(int64 step, const GradNorms&)> observer) {
     norms_observer_ = std::move(observer);
@@ -93,6 +99,7 @@ class Trainer {
   }
 
  private:
+  Trainer(const TrainConfig& config, Data data, std::shared_ptr<Model> model, Communicator& ranks);
   std::uint64_t seed() const { return static_cast<std::uint64_t>(config_.seed); }
   /// Throws UsageError for what would fail at the first step, or at the last batch of an epoch.
   void check_trainable();
@@ -153,7 +160,7 @@ class Trainer {
   const Metric* metric_ = nullptr;
   ClassLoss class_loss_;
   std::optional<Scores> last_scores_;  // of the last evaluation in this process
-  std::unique_ptr<Model> model_;
+  std::shared_ptr<Model> model_;
   Parameters parameters_;
   OptimizerPtr optimizer_;
   GradientMethodPtr gradient_;           // null: backprop
@@ -176,6 +183,7 @@ class Trainer {
   std::map<std::string, double> schedule_start_;  // state of the schedule before the first step
   TrainState state_;
   std::function<void(const MetricsRow&)> observer_;
+  std::function<void(int64, double)> step_observer_;
   std::function<void(int64, const GradNorms&)> norms_observer_;
   GradNorms grad_norms_;  // of the last step
 };

@@ -85,10 +85,18 @@ void freeze(const Parameters& parameters, const std::vector<std::string>& patter
 Trainer::Trainer(const TrainConfig& config, Communicator& ranks)
     : Trainer((check(config), config), Data(), ranks) {}
 
-Trainer::Trainer(const TrainConfig& config, Data data, Communicator& ranks) : config_(config), ranks_(ranks) {
+Trainer::Trainer(const TrainConfig& config, Data data, Communicator& ranks)
+    : Trainer(config, std::move(data), std::shared_ptr<Model>(), ranks) {}
+
+Trainer::Trainer(const TrainConfig& config, Data data, Model& model)
+    : Trainer(config, std::move(data), std::shared_ptr<Model>(&model, [](Model*) {}),  // (not ours to delete)
+              one_process()) {}
+
+Trainer::Trainer(const TrainConfig& config, Data data, std::shared_ptr<Model> model, Communicator& ranks)
+    : config_(config), ranks_(ranks), model_(std::move(model)) {
   const bool opened = data.train == nullptr;
   data_ = opened ? open_training_data(config, notes_) : std::move(data);
-  model_ = make_model(config.model, data_shape(data_.info()), Rng(seed()));
+  if (!model_) model_ = make_model(config.model, data_shape(data_.info()), Rng(seed()));
   metric_ = &deciding_metric(config.metric, model_->task(), data_.info());
   if (opened) hold_out_examples();
   if (config.batch_size.adaptive()) adaptive_ = config.batch_size.rule();

@@ -58,9 +58,11 @@ def apply(text, part, old, new, where):
         raise SystemExit(f"{where}: has no part {part}")
     end = text.index("// END SOLUTION", begin.end())
     region = text[begin.end():end]
-    if region.count(old) != 1:
-        raise SystemExit(f"{where}: part {part} has {old!r} {region.count(old)} times, not once")
-    return text[:begin.end()] + region.replace(old, new) + text[end:]
+    # Lines may be broken anywhere.
+    found = list(re.finditer(r"\s+".join(map(re.escape, old.split())), region))
+    if len(found) != 1:
+        raise SystemExit(f"{where}: part {part} has {old!r} {len(found)} times, not once")
+    return text[:begin.end()] + region[:found[0].start()] + new + region[found[0].end():] + text[end:]
 
 
 def main():

@@ -121,7 +121,8 @@ LAB_TEST("2.2", 4, "all together against finite differences") {
   f(at, &grads);
   for (size_t i = 0; i < 2; ++i)
     expect_near(grads[i], lab::difference([&](auto& v) { return f(v, nullptr); }, at, i),
-                std::string("tanh(ab) + exp(a-b)/b^2 + log(a) relu(b) at (0.7, 1.3), in ") + (i ? "b" : "a"), 1e-7);
+                std::string("tanh(ab) + exp(a-b)/b^2 + log(a) relu(b) at (0.7, 1.3), in ") + (i ? "b" : "a"),
+                1e-7);
 }
 
 static Layer layer(size_t inputs, size_t outputs, unsigned seed) {
@@ -137,7 +138,8 @@ LAB_TEST("3.1", 3, "linear") {
   const OnTape p = place(tape, l);
   const auto y = linear(l, p, {Value(tape, 10), Value(tape, 1)});
   expect_near({double(y.size())}, {3}, "3 outputs");
-  expect_near({y[0].value(), y[1].value(), y[2].value()}, {12.5, 34, 55}, "W = ((1,2),(3,4),(5,6)), x = (10, 1)");
+  expect_near({y[0].value(), y[1].value(), y[2].value()}, {12.5, 34, 55},
+              "W = ((1,2),(3,4),(5,6)), x = (10, 1)");
 }
 LAB_TEST("3.2", 3, "forward: tanh between the layers, none after the last") {
   Tape tape;

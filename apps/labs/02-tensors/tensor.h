@@ -44,7 +44,9 @@ struct Tensor {
   size_t offset = 0;  // where element (0, 0, ...) lies
 
   Tensor(Shape s, std::vector<double> values)
-      : data(std::make_shared<std::vector<double>>(std::move(values))), shape(std::move(s)), strides(row_major(shape)) {}
+      : data(std::make_shared<std::vector<double>>(std::move(values))),
+        shape(std::move(s)),
+        strides(row_major(shape)) {}
 
   // The element at an index, which has as many numbers as the tensor has axes.
   double& at(const Index& index) const {

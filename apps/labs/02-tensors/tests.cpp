@@ -27,7 +27,8 @@ LAB_TEST("1.3", 3, "at") {
   hint("offset plus the sum of index times stride");
   Tensor t({2, 2}, {0, 1, 2, 3});
   t.strides = {1, 2};
-  expect_near({t.at({0, 1}), t.at({1, 0})}, {2, 1}, "numbers (0, 1, 2, 3), strides (1, 2): elements (0,1) and (1,0)");
+  expect_near({t.at({0, 1}), t.at({1, 0})}, {2, 1},
+              "numbers (0, 1, 2, 3), strides (1, 2): elements (0,1) and (1,0)");
   t.offset = 1, t.strides = {0, 1};
   expect_near(t.at({1, 1}), 2, "offset 1, strides (0, 1): element (1,1)");
 }
@@ -44,7 +45,8 @@ LAB_TEST("2.2", 4, "slice") {
   expect_near(values(slice(t, 1, 1, 4)), {1, 2, 3, 6, 7, 8}, "(0..9) as (2, 5), columns 1 to 3");
   expect_near(values(slice(t, 1, 0, 5, 2)), {0, 2, 4, 5, 7, 9}, "every second column");
   expect_near(values(slice(slice(t, 1, 1, 5, 2), 1, 1, 2)), {3, 8}, "a slice of a slice");
-  expect_near(values(slice(slice(counting({9}), 0, 0, 9, 2), 0, 1, 5, 2)), {2, 6}, "every second of every second of (0..8), from the second on");
+  expect_near(values(slice(slice(counting({9}), 0, 0, 9, 2), 0, 1, 5, 2)), {2, 6},
+              "every second of every second of (0..8), from the second on");
 }
 LAB_TEST("2.3", 3, "contiguous") {
   const Tensor t = counting({2, 3});
@@ -57,7 +59,8 @@ LAB_TEST("2.3", 3, "contiguous") {
 LAB_TEST("2.4", 4, "reshape") {
   hint("row-major order of the elements, whatever the strides");
   const Tensor t = counting({2, 3});
-  expect_near(values(reshape(transpose(t, 0, 1), {6})), {0, 3, 1, 4, 2, 5}, "the transpose of (0..5), as (6)");
+  expect_near(values(reshape(transpose(t, 0, 1), {6})), {0, 3, 1, 4, 2, 5},
+              "the transpose of (0..5), as (6)");
   const Tensor row = reshape(slice(t, 0, 1, 2), {3, 1});
   expect_near(values(row), {3, 4, 5}, "its last row, as (3, 1)");
   lab::expect(row.data == t.data, "a view", "a reshape of contiguous elements");
@@ -82,7 +85,8 @@ LAB_TEST("3.3", 4, "combine") {
   const auto minus = [](double x, double y) { return x - y; };
   const Tensor t = combine(counting({2, 3}), Tensor({3}, {10, 20, 30}), minus);
   expect_near(values(t), {-10, -19, -28, -7, -16, -25}, "(0..5) as (2, 3) minus (10, 20, 30)");
-  expect_near(values(combine(Tensor({2, 1}, {1, 2}), Tensor({}, {5}), minus)), {-4, -3}, "(1, 2) as (2, 1) minus 5");
+  expect_near(values(combine(Tensor({2, 1}, {1, 2}), Tensor({}, {5}), minus)), {-4, -3},
+              "(1, 2) as (2, 1) minus 5");
 }
 LAB_TEST("4.1", 4, "sum over an axis") {
   expect_near(values(sum(counting({2, 3}), 0)), {3, 5, 7}, "(0..5) as (2, 3), axis 0");
@@ -108,7 +112,8 @@ LAB_TEST("4.3", 5, "sum_to") {
   expect_equal(sum_to(t, {1, 3}).shape, Shape{1, 3}, "to (1, 3)");
 }
 LAB_TEST("4.4", 4, "matmul") {
-  expect_near(values(matmul(counting({2, 3}), counting({3, 2}))), {10, 13, 28, 40}, "(0..5) as (2, 3) times (0..5) as (3, 2)");
+  expect_near(values(matmul(counting({2, 3}), counting({3, 2}))), {10, 13, 28, 40},
+              "(0..5) as (2, 3) times (0..5) as (3, 2)");
   expect_near(values(matmul(transpose(counting({3, 2}), 0, 1), counting({3, 1}))), {10, 13},
               "(0..5) as (3, 2), transposed, times (0, 1, 2)");
   expect_throws([] { matmul(counting({2, 3}), counting({2, 3})); }, "(2, 3) times (2, 3)");

@@ -67,7 +67,8 @@ inline std::vector<Matrix> grad(const Var& output, const std::vector<Var>& in) {
   }
   std::vector<Matrix> result;
   for (const Var& v : in)
-    result.push_back(v.at > output.at || cotangent[v.at].empty() ? Matrix(v.rows(), v.cols()) : cotangent[v.at]);
+    result.push_back(v.at > output.at || cotangent[v.at].empty() ? Matrix(v.rows(), v.cols())
+                                                                 : cotangent[v.at]);
   return result;
   // END SOLUTION
 }
@@ -76,7 +77,9 @@ inline std::vector<Matrix> grad(const Var& output, const std::vector<Var>& in) {
 
 inline Var operator+(const Var& a, const Var& b) {
   // BEGIN SOLUTION 2.1
-  return a.tape->note(a.value() + b.value(), {a, b}, [](const Matrix& g) { return std::vector<Matrix>{g, g}; });
+  return a.tape->note(a.value() + b.value(), {a, b}, [](const Matrix& g) {
+    return std::vector<Matrix>{g, g};
+  });
   // END SOLUTION
 }
 
@@ -84,8 +87,9 @@ inline Var operator+(const Var& a, const Var& b) {
 inline Var operator*(const Var& a, const Var& b) {
   // BEGIN SOLUTION 2.2
   const Matrix x = a.value(), y = b.value();
-  return a.tape->note(times(x, y), {a, b},
-                      [x, y](const Matrix& g) { return std::vector<Matrix>{times(g, y), times(g, x)}; });
+  return a.tape->note(times(x, y), {a, b}, [x, y](const Matrix& g) {
+    return std::vector<Matrix>{times(g, y), times(g, x)};
+  });
   // END SOLUTION
 }
 

@@ -51,7 +51,8 @@ inline double largest_error(const std::vector<Matrix>& a, const std::vector<Matr
 // One step of gradient descent of a classifier with one hidden layer on a batch x (m, k):
 //   logits = relu(x W1 + b1) W2 + b2,   loss = cross_entropy(logits, labels)
 // `parameters` are W1, b1, W2, b2 and move by -lr times their gradients. Returns the loss before the step.
-inline double train_step(std::vector<Matrix>& parameters, const Matrix& x, const std::vector<size_t>& labels, double lr) {
+inline double train_step(std::vector<Matrix>& parameters, const Matrix& x, const std::vector<size_t>& labels,
+                         double lr) {
   // BEGIN SOLUTION 5.3
   Tape tape;
   std::vector<Var> p;

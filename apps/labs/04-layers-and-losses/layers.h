@@ -132,7 +132,8 @@ inline Matrix layer_norm_backward(const LayerNorm& f, const Matrix& gamma, const
       mean += g(i, j) * gamma(0, j) / n;
       along += g(i, j) * gamma(0, j) * f.xhat(i, j) / n;
     }
-    for (size_t j = 0; j < g.cols; ++j) dx(i, j) = f.scale[i] * (g(i, j) * gamma(0, j) - mean - f.xhat(i, j) * along);
+    for (size_t j = 0; j < g.cols; ++j)
+      dx(i, j) = f.scale[i] * (g(i, j) * gamma(0, j) - mean - f.xhat(i, j) * along);
   }
   return dx;
   // END SOLUTION
@@ -151,7 +152,8 @@ inline Matrix gelu(const Matrix& x) {
 inline Matrix gelu_backward(const Matrix& x, const Matrix& g) {
   // BEGIN SOLUTION 4.2
   return times(g, map(x, [](double v) {
-                 return 0.5 * std::erfc(-v / std::sqrt(2.0)) + v * std::exp(-v * v / 2) / std::sqrt(2 * 3.14159265358979323846);
+                 return 0.5 * std::erfc(-v / std::sqrt(2.0)) +
+                        v * std::exp(-v * v / 2) / std::sqrt(2 * 3.14159265358979323846);
                }));
   // END SOLUTION
 }

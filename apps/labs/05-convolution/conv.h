@@ -39,7 +39,8 @@ inline Images conv2d(const Images& x, const Images& kernel, const Window& o) {
 // ---- Part 2: both gradients. g has y's shape.
 
 // dL/dx, of x's size (h, w)
-inline Images conv2d_input_gradient(const Images& g, const Images& kernel, size_t h, size_t w, const Window& o) {
+inline Images conv2d_input_gradient(const Images& g, const Images& kernel, size_t h, size_t w,
+                                    const Window& o) {
   // BEGIN SOLUTION 2.1
   Images dx(g.n, kernel.c, h, w);
   for (size_t i = 0; i < g.n; ++i)
@@ -49,7 +50,8 @@ inline Images conv2d_input_gradient(const Images& g, const Images& kernel, size_
           for (size_t c = 0; c < kernel.c; ++c)
             for (size_t p = 0; p < kernel.h; ++p)
               for (size_t q = 0; q < kernel.w; ++q) {
-                const long y = long(a * o.stride + p) - long(o.padding), x = long(b * o.stride + q) - long(o.padding);
+                const long y = long(a * o.stride + p) - long(o.padding),
+                           x = long(b * o.stride + q) - long(o.padding);
                 if (y >= 0 && x >= 0 && y < long(h) && x < long(w))
                   dx(i, c, size_t(y), size_t(x)) += kernel(k, c, p, q) * g(i, k, a, b);
               }
@@ -58,7 +60,8 @@ inline Images conv2d_input_gradient(const Images& g, const Images& kernel, size_
 }
 
 // dL/dkernel, of the kernel's size (kh, kw)
-inline Images conv2d_kernel_gradient(const Images& x, const Images& g, size_t kh, size_t kw, const Window& o) {
+inline Images conv2d_kernel_gradient(const Images& x, const Images& g, size_t kh, size_t kw,
+                                     const Window& o) {
   // BEGIN SOLUTION 2.2
   Images dk(g.c, x.c, kh, kw);
   for (size_t i = 0; i < g.n; ++i)

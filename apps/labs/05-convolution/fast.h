@@ -19,8 +19,8 @@ inline Matrix im2col(const Images& x, size_t i, size_t kh, size_t kw, const Wind
       for (size_t q = 0; q < kw; ++q)
         for (size_t a = 0; a < oh; ++a)
           for (size_t b = 0; b < ow; ++b)
-            columns((c * kh + p) * kw + q, a * ow + b) =
-                x.padded(i, c, long(a * o.stride + p) - long(o.padding), long(b * o.stride + q) - long(o.padding));
+            columns((c * kh + p) * kw + q, a * ow + b) = x.padded(
+                i, c, long(a * o.stride + p) - long(o.padding), long(b * o.stride + q) - long(o.padding));
   return columns;
   // END SOLUTION
 }
@@ -36,7 +36,8 @@ inline Matrix blocked_product(const Matrix& a, const Matrix& b, size_t block) {
         for (size_t i = i0; i < std::min(i0 + block, a.rows); ++i)
           for (size_t k = k0; k < std::min(k0 + block, a.cols); ++k) {
             const double f = a.data[i * a.cols + k];
-            for (size_t j = j0; j < std::min(j0 + block, b.cols); ++j) c.data[i * b.cols + j] += f * b.data[k * b.cols + j];
+            for (size_t j = j0; j < std::min(j0 + block, b.cols); ++j)
+              c.data[i * b.cols + j] += f * b.data[k * b.cols + j];
           }
   return c;
   // END SOLUTION
@@ -60,7 +61,8 @@ inline Images fast_conv2d(const Images& x, const Images& kernel, const Window& o
 // Floating-point operations of conv2d (a multiplication and an addition are two).
 inline double conv_operations(const Images& x, const Images& kernel, const Window& o) {
   // BEGIN SOLUTION 5.1
-  return 2.0 * double(x.n) * double(kernel.data.size()) * double(places(x.h, kernel.h, o)) * double(places(x.w, kernel.w, o));
+  return 2.0 * double(x.n) * double(kernel.data.size()) * double(places(x.h, kernel.h, o)) *
+         double(places(x.w, kernel.w, o));
   // END SOLUTION
 }
 

@@ -1,8 +1,8 @@
+#include <map>
+
 #include "around.h"
 #include "lab_test.h"
 #include "record.h"
-
-#include <map>
 
 using lab::expect_near;
 using lab::hint;
@@ -18,7 +18,8 @@ static void follow(const std::string& name, const Rule& rule) {
         rule(w, g, states[key], o, o.get("lr", 1e-3) * scale);
       },
       [&](const std::string& key, const Numbers& w, const Numbers& expected, long t) {
-        expect_near(w, expected, "records/" + name + ", parameter " + key + " after step " + std::to_string(t));
+        expect_near(w, expected,
+                    "records/" + name + ", parameter " + key + " after step " + std::to_string(t));
       });
 }
 static AdamOptions adam_options(const lab::Options& o, double lr, double beta2 = 0.999) {
@@ -34,7 +35,8 @@ LAB_TEST("1.1", 2, "plain SGD, one step by hand") {
   expect_near(w, {0.95, 2.1}, "w = (1, 2), g = (0.5, -1), lr 0.1");
 }
 LAB_TEST("1.1", 2, "plain SGD, the recorded run") {
-  follow("sgd--plain.json", [](Numbers& w, const Numbers& g, State&, const lab::Options&, double lr) { sgd(w, g, lr); });
+  follow("sgd--plain.json",
+         [](Numbers& w, const Numbers& g, State&, const lab::Options&, double lr) { sgd(w, g, lr); });
 }
 LAB_TEST("1.2", 3, "momentum, two steps by hand") {
   hint("the first step takes the whole gradient, whatever the dampening");
@@ -110,9 +112,7 @@ LAB_TEST("3.1", 5, "AdaBelief, the recorded run") {
     adabelief(w, g, s, adam_options(o, lr));
   });
 }
-LAB_TEST("3.2", 1, "sign") {
-  expect_near({sign(3), sign(-0.1), sign(0)}, {1, -1, 0}, "3, -0.1 and 0");
-}
+LAB_TEST("3.2", 1, "sign") { expect_near({sign(3), sign(-0.1), sign(0)}, {1, -1, 0}, "3, -0.1 and 0"); }
 LAB_TEST("3.3", 5, "Lion, the recorded run") {
   hint("beta1 for the step, beta2 for what is remembered; both from the old m");
   follow("lion.json", [](Numbers& w, const Numbers& g, State& s, const lab::Options& o, double lr) {
@@ -121,9 +121,10 @@ LAB_TEST("3.3", 5, "Lion, the recorded run") {
 }
 LAB_TEST("4.1", 3, "cosine with warm-up") {
   hint("step counts from 0; the cosine goes over the steps that are left after the warm-up");
-  expect_near({cosine_with_warmup(0, 100, 10), cosine_with_warmup(9, 100, 10), cosine_with_warmup(10, 100, 10),
-               cosine_with_warmup(55, 100, 10), cosine_with_warmup(100, 100, 10)},
-              {0.1, 1, 1, 0.5, 0}, "steps 0, 9, 10, 55 and 100 of 100, warm-up 10");
+  expect_near(
+      {cosine_with_warmup(0, 100, 10), cosine_with_warmup(9, 100, 10), cosine_with_warmup(10, 100, 10),
+       cosine_with_warmup(55, 100, 10), cosine_with_warmup(100, 100, 10)},
+      {0.1, 1, 1, 0.5, 0}, "steps 0, 9, 10, 55 and 100 of 100, warm-up 10");
   expect_near(cosine_with_warmup(25, 100, 0), 0.85355339059327373, "step 25 of 100, no warm-up");
 }
 LAB_TEST("4.2", 3, "clipping by the common norm") {

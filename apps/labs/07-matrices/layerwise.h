@@ -64,7 +64,8 @@ inline void lamb(Numbers& w, const Numbers& g, State& s, const LambOptions& o, b
   for (size_t i = 0; i < w.size(); ++i) {
     s.m[i] = o.beta1 * s.m[i] + (1 - o.beta1) * g[i];
     s.v[i] = o.beta2 * s.v[i] + (1 - o.beta2) * g[i] * g[i];
-    const double mhat = s.m[i] / (1 - std::pow(o.beta1, double(s.t))), vhat = s.v[i] / (1 - std::pow(o.beta2, double(s.t)));
+    const double mhat = s.m[i] / (1 - std::pow(o.beta1, double(s.t))),
+                 vhat = s.v[i] / (1 - std::pow(o.beta2, double(s.t)));
     u[i] = mhat / (std::sqrt(vhat) + o.eps) + (vector ? 0 : o.weight_decay * w[i]);
   }
   const double nw = norm(w), nu = norm(u), ratio = vector || !(nw > 0 && nu > 0) ? 1 : nw / nu;

@@ -71,7 +71,8 @@ inline Matrix inverse_root(const Matrix& a, double power, double correction, dou
     for (size_t i = 0; i < a.rows; ++i) identity(i, i) = 1;
     return identity;
   }
-  return spectral(e, [&](double x) { return 1 / (std::pow(std::fmax(x, floor * top) / correction, power) + 1e-8); });
+  return spectral(
+      e, [&](double x) { return 1 / (std::pow(std::fmax(x, floor * top) / correction, power) + 1e-8); });
   // END SOLUTION
 }
 
@@ -82,8 +83,8 @@ struct ShampooOptions {
   long update_every = 10;
 };
 struct ShampooState {
-  Matrix m, l, r;    // momentum; covariances of rows and of columns; empty before the first step: zeros
-  Matrix pl, pr;     // their inverse fourth roots; empty before the first step: identities
+  Matrix m, l, r;  // momentum; covariances of rows and of columns; empty before the first step: zeros
+  Matrix pl, pr;   // their inverse fourth roots; empty before the first step: identities
   long t = 0;
 };
 
@@ -183,7 +184,8 @@ inline void muon(Matrix& w, const Matrix& g, Matrix& m, long t, const MuonOption
   // BEGIN SOLUTION 4.4
   m = (m.empty() ? Matrix(g.rows, g.cols) : o.beta1 * m) + (1 - o.beta1) * g;
   const Matrix mhat = (1 / (1 - std::pow(o.beta1, double(t)))) * m;
-  const Matrix u = std::sqrt(std::fmax(1, double(g.rows) / double(g.cols))) * newton_schulz(mhat, tuned_steps());
+  const Matrix u =
+      std::sqrt(std::fmax(1, double(g.rows) / double(g.cols))) * newton_schulz(mhat, tuned_steps());
   w = w - o.lr * (u + o.weight_decay * w);
   // END SOLUTION
 }

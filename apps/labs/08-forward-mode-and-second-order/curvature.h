@@ -138,7 +138,8 @@ inline Vector conjugate_gradients(const Product& h, const Vector& b, double damp
 }
 
 // Sharpness-aware minimisation. Foret et al., ICLR 2021, arXiv 2010.01412: the gradient at w + rho g / ||g||; at w itself where g is 0.
-inline Vector sam_gradient(const std::function<Vector(const Vector&)>& gradient, const Vector& w, double rho) {
+inline Vector sam_gradient(const std::function<Vector(const Vector&)>& gradient, const Vector& w,
+                           double rho) {
   // BEGIN SOLUTION 5.2
   const Vector g = gradient(w);
   const double norm = std::sqrt(dot(g, g));
@@ -147,7 +148,8 @@ inline Vector sam_gradient(const std::function<Vector(const Vector&)>& gradient,
 }
 
 // `steps` steps w <- w - lr * (SAM's gradient).
-inline Vector sam_descend(const std::function<Vector(const Vector&)>& gradient, Vector w, double lr, double rho, int steps) {
+inline Vector sam_descend(const std::function<Vector(const Vector&)>& gradient, Vector w, double lr,
+                          double rho, int steps) {
   // BEGIN SOLUTION 5.3
   for (int t = 0; t < steps; ++t) w = add(w, -lr, sam_gradient(gradient, w, rho));
   return w;

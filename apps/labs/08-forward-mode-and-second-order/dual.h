@@ -89,7 +89,8 @@ std::vector<double> forward_gradient(const F& f, const std::vector<double>& x) {
 
 // u' H v, H the second derivatives of f at x: dual numbers of dual numbers.
 template <class F>
-double second_derivative(const F& f, const std::vector<double>& x, const std::vector<double>& u, const std::vector<double>& v) {
+double second_derivative(const F& f, const std::vector<double>& x, const std::vector<double>& u,
+                         const std::vector<double>& v) {
   // BEGIN SOLUTION 2.3
   std::vector<Dual<Dual<double>>> in;
   for (size_t i = 0; i < x.size(); ++i) in.emplace_back(Dual<double>(x[i], v[i]), Dual<double>(u[i], 0));

@@ -41,23 +41,33 @@ LAB_TEST("1.5", 2, "tanh, also of dual numbers of dual numbers") {
   const Dual<D> z = tanh(Dual<D>(D(0.5, 1), D(1, 0)));
   expect_near(z.slope.slope, -2 * 0.46211715726000975 * 0.7864477329659274, "the second derivative at 0.5");
 }
-LAB_TEST("2.1", 3, "jvp") { expect_near(jvp(kCubic, {2, 3}, {1, 10}), 12 + 10 * 31, "x^2 y + y^3 at (2, 3) along (1, 10)"); }
-LAB_TEST("2.2", 3, "a gradient by forward mode") { expect_near(forward_gradient(kCubic, {2, 3}), {12, 31}, "x^2 y + y^3 at (2, 3)"); }
+LAB_TEST("2.1", 3, "jvp") {
+  expect_near(jvp(kCubic, {2, 3}, {1, 10}), 12 + 10 * 31, "x^2 y + y^3 at (2, 3) along (1, 10)");
+}
+LAB_TEST("2.2", 3, "a gradient by forward mode") {
+  expect_near(forward_gradient(kCubic, {2, 3}), {12, 31}, "x^2 y + y^3 at (2, 3)");
+}
 LAB_TEST("2.3", 4, "second derivatives") {
   hint("value: x with slope v; slope: u with slope 0");
   expect_near(second_derivative(kCubic, {2, 3}, {1, 0}, {0, 1}), 4, "x^2 y + y^3 at (2, 3), in x and y");
-  expect_near(second_derivative(kCubic, {2, 3}, {1, 2}, {3, -1}), 1 * 6 * 3 + 4 * (-1 + 6) + 2 * 18 * -1, "along (1, 2) and (3, -1)");
+  expect_near(second_derivative(kCubic, {2, 3}, {1, 2}, {3, -1}), 1 * 6 * 3 + 4 * (-1 + 6) + 2 * 18 * -1,
+              "along (1, 2) and (3, -1)");
 }
-LAB_TEST("3.1", 4, "hvp") { expect_near(hvp(CubicGradient(), {2, 3}, {1, 10}), {6 + 40, 4 + 180}, "at (2, 3), v = (1, 10)"); }
+LAB_TEST("3.1", 4, "hvp") {
+  expect_near(hvp(CubicGradient(), {2, 3}, {1, 10}), {6 + 40, 4 + 180}, "at (2, 3), v = (1, 10)");
+}
 
 // ((4, 1, 0), (1, 3, 1), (0, 1, 2))
 static Vector three(const Vector& v) { return {4 * v[0] + v[1], v[0] + 3 * v[1] + v[2], v[1] + 2 * v[2]}; }
 LAB_TEST("3.2", 3, "Hutchinson's trace") {
-  expect_near(hutchinson_trace(three, {{1, 1, 1}, {1, -1, 1}}), (13 + 5) / 2.0, "probes (1, 1, 1) and (1, -1, 1)");
-  expect_near(hutchinson_trace(three, {{1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {1, -1, -1}}), 9, "all probes but for their sign: the trace");
+  expect_near(hutchinson_trace(three, {{1, 1, 1}, {1, -1, 1}}), (13 + 5) / 2.0,
+              "probes (1, 1, 1) and (1, -1, 1)");
+  expect_near(hutchinson_trace(three, {{1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {1, -1, -1}}), 9,
+              "all probes but for their sign: the trace");
 }
 LAB_TEST("3.3", 3, "and diagonal") {
-  expect_near(hutchinson_diagonal(three, {{1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {1, -1, -1}}), {4, 3, 2}, "all probes but for their sign");
+  expect_near(hutchinson_diagonal(three, {{1, 1, 1}, {1, 1, -1}, {1, -1, 1}, {1, -1, -1}}), {4, 3, 2},
+              "all probes but for their sign");
   expect_near(hutchinson_diagonal(three, {{1, 1, 1}}), {5, 5, 3}, "(1, 1, 1) alone");
 }
 LAB_TEST("4.1", 3, "the power method") {
@@ -78,12 +88,15 @@ LAB_TEST("4.2", 5, "Lanczos' method") {
 }
 LAB_TEST("4.3", 3, "eigenvalues below x") {
   const Tridiagonal t{{4, 3, 2}, {1, 1}};  // 3 - sqrt 3, 3, 3 + sqrt 3
-  expect_near({double(eigenvalues_below(t, 1)), double(eigenvalues_below(t, 2)), double(eigenvalues_below(t, 3.5)),
-               double(eigenvalues_below(t, 5))}, {0, 1, 2, 3}, "below 1, 2, 3.5 and 5");
+  expect_near({double(eigenvalues_below(t, 1)), double(eigenvalues_below(t, 2)),
+               double(eigenvalues_below(t, 3.5)), double(eigenvalues_below(t, 5))},
+              {0, 1, 2, 3}, "below 1, 2, 3.5 and 5");
 }
 LAB_TEST("4.4", 3, "the largest eigenvalue") {
-  expect_near(largest_eigenvalue({{4, 3, 2}, {1, 1}}, 10), 4.732050807568877, "alpha (4, 3, 2), beta (1, 1)", 1e-9);
-  expect_near(largest_eigenvalue({{-4, -3}, {0.5}}, 10), -2.7928932188134525, "alpha (-4, -3), beta (0.5)", 1e-9);
+  expect_near(largest_eigenvalue({{4, 3, 2}, {1, 1}}, 10), 4.732050807568877, "alpha (4, 3, 2), beta (1, 1)",
+              1e-9);
+  expect_near(largest_eigenvalue({{-4, -3}, {0.5}}, 10), -2.7928932188134525, "alpha (-4, -3), beta (0.5)",
+              1e-9);
 }
 LAB_TEST("5.1", 5, "conjugate gradients") {
   hint("three steps are enough for three unknowns");
@@ -104,8 +117,10 @@ LAB_TEST("5.3", 3, "steps of SAM") {
     const double a = 50 * (w[0] + 1) * (w[0] + 1), b = (w[0] - 1) * (w[0] - 1);
     return Vector{a < b ? 100 * (w[0] + 1) : 2 * (w[0] - 1)};
   };
-  expect_near(sam_descend(gradient, {-1.1}, 0.01, 0, 1), {-1.0}, "rho 0, one step from -1.1: gradient descent");
-  expect_near(sam_descend([](const Vector& w) { return Vector{2 * w[0]}; }, {1}, 0.1, 0.5, 2), {0.46}, "x^2 from 1, lr 0.1, rho 0.5, two steps");
+  expect_near(sam_descend(gradient, {-1.1}, 0.01, 0, 1), {-1.0},
+              "rho 0, one step from -1.1: gradient descent");
+  expect_near(sam_descend([](const Vector& w) { return Vector{2 * w[0]}; }, {1}, 0.1, 0.5, 2), {0.46},
+              "x^2 from 1, lr 0.1, rho 0.5, two steps");
 }
 
 LAB_MAIN

@@ -90,7 +90,8 @@ inline AttentionGrads attention_backward(const Matrix& q, const Matrix& k, const
 // ---- Part 3: around it
 
 // Row t: the embedding of token t plus the embedding of position t.
-inline Matrix embed(const std::vector<size_t>& tokens, const Matrix& token_table, const Matrix& position_table) {
+inline Matrix embed(const std::vector<size_t>& tokens, const Matrix& token_table,
+                    const Matrix& position_table) {
   // BEGIN SOLUTION 3.1
   Matrix x(tokens.size(), token_table.cols);
   for (size_t t = 0; t < x.rows; ++t)
@@ -135,7 +136,8 @@ struct Model {
 inline Matrix logits(const Model& m, const std::vector<size_t>& tokens) {
   // BEGIN SOLUTION 3.4
   const Matrix x = embed(tokens, m.token_table, m.position_table), n = rms_norm(x, m.gain);
-  const Matrix a = multi_head(product(n, transposed(m.wq)), product(n, transposed(m.wk)), product(n, transposed(m.wv)), m.heads);
+  const Matrix a = multi_head(product(n, transposed(m.wq)), product(n, transposed(m.wk)),
+                              product(n, transposed(m.wv)), m.heads);
   return product(x + product(a, transposed(m.wo)), transposed(m.head));
   // END SOLUTION
 }

@@ -88,15 +88,16 @@ inline std::vector<double> next_logits(const Model& m, size_t token, size_t posi
   Matrix x(1, m.token_table.cols);
   for (size_t j = 0; j < x.cols; ++j) x(0, j) = m.token_table(token, j) + m.position_table(position, j);
   const Matrix n = rms_norm(x, m.gain);
-  const Matrix a = attend_next(product(n, transposed(m.wq)), product(n, transposed(m.wk)), product(n, transposed(m.wv)), cache, m.heads);
+  const Matrix a = attend_next(product(n, transposed(m.wq)), product(n, transposed(m.wk)),
+                               product(n, transposed(m.wv)), cache, m.heads);
   return product(x + product(a, transposed(m.wo)), transposed(m.head)).data;
   // END SOLUTION
 }
 
 // Goes on from `tokens` (at least one) by `count` tokens, each drawn by sample(top_k(probabilities(...), k), uniform()). Every token
 // goes through next_logits once.
-inline std::vector<size_t> generate(const Model& m, std::vector<size_t> tokens, size_t count, double temperature, size_t k,
-                                    const std::function<double()>& uniform) {
+inline std::vector<size_t> generate(const Model& m, std::vector<size_t> tokens, size_t count,
+                                    double temperature, size_t k, const std::function<double()>& uniform) {
   // BEGIN SOLUTION 5.4
   Cache cache;
   std::vector<double> z;

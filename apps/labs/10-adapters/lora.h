@@ -73,7 +73,8 @@ inline double train_step(const Matrix& x, const Matrix& y, const Matrix& w, Lora
 }
 
 // LoRA+ (Hayou et al., 2024, arXiv 2402.12354): the same with `ratio` times the step size for B.
-inline double train_step_plus(const Matrix& x, const Matrix& y, const Matrix& w, Lora& l, double lr, double ratio) {
+inline double train_step_plus(const Matrix& x, const Matrix& y, const Matrix& w, Lora& l, double lr,
+                              double ratio) {
   // BEGIN SOLUTION 2.2
   Lora moved = l;
   const double loss = train_step(x, y, w, moved, lr);

@@ -56,7 +56,8 @@ inline double explained(const Matrix& m, const Matrix& q) {
 }
 
 // EVA (Paischer et al., 2024, arXiv 2410.07170): A the leading directions of the layer's activations, B zero.
-inline Lora eva_start(const Matrix& activations, const Matrix& first_rows, size_t out, double alpha, int steps) {
+inline Lora eva_start(const Matrix& activations, const Matrix& first_rows, size_t out, double alpha,
+                      int steps) {
   // BEGIN SOLUTION 3.5
   return plain_start(leading_directions(second_moment(activations), first_rows, steps), out, alpha);
   // END SOLUTION
@@ -70,7 +71,9 @@ inline std::vector<size_t> share_ranks(const std::vector<std::vector<double>>& r
   for (size_t n = 0; n < total; ++n) {
     size_t best = ratios.size();
     for (size_t l = 0; l < ratios.size(); ++l)
-      if (ranks[l] < ratios[l].size() && (best == ratios.size() || ratios[l][ranks[l]] > ratios[best][ranks[best]])) best = l;
+      if (ranks[l] < ratios[l].size() &&
+          (best == ratios.size() || ratios[l][ranks[l]] > ratios[best][ranks[best]]))
+        best = l;
     if (best == ratios.size()) break;
     ++ranks[best];
   }

@@ -35,10 +35,12 @@ inline Vector forward_gradient(const Jvp& jvp, const Vector& x, const std::vecto
 
 // By two values a direction (Spall, 1992, with Gaussian directions: Nesterov and Spokoiny, 2017): the mean of
 //   (f(x + h v) - f(x - h v)) / (2h) v
-inline Vector two_point_gradient(const Function& f, const Vector& x, const std::vector<Vector>& directions, double h) {
+inline Vector two_point_gradient(const Function& f, const Vector& x, const std::vector<Vector>& directions,
+                                 double h) {
   // BEGIN SOLUTION 1.2
-  return forward_gradient([&](const Vector& at, const Vector& v) { return (f(add(at, h, v)) - f(add(at, -h, v))) / (2 * h); },
-                          x, directions);
+  return forward_gradient(
+      [&](const Vector& at, const Vector& v) { return (f(add(at, h, v)) - f(add(at, -h, v))) / (2 * h); }, x,
+      directions);
   // END SOLUTION
 }
 
@@ -67,7 +69,8 @@ inline double expected_square(const Vector& g, double fourth_moment) {
 }
 
 // `steps` steps x <- x - lr (forward gradient of one direction); direction t is draw().
-inline Vector forward_descend(const Jvp& jvp, Vector x, double lr, int steps, const std::function<Vector()>& draw) {
+inline Vector forward_descend(const Jvp& jvp, Vector x, double lr, int steps,
+                              const std::function<Vector()>& draw) {
   // BEGIN SOLUTION 1.5
   for (int t = 0; t < steps; ++t) x = add(x, -lr, forward_gradient(jvp, x, {draw()}));
   return x;

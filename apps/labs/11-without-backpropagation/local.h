@@ -57,7 +57,8 @@ inline Vector local_gradient(const Layer& layer, const Vector& x, double thresho
   const double slope = (real ? -1 : 1) / (1 + std::exp(-s));  // dL / dgoodness
   Vector g(layer.weights.size(), 0);
   for (size_t o = 0; o < layer.outputs; ++o)
-    for (size_t i = 0; i < layer.inputs; ++i) g[o * layer.inputs + i] = slope * 2 * y[o] / double(y.size()) * x[i];
+    for (size_t i = 0; i < layer.inputs; ++i)
+      g[o * layer.inputs + i] = slope * 2 * y[o] / double(y.size()) * x[i];
   return g;
   // END SOLUTION
 }
@@ -79,7 +80,8 @@ inline void train_step(std::vector<Layer>& layers, Vector real, Vector made_up, 
   for (Layer& layer : layers) {
     real = normalised(real);
     made_up = normalised(made_up);
-    const Vector g = add(local_gradient(layer, real, threshold, true), 1, local_gradient(layer, made_up, threshold, false));
+    const Vector g = add(local_gradient(layer, real, threshold, true), 1,
+                         local_gradient(layer, made_up, threshold, false));
     const Vector next_real = activity(layer, real), next_made_up = activity(layer, made_up);
     layer.weights = add(layer.weights, -lr, g);
     real = next_real;
@@ -105,7 +107,9 @@ inline size_t classify(const std::vector<Layer>& layers, const Vector& x, size_t
   // BEGIN SOLUTION 3.4
   size_t best = 0;
   for (size_t c = 1; c < classes; ++c)
-    if (total_goodness(layers, with_label(x, c, classes)) > total_goodness(layers, with_label(x, best, classes))) best = c;
+    if (total_goodness(layers, with_label(x, c, classes)) >
+        total_goodness(layers, with_label(x, best, classes)))
+      best = c;
   return best;
   // END SOLUTION
 }

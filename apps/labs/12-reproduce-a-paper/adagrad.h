@@ -96,7 +96,8 @@ inline void adagrad_step(std::vector<double>& w, std::vector<double>& sums, cons
 inline double loss_on(const std::vector<double>& w, const Texts& texts) {
   // BEGIN SOLUTION 3.6
   double sum = 0;
-  for (size_t i = 0; i < texts.words.size(); ++i) sum += logistic_loss(logit(w, texts.words[i]), texts.label[i]);
+  for (size_t i = 0; i < texts.words.size(); ++i)
+    sum += logistic_loss(logit(w, texts.words[i]), texts.label[i]);
   return sum / double(texts.words.size());
   // END SOLUTION
 }
@@ -123,9 +124,12 @@ inline double train_run(bool adaptive, const Settings& settings, unsigned seed, 
 // AdaGrad, 0.01, 0.03, 0.1, 0.3 for SGD; run by `plan`.
 inline std::vector<ArmResult> adagrad_experiment(const Plan& plan) {
   // BEGIN SOLUTION 3.8
-  const Arm adagrad{"adagrad", [](const Settings& s, unsigned seed, bool test) { return train_run(true, s, seed, test); },
-                    {{"lr", {0.1, 0.3, 1, 3}}}};
-  const Arm sgd{"sgd", [](const Settings& s, unsigned seed, bool test) { return train_run(false, s, seed, test); },
+  const Arm adagrad{
+      "adagrad",
+      [](const Settings& s, unsigned seed, bool test) { return train_run(true, s, seed, test); },
+      {{"lr", {0.1, 0.3, 1, 3}}}};
+  const Arm sgd{"sgd",
+                [](const Settings& s, unsigned seed, bool test) { return train_run(false, s, seed, test); },
                 {{"lr", {0.01, 0.03, 0.1, 0.3}}}};
   return {run_arm(adagrad, plan), run_arm(sgd, plan)};
   // END SOLUTION

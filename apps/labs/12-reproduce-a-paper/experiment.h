@@ -29,7 +29,7 @@ struct Plan {
 struct ArmResult {
   std::string name;
   Settings chosen;
-  size_t trials = 0;               // combinations tried
+  size_t trials = 0;                // combinations tried
   std::vector<double> test_losses;  // by final seed
 };
 
@@ -117,8 +117,8 @@ inline std::string figure(double x) {
 // settings as name=value by "%g", joined by ", "; mean and standard deviation by figure(). Each line ends in a newline.
 inline std::string report(const std::string& claim, const std::vector<ArmResult>& results, double margin) {
   // BEGIN SOLUTION 2.7
-  std::string text = "# " + claim + "\n\nVerdict: " +
-                     verdict(results[0].test_losses, results[1].test_losses, margin) +
+  std::string text = "# " + claim +
+                     "\n\nVerdict: " + verdict(results[0].test_losses, results[1].test_losses, margin) +
                      "\n\n| arm | settings | test loss |\n|---|---|---|\n";
   for (const ArmResult& r : results) {
     std::string settings;

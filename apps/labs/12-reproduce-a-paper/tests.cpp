@@ -1,7 +1,7 @@
+#include <set>
+
 #include "adagrad.h"
 #include "lab_test.h"
-
-#include <set>
 
 using lab::expect_equal;
 using lab::expect_near;
@@ -19,15 +19,21 @@ LAB_TEST("1.3", 1, "differences, seed by seed") {
 LAB_TEST("1.4", 3, "bounds of a mean") {
   hint("n - 1 degrees of freedom, and the standard error s / sqrt(n)");
   const Bounds b = bounds({1, 2, 6});
-  expect_near({b.low, b.high}, {3 - 2.920 * 2.6457513110645907 / std::sqrt(3.0), 3 + 2.920 * 2.6457513110645907 / std::sqrt(3.0)},
-              "(1, 2, 6)");
+  expect_near(
+      {b.low, b.high},
+      {3 - 2.920 * 2.6457513110645907 / std::sqrt(3.0), 3 + 2.920 * 2.6457513110645907 / std::sqrt(3.0)},
+      "(1, 2, 6)");
 }
 LAB_TEST("1.5", 4, "verdicts") {
   hint("a lower loss of a is a gain: look at b - a, pair by pair");
-  expect_equal(verdict({1.0, 1.1, 0.9}, {2.0, 2.1, 1.9}, 0), std::string("shown"), "a = (1, 1.1, 0.9), b = a + 1, margin 0");
-  expect_equal(verdict({1.0, 1.1, 0.9}, {2.0, 2.1, 1.9}, 1.5), std::string("not shown"), "the same, margin 1.5");
-  expect_equal(verdict({2.0, 2.1, 1.9}, {1.0, 1.1, 0.9}, 0), std::string("not shown"), "a and b exchanged, margin 0");
-  expect_equal(verdict({1, 2, 3}, {1.5, 1.9, 3.3}, 0), std::string("within noise"), "a = (1, 2, 3), b = (1.5, 1.9, 3.3)");
+  expect_equal(verdict({1.0, 1.1, 0.9}, {2.0, 2.1, 1.9}, 0), std::string("shown"),
+               "a = (1, 1.1, 0.9), b = a + 1, margin 0");
+  expect_equal(verdict({1.0, 1.1, 0.9}, {2.0, 2.1, 1.9}, 1.5), std::string("not shown"),
+               "the same, margin 1.5");
+  expect_equal(verdict({2.0, 2.1, 1.9}, {1.0, 1.1, 0.9}, 0), std::string("not shown"),
+               "a and b exchanged, margin 0");
+  expect_equal(verdict({1, 2, 3}, {1.5, 1.9, 3.3}, 0), std::string("within noise"),
+               "a = (1, 2, 3), b = (1.5, 1.9, 3.3)");
   expect_equal(verdict({1, 5, 9}, {1.2, 5.3, 9.2}, 0), std::string("shown"),
                "a = (1, 5, 9), b = (1.2, 5.3, 9.2): seeds differ much, pairs do not");
 }
@@ -43,7 +49,8 @@ LAB_TEST("2.1", 3, "combinations") {
 LAB_TEST("2.2", 1, "seeds of tuning and of final runs") {
   std::set<unsigned> tuning, final;
   for (size_t i = 0; i < 5; ++i) tuning.insert(seed_of(i, true)), final.insert(seed_of(i, false));
-  for (const unsigned s : tuning) lab::expect(!final.count(s), "different seeds", "seed " + lab::show(int(s)));
+  for (const unsigned s : tuning)
+    lab::expect(!final.count(s), "different seeds", "seed " + lab::show(int(s)));
   expect_near({double(seed_of(2, false)), double(seed_of(2, true))}, {2, 1002}, "index 2");
 }
 LAB_TEST("2.3", 2, "the best of losses") {
@@ -67,9 +74,11 @@ struct Asked {
 LAB_TEST("2.4", 3, "tuning") {
   hint("the mean over the tuning seeds decides, on the validation split");
   Asked asked;
-  expect_near(tune(asked.arm(), {2, 3}).at("lr"), 1, "validation losses (lr-2)^2, but 10 more for lr 2 on one of two seeds");
+  expect_near(tune(asked.arm(), {2, 3}).at("lr"), 1,
+              "validation losses (lr-2)^2, but 10 more for lr 2 on one of two seeds");
   expect_near(tune(asked.arm(), {1, 3}).at("lr"), 2, "the same with one tuning seed");
-  for (const std::string& run : asked.runs) lab::expect(run.rfind("validation", 0) == 0, "no look at the test set", run);
+  for (const std::string& run : asked.runs)
+    lab::expect(run.rfind("validation", 0) == 0, "no look at the test set", run);
 }
 LAB_TEST("2.5", 3, "an arm, tuned and run") {
   Asked asked;
@@ -87,11 +96,13 @@ LAB_TEST("2.6", 1, "fairness") {
   lab::expect(!fair({a, d}), "not fair", "2 seeds against 1");
 }
 LAB_TEST("2.7", 3, "the report") {
-  const std::vector<ArmResult> results = {{"a", {{"beta", 0.9}, {"lr", 0.1}}, 4, {1, 1.2}}, {"b", {{"lr", 2}}, 4, {2, 2.2}}};
-  expect_equal(report("a is better", results, 0),
-               std::string("# a is better\n\nVerdict: shown\n\n| arm | settings | test loss |\n|---|---|---|\n"
-                           "| a | beta=0.9, lr=0.1 | 1.1000 ± 0.1414 |\n| b | lr=2 | 2.1000 ± 0.1414 |\n"),
-               "two arms with two seeds each");
+  const std::vector<ArmResult> results = {{"a", {{"beta", 0.9}, {"lr", 0.1}}, 4, {1, 1.2}},
+                                          {"b", {{"lr", 2}}, 4, {2, 2.2}}};
+  expect_equal(
+      report("a is better", results, 0),
+      std::string("# a is better\n\nVerdict: shown\n\n| arm | settings | test loss |\n|---|---|---|\n"
+                  "| a | beta=0.9, lr=0.1 | 1.1000 ± 0.1414 |\n| b | lr=2 | 2.1000 ± 0.1414 |\n"),
+      "two arms with two seeds each");
 }
 
 LAB_TEST("3.1", 1, "logit") {
@@ -99,11 +110,13 @@ LAB_TEST("3.1", 1, "logit") {
 }
 LAB_TEST("3.2", 3, "logistic loss, also far out") {
   hint("log(1 + e^s) = s + log(1 + e^-s)");
-  expect_near({logistic_loss(2, 1), logistic_loss(2, 0)}, {0.1269280110429726, 2.1269280110429727}, "z = 2, labels 1 and 0");
+  expect_near({logistic_loss(2, 1), logistic_loss(2, 0)}, {0.1269280110429726, 2.1269280110429727},
+              "z = 2, labels 1 and 0");
   expect_near({logistic_loss(-1000, 1), logistic_loss(1000, 1)}, {1000, 0}, "z = -1000 and 1000, label 1");
 }
 LAB_TEST("3.3", 2, "its slope") {
-  expect_near({logistic_slope(2, 1), logistic_slope(2, 0)}, {-0.11920292202211769, 0.8807970779778823}, "z = 2, labels 1 and 0");
+  expect_near({logistic_slope(2, 1), logistic_slope(2, 0)}, {-0.11920292202211769, 0.8807970779778823},
+              "z = 2, labels 1 and 0");
 }
 LAB_TEST("3.4", 2, "a step of SGD") {
   std::vector<double> w = {1, 2, 3, 4};
@@ -116,16 +129,21 @@ LAB_TEST("3.5", 4, "two steps of AdaGrad") {
   adagrad_step(w, sums, {1}, 0.5, 0.1);
   expect_near(w, {1, 1.9, 3.9}, "first step, word 1, slope 0.5: every step has length lr at first");
   adagrad_step(w, sums, {0}, -0.5, 0.1);
-  expect_near(w, {1.1, 1.9, 3.9 + 0.1 / std::sqrt(2.0)}, "second step, word 0, slope -0.5: the bias moves less");
+  expect_near(w, {1.1, 1.9, 3.9 + 0.1 / std::sqrt(2.0)},
+              "second step, word 0, slope -0.5: the bias moves less");
   expect_near(sums, {0.25, 0.25, 0.5}, "sums of squares");
 }
 LAB_TEST("3.6", 2, "mean loss") {
   const Texts two{{{0}, {}}, {1, 0}};
-  expect_near(loss_on({2, 0}, two), (0.1269280110429726 + std::log(2.0)) / 2, "logits 2 and 0, labels 1 and 0");
+  expect_near(loss_on({2, 0}, two), (0.1269280110429726 + std::log(2.0)) / 2,
+              "logits 2 and 0, labels 1 and 0");
 }
 LAB_TEST("3.7", 4, "a run") {
-  hint("one pass, training texts of seed 10*seed+1; weights begin at 0; the test set only where it is allowed");
-  expect_near(train_run(false, {{"lr", 0.1}}, 4, false), 0.4665322397, "sgd, lr 0.1, seed 4, validation", 1e-7);
+  hint(
+      "one pass, training texts of seed 10*seed+1; weights begin at 0; the test set only where it is "
+      "allowed");
+  expect_near(train_run(false, {{"lr", 0.1}}, 4, false), 0.4665322397, "sgd, lr 0.1, seed 4, validation",
+              1e-7);
   expect_near(train_run(true, {{"lr", 0.3}}, 4, true), 0.4162326814, "adagrad, lr 0.3, seed 4, test", 1e-7);
 }
 LAB_TEST("3.8", 5, "the experiment: the claim shows") {
@@ -133,7 +151,8 @@ LAB_TEST("3.8", 5, "the experiment: the claim shows") {
   expect_near(double(results.size()), 2, "two arms");
   expect_equal(results[0].name + " " + results[1].name, std::string("adagrad sgd"), "their names");
   lab::expect(fair(results), "fair", "trials and seeds of both");
-  expect_near({double(results[0].trials), double(results[0].test_losses.size())}, {4, 10}, "four trials, ten seeds");
+  expect_near({double(results[0].trials), double(results[0].test_losses.size())}, {4, 10},
+              "four trials, ten seeds");
   expect_equal(verdict(results[0].test_losses, results[1].test_losses, 0), std::string("shown"),
                "adagrad's test loss against that of sgd, ten seeds");
 }

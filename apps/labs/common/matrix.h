@@ -55,6 +55,7 @@ inline Matrix product(const Matrix& a, const Matrix& b) {
   Matrix c(a.rows, b.cols);
   for (size_t i = 0; i < a.rows; ++i)
     for (size_t k = 0; k < a.cols; ++k)
-      for (size_t j = 0; j < b.cols; ++j) c.data[i * b.cols + j] += a.data[i * a.cols + k] * b.data[k * b.cols + j];
+      for (size_t j = 0; j < b.cols; ++j)
+        c.data[i * b.cols + j] += a.data[i * a.cols + k] * b.data[k * b.cols + j];
   return c;
 }
