@@ -48,8 +48,8 @@ hosts() {
     --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 -n 3 \
     bash -c "$rank_program" rank "$dir" - 0 "$gradus" "$@" > "$dir/out" 2> "$dir/mpirun" < /dev/null
 }
-run=(--data digits:train=512,test=64 --model mlp:hidden=64 --optim adam:lr=1e-3 --batch-size 48 --steps 400 --save-every 20
-  --eval-every 200 --deterministic --quiet)
+run=(--data digits:train=512,test=64 --model mlp:hidden=64 --optim adam:lr=1e-3 --batch-size 48 --steps 120 --save-every 5
+  --eval-every 60 --deterministic --quiet)
 
 hosts "$scratch/whole" train "${run[@]}" --out "$scratch/whole/run" || {
   echo "FAILED: no run across three hosts"

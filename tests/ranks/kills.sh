@@ -14,7 +14,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 run=(--data digits:train=512,test=64 --model lenet:conv1=4,conv2=8,hidden=32,dropout=0.2 --optim adam:lr=1e-3 --augment pad-crop
-  --batch-size 48 --steps 300 --save-every 5 --eval-every 100 --deterministic --quiet)
+  --batch-size 48 --steps 100 --save-every 2 --eval-every 50 --deterministic --quiet)
 began=$(date +%s%N)
 ranks 3 "$scratch/whole" train "${run[@]}" --out "$scratch/whole/run" || {
   cat "$scratch"/whole/err.* "$scratch/whole/mpirun"
