@@ -233,9 +233,8 @@ void Trainer::make_division() {
   const int64 world = ranks_.size();
   if (world > 1) check_divisible(config_, fmt::format("training by {} ranks", world));
   if (config_.deterministic && config_.batch_parts < world)
-    fail<UsageError>(
-        "--batch-parts {}: {} ranks would have nothing to do; it decides the result, so start with more",
-        config_.batch_parts, world - config_.batch_parts);
+    fail<UsageError>("--batch-parts {}: there are {} ranks, and each needs a part", config_.batch_parts,
+                     world);
   division_ = Division{.ranks = &ranks_,
                        .parts = config_.deterministic ? config_.batch_parts : 0,
                        .statistics_of_all = config_.batch_norm != "rank"};
