@@ -62,18 +62,18 @@ TEST_CASE("diffusion: x0, noise and v of one Gaussian, and a DDIM step") {
   CHECK(entry(eps, 0) == doctest::Approx(-.6923077));
   CHECK(entry(ddim_step(d, eps, level, next), 0) == doctest::Approx(1.4595128));
   const std::vector<double> levels = {.64};
-  const ConvertedPrediction p = convert_prediction(Prediction::kSample, d, x, levels);
+  const ConvertedPrediction p = convert_prediction(DenoiserOutput::kSample, d, x, levels);
   CHECK(entry(p.v, 0) == doctest::Approx(-1.6153846));
   for (const auto& [kind, out] :
-       {std::pair{Prediction::kV, p.v}, std::pair{Prediction::kEpsilon, p.epsilon}}) {
+       {std::pair{DenoiserOutput::kV, p.v}, std::pair{DenoiserOutput::kEpsilon, p.epsilon}}) {
     CHECK(entry(convert_prediction(kind, out, x, levels).x0, 0) == doctest::Approx(1.7692308).epsilon(1e-5));
     CHECK(entry(denoised_from(kind, out, x, level), 0) == doctest::Approx(1.7692308).epsilon(1e-5));
   }
   // Clipped: noise and v follow from what was kept.
-  const ConvertedPrediction kept = convert_prediction(Prediction::kSample, d, x, levels, 1.0);
+  const ConvertedPrediction kept = convert_prediction(DenoiserOutput::kSample, d, x, levels, 1.0);
   CHECK(entry(kept.x0, 0) == 1);
   CHECK(entry(kept.epsilon, 0) == doctest::Approx((1 - .8) / .6));
-  CHECK_THROWS_AS(convert_prediction(Prediction::kV, d, x, std::vector<double>{0}), DataError);
+  CHECK_THROWS_AS(convert_prediction(DenoiserOutput::kV, d, x, std::vector<double>{0}), DataError);
   CHECK_THROWS_AS(prediction_of("noise"), UsageError);
 }
 
