@@ -35,10 +35,10 @@ LAB_TEST("1.1", 2, "linear") {
 LAB_TEST("1.2", 5, "its derivatives") {
   hint("dx = g W, dW = g' x, db the sum over rows");
   const LinearGrads d =
-      linear_backward(Matrix(2, 2, {1, 2, 3, 4}), Matrix(1, 2, {5, 6}), Matrix(2, 1, {1, 10}));
-  expect_near(d.x.data, {5, 6, 50, 60}, "W = (5, 6), g = (1, 10): dx");
-  expect_near(d.w.data, {31, 42}, "x = ((1, 2), (3, 4)): dW");
-  expect_near(d.b.data, {11}, "db");
+      linear_backward(Matrix(2, 2, {1, 2, 3, 4}), Matrix(2, 2, {5, 6, 7, 8}), Matrix(2, 2, {1, 10, 2, 3}));
+  expect_near(d.x.data, {75, 86, 31, 36}, "W = ((5, 6), (7, 8)), g = ((1, 10), (2, 3)): dx");
+  expect_near(d.w.data, {7, 10, 19, 32}, "x = ((1, 2), (3, 4)): dW");
+  expect_near(d.b.data, {3, 13}, "db");
 }
 LAB_TEST("2.1", 3, "softmax") {
   hint("subtract the largest of the row");
