@@ -106,14 +106,16 @@ struct PrimitivePlace {
 
 PrimitivePlace place_of(const Sources& sources, const std::string& name) {
   for (const std::string& file : sources.files()) {
-    if (!file.starts_with("autograd/") || !file.ends_with(".cpp")) continue;
+    if (!file.starts_with("autograd/ops/") || !file.ends_with(".cpp")) continue;
     const std::string& text = sources.text(file);
-    const size_t at = text.find("\"" + name + "\"");
-    if (at == std::string::npos) continue;
-    size_t begin = text.rfind("\nconst Primitive", at);
-    if (begin == std::string::npos) begin = text.rfind('\n', at);
-    const auto [first, last] = statement_lines(text, begin + 1);
-    return {file, first, last};
+    for (size_t at = text.find("\"" + name + "\""); at != std::string::npos;
+         at = text.find("\"" + name + "\"", at + 1)) {
+      const size_t begin = text.rfind("\nconst Primitive", at);
+      if (begin == std::string::npos) continue;
+      const auto [first, last] = statement_lines(text, begin + 1);
+      const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+      if (line <= last) return {file, first, last};  // the definition, not a mention further down
+    }
   }
   return {};
 }

@@ -78,7 +78,7 @@ Html path_figures(const BookMaker& book, const std::string& name, const std::str
     }
   }
   Html out = html::heading(2, "Paths", "paths");
-  if (plots.empty()) return out + html::paragraph(html::text("None: it " + why + "."));
+  if (plots.empty()) return out + html::paragraph(html::text("None: " + why + "."));
   out += html::figures(
       plots, fmt::format("{} steps from the cross, each method at that step size of one grid for all (1e-4, "
                          "3e-4, ..., 3) which ends lowest; recorded by gradus book record.",

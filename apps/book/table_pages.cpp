@@ -90,7 +90,7 @@ Html schedule_curve(const ScheduleEntry& entry) {
                                        .x = {.label = "step of 100"},
                                        .y = {.label = "factor"},
                                        .series = {s}},
-                              {.id = "course", .standalone = false})});
+                              {.id = "factor", .standalone = false})});
   } catch (const Error& error) {
     return html::paragraph(html::soft(std::string("No course to draw: ") + error.what() + "."));
   }
