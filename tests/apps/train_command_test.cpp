@@ -33,16 +33,6 @@ Words digits_line(const Words& more) {
   return line;
 }
 
-// The complaint of a command that is refused with a UsageError.
-std::string complaint(const Words& line) {
-  try {
-    run(line);
-  } catch (const UsageError& e) {
-    return e.what();
-  }
-  return "(nothing was refused)";
-}
-
 bool says(const Words& line, const Words& parts) {
   const std::string what = complaint(line);
   CAPTURE(what);
