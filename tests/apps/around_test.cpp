@@ -75,7 +75,8 @@ TEST_CASE("completion: commands, flags, entries of registries and their options,
   CHECK(completed({"tra"}) == Words{"train"});
   CHECK(has(completed({""}), "predict"));
   CHECK(has(completed({"optim", ""}), "show"));
-  CHECK(completed({"train", "--batch"}) == Words{"--batch-size"});
+  CHECK(completed({"train", "--batch-s"}) == Words{"--batch-size"});
+  CHECK(has(completed({"train", "--batch"}), "--batch-parts"));
   const Words optims = completed({"train", "--optim", ""});
   CHECK(optims.size() == optimizers().size());
   CHECK(has(completed({"train", "--optim", "adab"}), "adabelief"));

@@ -261,7 +261,7 @@ TEST_CASE("engine: gradients are handed out as soon as nothing can be added to t
   const Tensor a = variable(Tensor::full({2}, 2)), b = variable(Tensor::full({2}, 3)),
                c = variable(Tensor::full({2}, 5)), unused = variable(Tensor::full({2}, 7));
   const Recording on(true);
-  const Tensor y = sum(a * b) + sum(b * c);
+  const Tensor older = sum(a * b), newer = sum(b * c), y = older + newer;
   std::vector<size_t> order;
   std::vector<double> first(4, -1);
   const std::vector<Tensor> grads = grad_as_ready(y, std::vector{a, b, c, unused}, 0.5,
