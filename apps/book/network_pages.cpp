@@ -18,7 +18,7 @@ namespace {
 
 Html model_body(const BookMaker& book, const ModelEntry& entry, const std::string& from) {
   const std::string source(entry.source);
-  const auto model = make_model(entry.name, default_shape(entry.task), Rng(0));
+  const auto model = make_model(entry.name, default_shape(entry), Rng(0));
   const LayerTable layers = layer_table(*model);
   html::Table table{.caption = fmt::format("on an example of shape {}: {} parameters, {} FLOPs",
                                            model->example(1).shape().str(), short_number(layers.parameters),

@@ -40,7 +40,7 @@ struct GradCheckOptions {
 DataShape shape_for(const GradCheckOptions& options) {
   if (!options.data.empty())
     return data_shape(open_data(options.data, {.data_dir = options.data_dir}).info());
-  return default_shape(model_entry(parse_spec(options.model).name).task);
+  return default_shape(model_entry(parse_spec(options.model).name));
 }
 
 // Finite differences in float prove nothing: the float program hands over to the double one beside it.

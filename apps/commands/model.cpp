@@ -46,12 +46,12 @@ std::vector<int64> parse_shape(const std::string& text) {
 DataShape shape_for(const ModelEntry& entry, const ModelOptions& options) {
   if (!options.data.empty())
     return data_shape(open_data(options.data, {.data_dir = options.data_dir}).info());
-  DataShape shape = default_shape(entry.task);
+  DataShape shape = default_shape(entry);
   if (entry.task == Task::kLanguageModel) {
     shape.vocabulary = options.vocabulary;
     return shape;
   }
-  shape.classes = options.classes;
+  if (shape.targets == 0) shape.classes = options.classes;
   if (!options.input.empty()) {
     const auto chw = parse_shape(options.input);
     shape.channels = chw[0], shape.height = chw[1], shape.width = chw[2];

@@ -7,6 +7,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
+#include "nn/registry.h"
 
 namespace gradus {
 
@@ -27,8 +28,9 @@ DataShape data_shape(const DatasetInfo& info) {
   return shape;
 }
 
-DataShape default_shape(Task task) {
-  if (task == Task::kLanguageModel) return {.vocabulary = 65};
+DataShape default_shape(const ModelEntry& entry) {
+  if (entry.tiny_data.targets > 0) return entry.tiny_data;
+  if (entry.task == Task::kLanguageModel) return {.vocabulary = 65};
   return {.channels = 1, .height = 28, .width = 28, .classes = 10};
 }
 

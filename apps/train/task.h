@@ -13,11 +13,13 @@
 
 namespace gradus {
 
+struct ModelEntry;
+
 /// The sizes a model is built for. Vectors of one axis have their length as channels.
 DataShape data_shape(const DatasetInfo& info);
-/// Sizes to show or check a model with where no data are named: images 1x28x28 of ten classes, or text of 65
-/// different characters.
-DataShape default_shape(Task task);
+/// Sizes to show or check a model with where no data are named: images 1x28x28 of ten classes, text of 65 different
+/// characters; for networks of coordinates two of them and three colours.
+DataShape default_shape(const ModelEntry& entry);
 
 /// A data set's description as saved beside weights, so that they bring whatever was fitted on their training data to
 /// all other data (data/fitted.h): kind, shape, names of classes and columns, mean and std, vocabulary, digest.
