@@ -9,6 +9,7 @@
 #include "nn/modes.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
+#include "nn/task_loss.h"
 #include "tests/nn/compare.h"
 #include "tests/nn/hashed.h"
 #include "tests/nn/model_sizes.h"

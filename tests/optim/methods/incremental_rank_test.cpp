@@ -68,6 +68,20 @@ TEST_CASE("incremental rank: it passes by the best solution of rank 1, the neare
   CHECK_THROWS_AS(best_rank_solutions(p, p.truth, {3}), UsageError);
 }
 
+TEST_CASE("incremental rank: greedy learning adds the direction that is lacking most, and descends") {
+  const MatrixSensing p = seen_whole(1, 0.5);
+  // R = -X* at U = (): the column is eps along the first axis.
+  const std::vector<GreedyPhase> begun = greedy_low_rank(p, {.eps = 0.1, .steps = 0});
+  CHECK(double(begun.at(0).product.at({0, 0})) == doctest::Approx(0.01));
+  CHECK(std::abs(double(begun[0].product.at({1, 1}))) < 1e-12);
+  const std::vector<GreedyPhase> whole =
+      greedy_low_rank(p, {.eps = 0.01, .lr = 0.1, .steps = 400, .phases = 2});
+  CHECK(double(whole.at(0).product.at({0, 0})) == doctest::Approx(1).epsilon(1e-4));
+  CHECK(std::abs(double(whole[0].product.at({1, 1}))) < 1e-4);
+  CHECK(double(whole.at(1).product.at({1, 1})) == doctest::Approx(0.5).epsilon(1e-4));
+  CHECK(whole[1].loss < 1e-6);
+}
+
 TEST_CASE("incremental rank: the minimisers are those of the sensed loss, not truncations of the truth") {
   Rng rng(4);
   const MatrixSensing p =

@@ -37,6 +37,15 @@ double largest_gap(const Tensor& a, const Tensor& b) {
 
 const double kTight = std::is_same_v<real, double> ? 1e-11 : 2e-5;
 
+TEST_CASE("scaledgd: of a pair of factors only what the mask shows counts") {
+  const Tensor ones = Tensor::full({2, 1}, 1), nothing = Tensor::zeros({2, 2});
+  const PairPoint at = pair_point({ones, ones}, nothing, Tensor::from({2, 2}, {1, 0, 0, 1}));
+  CHECK(at.loss == doctest::Approx(1));  // two entries of 1, halved
+  CHECK(at.gradient.left.values() == std::vector<real>{1, 1});
+  CHECK(at.gradient.right.values() == std::vector<real>{1, 1});
+  CHECK(pair_point({ones, ones}, nothing, Tensor::full({2, 2}, 1)).loss == doctest::Approx(2));
+}
+
 TEST_CASE("scaledgd: one number, one measurement") {
   const MatrixSensing p{Tensor::ones({1, 1, 1}), Tensor::ones({1}), 1, {}};
   const Tensor x = Tensor::full({1, 1}, real(0.1));
