@@ -13,7 +13,7 @@ enum class Task {
   kLanguageModel,   ///< logits (N, T, vocabulary) for the next token: cross-entropy with ids (N, T)
   kAutoencoder,     ///< a reconstruction of the input, same shape: mean squared error with it
   kRegression,      ///< numbers (N, outputs): mean squared error with targets of that shape
-  kDenoising,       ///< the noise in an image, same shape: mean squared error, see nn/losses/denoising.h
+  kDenoising,       ///< the noise in an image, same shape: mean squared error, see nn/task_loss.h
 };
 /// "classification", "language-model", "autoencoder", "regression", "denoising".
 const char* task_name(Task task);
