@@ -43,34 +43,36 @@ struct AdamCm {
     const real keep = Decay::decoupled(o.adam.forms.weight_decay, lr).keep, eps = real(o.adam.eps);
     const real step = real(lr / bias_correction(o.adam.beta1, k.t));
     const real root = real(1 / std::sqrt(bias_correction(o.adam.beta2, k.t)));
-    const Ema first(o.adam.beta1), second(o.adam.beta2);
-    const bool amsgrad = o.adam.forms.amsgrad;
-    const auto move = [=](real& w, real g, real& m, real sum, real& v, real& top) {
-      if (!start) m = first(m, g);
+    const Ema first(start ? 1 : o.adam.beta1), second(o.adam.beta2);  // m stays 0 at the start
+    const auto move = [=](real& w, real g, real& m, real sum, real& v) {
+      m = first(m, g);
       const real u = m + inverse * sum;
       v = second(v, u * u);
-      top = std::max(top, v);
-      w = keep * w - step * u / (std::sqrt(amsgrad ? top : v) * root + eps);
+      w = keep * w - step * u / (std::sqrt(v) * root + eps);
     };
     Tensor& sum = buffer.sum();
-    if (amsgrad) {
-      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), s("vmax"), move);
+    if (o.adam.forms.amsgrad) {
+      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), s("vmax"),
+                       [=](real& w, real g, real& m, real total, real& v, real& top) {
+                         m = first(m, g);
+                         const real u = m + inverse * total;
+                         v = second(v, u * u);
+                         top = std::max(top, v);
+                         w = keep * w - step * u / (std::sqrt(top) * root + eps);
+                       });
       buffer.insert(key, start ? p.grad : s("m"));
+    } else if (start) {
+      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), move);
+      buffer.insert(key, p.grad);
     } else if (Tensor* place = buffer.claim(key)) {
       for_each_element(p.data, p.grad, s("m"), sum, s("v"), *place,
                        [=](real& w, real g, real& m, real& total, real& v, real& slot) {
-                         real top = 0;
-                         move(w, g, m, total, v, top);
-                         const real x = start ? g : m;
-                         total += x - slot;
-                         slot = x;
+                         move(w, g, m, total, v);
+                         total += m - slot;
+                         slot = m;
                        });
     } else {
-      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"),
-                       [=](real& w, real g, real& m, real total, real& v) {
-                         real top = 0;
-                         move(w, g, m, total, v, top);
-                       });
+      for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), move);
     }
     buffer.decay();
   }

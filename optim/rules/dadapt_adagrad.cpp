@@ -34,24 +34,22 @@ struct DadaptAdagrad {
     State& shared = pass.shared;
     double &d = shared.scalar("d", pass.options.d0), &gsq = shared.scalar("gsq");
     const double lr = pass.options.lr * pass.info.lr_scale, dlr = d * lr;
-    double energy = 0, sizes = 0;
+    double energy = 0, sizes = 0;  // sum s^2/A, ||s||_1
     for (auto& item : pass.items) {
       if (item.o.lr == 0) continue;
-      const double eps = item.o.eps;
       const Tensor g = decayed_gradient(item.p, item.o.weight_decay);
       item.s.starting_at("w0", item.p.data);
       Tensor &a = filled(item.s, "a", real(1e-6)), &s = item.s("s");
-      for_each_element(g, a, s, [c = real(dlr)](real x, real& square, real& sum) {
-        square += x * x;
-        sum += c * x;
-      });
-      const auto weighted = [=](real x, real square) {
-        const double y = static_cast<double>(x);
-        return y * y / (std::sqrt(static_cast<double>(square)) + eps);
-      };
-      gsq += dlr * dlr * sum_elements(g, a, weighted);
-      energy += sum_elements(s, a, weighted);
-      sizes += sum_of_sizes(s);
+      const auto [square_of_g, square_of_s, size] = for_each_summed<3>(
+          g, a, s, [c = real(dlr), eps = real(item.o.eps)](real x, real& square, real& sum, auto& terms) {
+            square += x * x;
+            sum += c * x;
+            const real A = std::sqrt(square) + eps;
+            terms = {x * x / A, sum * sum / A, sum < 0 ? -sum : sum};
+          });
+      gsq += dlr * dlr * square_of_g;
+      energy += square_of_s;
+      sizes += size;
     }
     if (sizes == 0) return;
     if (lr > 0) grow(d, (energy - gsq) / sizes, pass.options.growth_rate);
@@ -71,7 +69,7 @@ struct DadaptAdagrad {
 OptimizerEntry dadapt_adagrad() {
   return rule_entry<DadaptAdagrad>({"dadapt-adagrad",
                                     "AdaGrad (dual averaging) with a step size found on the way",
-                                    "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 4});
+                                    "Defazio, Mishchenko, ICML 2023, arXiv 2301.07733", 3});
 }
 
 }  // namespace gradus::rules

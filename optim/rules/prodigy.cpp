@@ -9,6 +9,7 @@
 //   w <- w - dlr*weight_decay*w - dlr*m/(sqrt(v) + d*eps)                the old dlr, the new d beside eps
 // beta1 = 0 keeps no m: the step is dlr*d*g/(...) with the new d. decoupled = false: g <- g + weight_decay*w first.
 // Groups may have the common lr, or 0: then only decay. d, num and den are kept in double.
+#include <array>
 #include <cmath>
 
 #include "optim/rules/families.h"
@@ -41,8 +42,9 @@ struct Prodigy {
     }
   };
 
-  // Every k-th entry of a flattened tensor.
-  static Tensor slice(const Tensor& t, int64 k) {
+  // Every k-th entry of a flattened tensor, to be read.
+  static const Tensor slice(const Tensor& t, int64 k) {
+    if (k == 1) return t;
     Tensor out(Shape{(t.numel() + k - 1) / k});
     real* to = out.mutable_data();
     for (int64 i = 0; i < out.numel(); ++i) to[i] = t.data()[i * k];
@@ -69,19 +71,31 @@ struct Prodigy {
       const Tensor part = slice(g, o.slice_p), now = slice(p.data, o.slice_p);
       const Tensor& start = s.starting_at("w0", now);
       if (own.lr == 0) continue;
-      product += sum_elements(part, start, now, [](real x, real from, real w) {
-        return static_cast<double>(x) * (static_cast<double>(from) - static_cast<double>(w));
-      });
+      const real keep1 = real(o.beta1), take1 = real(old_d * (1 - o.beta1));
       const real keep2 = real(o.beta2), take2 = real(old_d * old_d * (1 - o.beta2));
-      for_each_element(g, s("v"), [=](real x, real& v) { v = keep2 * v + take2 * (x * x); });
-      if (o.beta1 > 0) {
-        const real keep1 = real(o.beta1), take1 = real(old_d * (1 - o.beta1));
-        for_each_element(g, s("m"), [=](real x, real& m) { m = keep1 * m + take1 * x; });
-      }
       const real keep3 = real(beta3), take3 = real(old_d / o.d0 * (o.safeguard_warmup ? old_d : dlr));
+      const auto second = [=](real x, real& v) { v = keep2 * v + take2 * (x * x); };
+      const auto sums = [=](real x, real from, real w, real& y, std::array<real, 2>& terms) {
+        y = keep3 * y + take3 * x;
+        terms = {x * (from - w), y < 0 ? -y : y};
+      };
       Tensor& sum = s("s", part.shape());
-      for_each_element(part, sum, [=](real x, real& y) { y = keep3 * y + take3 * x; });
-      den += sum_elements(sum, [](real x) { return static_cast<double>(std::abs(x)); });
+      const Tensor& weights = p.data;
+      std::array<double, 2> found;
+      if (o.slice_p == 1 && o.beta1 > 0) {  // one pass over all
+        found = for_each_summed<2>(g, start, weights, s("m"), s("v"), sum,
+                                   [=](real x, real from, real w, real& m, real& v, real& y, auto& terms) {
+                                     m = keep1 * m + take1 * x;
+                                     second(x, v);
+                                     sums(x, from, w, y, terms);
+                                   });
+      } else {
+        found = for_each_summed<2>(part, start, now, sum, sums);
+        for_each_element(g, s("v"), second);
+        if (o.beta1 > 0) for_each_element(g, s("m"), [=](real x, real& m) { m = keep1 * m + take1 * x; });
+      }
+      product += found[0];
+      den += found[1];
     }
     num = beta3 * num + old_d / o.d0 * dlr * product;
     if (den == 0) return;

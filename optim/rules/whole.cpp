@@ -4,12 +4,11 @@
 
 namespace gradus::rules {
 
-Tensor decayed_gradient(const Param& p, double l2) {
+const Tensor decayed_gradient(const Param& p, double l2) {
+  if (l2 == 0) return p.grad;
   Tensor g = p.grad.clone();
-  if (l2 != 0) {
-    const Tensor& weights = p.data;
-    for_each_element(g, weights, [c = static_cast<real>(l2)](real& x, real w) { x += c * w; });
-  }
+  const Tensor& weights = p.data;
+  for_each_element(g, weights, [c = static_cast<real>(l2)](real& x, real w) { x += c * w; });
   return g;
 }
 

@@ -35,8 +35,8 @@ struct MeanOverAll {
   double value() const { return count > 0 ? sum / count : 0; }
 };
 
-/// g + l2*w, in storage of its own.
-Tensor decayed_gradient(const Param& p, double l2);
+/// g + l2*w, to be read: the gradient itself where l2 = 0.
+const Tensor decayed_gradient(const Param& p, double l2);
 
 /// Which parameters of the objective a pass works on, by name.
 class Around {
