@@ -35,7 +35,8 @@ constexpr Maker kMakers[] = {{"optimizers", optimizer_pages},
 std::set<std::string> book_page_paths(const Sources& sources) {
   Site site(sources);
   const PathTable none;
-  BookMaker book{.site = site, .only = "*", .paths = none};
+  const RateCurves no_curves;
+  BookMaker book{.site = site, .only = "*", .paths = none, .curves = no_curves};
   for (const Maker& m : kMakers) m.make(book);
   return site.expected_pages();
 }
@@ -53,11 +54,16 @@ void BookMaker::page(BookPage page, const std::function<Html(const BookPage&)>& 
 
 std::map<std::string, std::string> make_book(const Sources& sources, const std::string& only,
                                              const std::function<void(const std::string&)>& progress) {
+  const auto recorded = [&](const char* file) {
+    return std::filesystem::is_regular_file(std::filesystem::path(sources.root()) / file);
+  };
   PathTable paths;
-  if (std::filesystem::is_regular_file(std::filesystem::path(sources.root()) / kRecordedPaths))
-    paths = paths_from_text(sources.text(kRecordedPaths), kRecordedPaths);
+  RateCurves curves;
+  if (recorded(kRecordedPaths)) paths = paths_from_text(sources.text(kRecordedPaths), kRecordedPaths);
+  if (recorded(kRecordedCurves))
+    curves = rate_curves_from_text(sources.text(kRecordedCurves), kRecordedCurves);
   Site site(sources);
-  BookMaker book{.site = site, .only = only, .paths = paths};
+  BookMaker book{.site = site, .only = only, .paths = paths, .curves = curves};
   for (const Maker& m : kMakers) m.make(book);
   book.filling = true;
   for (const Maker& m : kMakers) {

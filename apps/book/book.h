@@ -8,13 +8,15 @@
 #include <string>
 
 #include "apps/book/paths.h"
+#include "apps/book/sensitivity.h"
 #include "apps/book/site.h"
 #include "core/options.h"
 
 namespace gradus {
 
-/// Where the recorded paths lie in the sources.
-inline constexpr const char* kRecordedPaths = "apps/book/recorded/paths.json";
+/// Where the recorded paths and sweeps of step sizes lie in the sources.
+inline constexpr const char *kRecordedPaths = "apps/book/recorded/paths.json",
+                            *kRecordedCurves = "apps/book/recorded/sensitivity.json";
 
 /// The files of the site by path. `only`: pages whose title matches this pattern; links to others are left out.
 /// `progress` is told what is made. Throws DataError for sources or recorded paths that cannot be read.
@@ -30,6 +32,7 @@ struct BookMaker {
   Site& site;
   std::string only;
   const PathTable& paths;
+  const RateCurves& curves;
   bool filling = false;
 
   /// Tells a page, or fills it: `body` is made only then.

@@ -54,7 +54,7 @@ Html costs(const OptimizerEntry& entry) {
 Html path_figures(const BookMaker& book, const std::string& name, const std::string& from) {
   const auto own = book.paths.find(name);
   if (own == book.paths.end()) return {};
-  std::vector<std::string> plots, sweeps;
+  std::vector<std::string> plots;
   std::string why;
   for (const PlaneView& view : plane_views().first(kBookProblems)) {
     const auto found = own->second.find(view.problem);
@@ -69,13 +69,6 @@ Html path_figures(const BookMaker& book, const std::string& name, const std::str
           name != other && entry != book.paths.end() && entry->second.contains(view.problem))
         paths.push_back({other, entry->second.at(view.problem)});
     plots.push_back(paths_svg(view, paths, book_link(from, fmt::format("picture/{}.svg", view.problem))));
-    const std::string problem = view.problem;
-    if (problem == "ravine" || problem == "rosenbrock") {
-      const std::string sweep = found->second.sweep.empty() ? ""
-                                                            : sweep_svg(problem + ": loss after 200 steps",
-                                                                        paths, "sweep-" + problem);
-      if (!sweep.empty()) sweeps.push_back(sweep);
-    }
   }
   Html out = html::heading(2, "Paths", "paths");
   if (plots.empty()) return out + html::paragraph(html::text("None: " + why + "."));
@@ -83,10 +76,48 @@ Html path_figures(const BookMaker& book, const std::string& name, const std::str
       plots, fmt::format("{} steps from the cross, each method at that step size of one grid for all (1e-4, "
                          "3e-4, ..., 3) which ends lowest; recorded by gradus book record.",
                          kPathSteps));
-  if (!sweeps.empty())
-    out += html::heading(3, "Sensitivity to the step size", "sweep") +
-           html::figures(sweeps, "What is missing has diverged.");
   return out;
+}
+
+// Final loss over lr, beside SGD's and Adam's: on two functions of the paths, and on a small network.
+Html sensitivity_figures(const BookMaker& book, const std::string& name) {
+  std::vector<std::string> figures;
+  const auto figure = [&](const std::string& title, const std::string& id, const auto& sweep_of) {
+    std::vector<NamedPath> curves;
+    for (const std::string& other : {name, std::string("sgd"), std::string("adam")}) {
+      const std::vector<double> sweep = sweep_of(other);
+      if (sweep.size() == path_rates().size() && (curves.empty() || other != name))
+        curves.push_back({other, {.sweep = sweep}});
+      if (curves.empty()) return;  // none of its own
+    }
+    figures.push_back(sweep_svg(title, curves, id));
+  };
+  figure(fmt::format("mlp on digits: loss after {} steps", kCurveSteps), "sweep-network",
+         [&](const std::string& of) {
+           const auto found = book.curves.find(of);
+           return found == book.curves.end() ? std::vector<double>{} : found->second.loss;
+         });
+  for (const std::string problem : {"ravine", "rosenbrock"})
+    figure(fmt::format("{}: loss after {} steps", problem, kPathSteps), "sweep-" + problem,
+           [&](const std::string& of) {
+             const auto found = book.paths.find(of);
+             if (found == book.paths.end() || !found->second.contains(problem)) return std::vector<double>{};
+             return found->second.at(problem).sweep;
+           });
+  Html out = html::heading(2, "Sensitivity to the step size", "sweep");
+  if (!figures.empty())
+    return out + html::figures(
+                     figures,
+                     fmt::format("What is missing has diverged. The network: 32 hidden units, batches of 64, "
+                                 "mean training loss of the last {} steps over {} seeds, no "
+                                 "schedule; recorded by gradus book record.",
+                                 kCurveLast, kCurveSeeds));
+  const auto own = book.curves.find(name);
+  if (own == book.curves.end()) return {};
+  if (!own->second.why.empty()) return out + html::paragraph(html::text("None: " + own->second.why + "."));
+  return out + html::paragraph(html::text(
+                   fmt::format("It has no step size to choose; on the network its loss ends at {:.3g}.",
+                               own->second.loss.at(0))));
 }
 
 Html optimizer_body(const BookMaker& book, const OptimizerEntry& entry, const std::string& from) {
@@ -129,7 +160,7 @@ Html optimizer_body(const BookMaker& book, const OptimizerEntry& entry, const st
     if (sources.has(body)) with.push_back(book.site.source_link(body, from));
   }
   if (!with.empty()) right += html::paragraph(html::text("Written with")) + html::list(with);
-  return beside(left, right) + path_figures(book, text.name, from);
+  return beside(left, right) + path_figures(book, text.name, from) + sensitivity_figures(book, text.name);
 }
 
 }  // namespace

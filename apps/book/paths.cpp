@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "apps/book/rates.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
 #include "core/rng.h"
@@ -19,7 +20,6 @@ constexpr std::array<PlaneView, 5> kViews = {{{"ravine", -1.9, 1.9, -1.3, 1.3},
                                               {"rastrigin", -2.6, 2.6, -1.95, 1.95},
                                               {"saddle", -1.6, 1.6, -2.1, 2.1},
                                               {"beale", -0.5, 4.5, -1.5, 2}}};
-constexpr std::array<double, 10> kRates = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3};
 constexpr size_t kMostPoints = 40;
 constexpr double kLost = 1e6;  // an element beyond this has diverged
 
@@ -89,51 +89,9 @@ PlaneWalk walk_plane(const Spec& spec, const PlaneView& view) {
   return walk;
 }
 
-bool has_lr(const OptimizerEntry& entry) {
-  return std::any_of(entry.options.begin(), entry.options.end(),
-                     [](const OptionInfo& o) { return o.name == "lr" && o.type == "number"; });
-}
-
-// "sgd" -> "sgd:lr=0.1", "sgd:momentum=0.9" -> "sgd:momentum=0.9,lr=0.1"; wrappers hand it inwards.
-bool set_rate(Spec& spec, double lr) {
-  const OptimizerEntry& entry = find_optimizer(spec.name);
-  if (entry.wraps) {
-    const size_t bar = spec.inner.find('|');
-    std::string inside;
-    bool any = false;
-    for (const std::string& part : bar == std::string::npos
-                                       ? std::vector{spec.inner}
-                                       : std::vector{spec.inner.substr(0, bar), spec.inner.substr(bar + 1)}) {
-      Spec inner = parse_spec(part);
-      any = set_rate(inner, lr) || any;
-      inside += (inside.empty() ? "" : "|") + inner.str();
-    }
-    spec.inner = inside;
-    return any;
-  }
-  const auto given =
-      std::find_if(spec.options.begin(), spec.options.end(), [](const auto& o) { return o.first == "lr"; });
-  if (!has_lr(entry) || given != spec.options.end()) return false;
-  spec.options.emplace_back("lr", fmt::format("{:g}", lr));
-  return true;
-}
-
-double given_rate(const Spec& spec) {
-  for (const auto& [key, value] : spec.options)
-    if (key == "lr") return std::strtod(value.c_str(), nullptr);
-  return 0;
-}
-
-double digits(double v, int n) {
-  if (!std::isfinite(v) || v == 0) return v;
-  const double unit = std::pow(10.0, n - 1 - std::floor(std::log10(std::abs(v))));
-  return std::round(v * unit) / unit;
-}
-
 }  // namespace
 
 std::span<const PlaneView> plane_views() { return kViews; }
-std::span<const double> path_rates() { return kRates; }
 
 const PlaneView& plane_view(const std::string& problem) {
   std::vector<std::string> names;
@@ -145,13 +103,11 @@ const PlaneView& plane_view(const std::string& problem) {
 }
 
 PlanePath plane_path(const std::string& text, const PlaneView& view) {
-  Spec spec = parse_spec(text);
-  if (find_optimizer(spec.name).wraps && spec.inner.empty())
-    spec.inner = spec.name == "companion" ? "sgd|sgd" : "sgd";
+  const Spec spec = with_something_inside(parse_spec(text));
   PlanePath path;
   PlaneWalk best;
   Spec probe = spec;
-  const bool tuned = set_rate(probe, kRates[0]);
+  const bool tuned = set_rate(probe, path_rates()[0]);
   {  // what it asks for, before anything runs
     const Parameters parameters{make_parameter("w", ParamKind::kWeight, Tensor::zeros({1, 2}))};
     const Function none = [](std::span<const Tensor>) { return Tensor(); };
@@ -167,7 +123,7 @@ PlanePath plane_path(const std::string& text, const PlaneView& view) {
     best = walk_plane(spec, view);
     path.lr = given_rate(spec);
   } else {
-    for (const double lr : kRates) {
+    for (const double lr : path_rates()) {
       Spec trial = spec;
       set_rate(trial, lr);
       PlaneWalk walk = walk_plane(trial, view);
@@ -192,34 +148,24 @@ PlanePath plane_path(const std::string& text, const PlaneView& view) {
   return path;
 }
 
-PathTable compute_paths(const std::function<void(const std::string&)>& progress) {
-  PathTable table;
-  for (const OptimizerEntry& entry : optimizers()) {
-    progress(entry.text.name);
-    for (const PlaneView& view : plane_views().first(kBookProblems)) {
-      PlanePath path;
-      try {
-        path = plane_path(entry.text.name, view);
-      } catch (const Error& error) {
-        path.why = error.what();
-      }
-      table[entry.text.name][view.problem] = std::move(path);
+std::map<std::string, PlanePath> paths_of(const std::string& optimizer) {
+  std::map<std::string, PlanePath> paths;
+  for (const PlaneView& view : plane_views().first(kBookProblems)) {
+    PlanePath& path = paths[view.problem];
+    try {
+      path = plane_path(optimizer, view);
+    } catch (const Error& error) {
+      path.why = error.what();
     }
   }
-  return table;
+  return paths;
 }
 
 std::string paths_text(const PathTable& paths) {
-  const auto number = [](double v, int n) {
-    return std::isfinite(v) ? fmt::format("{:g}", digits(v, n)) : std::string("null");
-  };
-  const auto list = [&](const std::vector<double>& values, int n) {
-    std::string out = "[";
-    for (const double v : values) out += (out.size() > 1 ? "," : "") + number(v, n);
-    return out + "]";
-  };
+  const auto number = rounded_text;
+  const auto list = rounded_list;
   std::string out = "{\"format\":\"gradus-paths-1\",\"steps\":" + std::to_string(kPathSteps) +
-                    ",\"rates\":" + list({kRates.begin(), kRates.end()}, 3) + ",\"optimizers\":{";
+                    ",\"rates\":" + list({path_rates().begin(), path_rates().end()}, 3) + ",\"optimizers\":{";
   bool first = true;
   for (const auto& [name, problems] : paths) {
     out += fmt::format("{}\n{}:{{", first ? "" : ",", nlohmann::json(name).dump());

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/book/rates.h"
+
 namespace gradus {
 
 /// A problem and the part of the plane that is shown.
@@ -22,8 +24,6 @@ std::span<const PlaneView> plane_views();
 const PlaneView& plane_view(const std::string& problem);
 inline constexpr size_t kBookProblems = 4;
 
-/// 1e-4, 3e-4, ..., 3: what step sizes are tried.
-std::span<const double> path_rates();
 inline constexpr int kPathSteps = 200;
 
 struct PlanePath {
@@ -42,8 +42,8 @@ PlanePath plane_path(const std::string& spec, const PlaneView& view);
 
 using PathTable = std::map<std::string, std::map<std::string, PlanePath>>;  ///< by optimizer, then problem
 
-/// Of every optimizer on the four problems; `progress` is told the name of each.
-PathTable compute_paths(const std::function<void(const std::string&)>& progress);
+/// On the four problems of the book, by problem.
+std::map<std::string, PlanePath> paths_of(const std::string& optimizer);
 std::string paths_text(const PathTable& paths);
 /// Throws DataError, opened by `source`.
 PathTable paths_from_text(const std::string& text, const std::string& source);

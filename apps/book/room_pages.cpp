@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
@@ -161,6 +162,13 @@ std::vector<std::string> reading_order(const Sources& sources, const std::string
   return out;
 }
 
+// "apps/labs/06-optimizers": its handout is its README.
+bool is_lab(const std::string& folder) {
+  const std::string labs = "apps/labs/";
+  return folder.starts_with(labs) && folder.find('/', labs.size()) == std::string::npos &&
+         folder.size() > labs.size() && std::isdigit(static_cast<unsigned char>(folder[labs.size()]));
+}
+
 std::string first_comment_line(const std::string& text) {
   const std::string head = opening_comment(text);
   // to the end of the first sentence
@@ -224,10 +232,14 @@ void room_pages(BookMaker& book) {
   const std::set<std::string> ways = {
       "apps/train",   "apps/federated", "apps/active",     "apps/continual", "apps/backprop_free",
       "apps/rl",      "apps/finetune",  "apps/preference", "apps/testtime",  "apps/fields",
-      "apps/control", "apps/ranking",   "apps/steering",   "apps/sweep"};
-  for (const bool way : {true, false})
+      "apps/control", "apps/ranking",   "apps/steering",   "apps/sweep",     "apps/diffusion",
+      "apps/signals", "apps/decoding"};
+  const auto kind_of = [&](const std::string& folder) {
+    return ways.contains(folder) ? "ways of learning" : is_lab(folder) ? "labs" : "rooms";
+  };
+  for (const std::string kind : {"ways of learning", "labs", "rooms"})
     for (const std::string& folder : folders) {
-      if (ways.contains(folder) != way) continue;
+      if (kind_of(folder) != kind) continue;
       std::string summary;
       const std::string readme = folder.empty() ? "README.md" : folder + "/README.md";
       if (sources.has(readme)) {
@@ -236,13 +248,17 @@ void room_pages(BookMaker& book) {
           summary = first.substr(colon + 2);
       }
       const auto& order = orders[folder];
+      std::string after = order.empty() ? "" : source_page(order[0]);
+      if (const auto lab = folders.upper_bound(folder);
+          kind == "labs" && lab != folders.end() && is_lab(*lab))
+        after = room_page(*lab);
       BookPage page{.path = room_page(folder),
                     .title = folder.empty() ? "gradus" : folder,
-                    .kind = way ? "ways of learning" : "rooms",
-                    .family = folder.empty() || way ? "" : top_of(folder),
+                    .kind = kind,
+                    .family = folder.empty() || kind != "rooms" ? "" : top_of(folder),
                     .summary = summary,
                     .body = {},
-                    .next = order.empty() ? "" : source_page(order[0])};
+                    .next = after};
       book.page(page, [&](const BookPage& p) { return room_body(book, graph, folder, p.path); });
     }
   const std::vector<std::string>& files = sources.files();

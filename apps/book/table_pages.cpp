@@ -6,16 +6,27 @@
 #include "apps/book/book.h"
 #include "apps/book/code_view.h"
 #include "apps/book/equations.h"
+#include "apps/continual/learners.h"
 #include "apps/report/markup.h"
 #include "apps/report/plot.h"
+#include "apps/testtime/adaptation.h"
+#include "apps/testtime/attack.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/parametrisation.h"
+#include "data/augment.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
+#include "data/corruptions/corruption.h"
 #include "data/environments/environment.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
+#include "data/tasks/drift_stream.h"
+#include "data/tasks/task_stream.h"
 #include "nn/adapters/registry.h"
+#include "nn/diffusion/guidance.h"
+#include "nn/diffusion/sampler.h"
+#include "nn/diffusion/step_skipping.h"
+#include "nn/ranking/ranking_losses.h"
 #include "optim/schedule.h"
 #include "optim/server/server_rule.h"
 
@@ -114,6 +125,27 @@ Html contact_image(const DatasetEntry& entry) {
 
 void table_pages(BookMaker& book) {
   const Sources& sources = book.site.sources();
+  // A page for every entry of a table whose rows have name, summary and options, or more, found in the first of the folders.
+  const auto plain = [&](const auto& table, const char* folder, const char* kind,
+                         std::initializer_list<const char*> where) {
+    for (const auto& e : table) {
+      TableEntry t{.folder = folder, .kind = kind, .family = "", .name = e.name, .summary = e.summary};
+      if constexpr (requires { e.paper; }) t.paper = e.paper;
+      if constexpr (requires { e.equations; }) t.equations = e.equations;
+      if constexpr (requires { e.options(); })
+        t.options = e.options();
+      else if constexpr (requires { e.options; })
+        t.options = e.options;
+      if constexpr (requires { e.strengths; })
+        t.summary += fmt::format("; severities 1 to 5: {}", e.strengths);
+      if constexpr (requires { e.source; })
+        t.source = e.source;
+      else
+        t.source = file_naming(sources, e.name, where);
+      t.lines_are_equations = true;
+      table_page(book, t);
+    }
+  };
   for (const ScheduleEntry& e : schedules())
     table_page(book, {.folder = "schedule",
                       .kind = "schedules",
@@ -123,25 +155,8 @@ void table_pages(BookMaker& book) {
                       .source = "optim/schedule.cpp",
                       .options = e.options,
                       .extra = book.filling ? schedule_curve(e) : Html()});
-  for (const ServerRuleEntry& e : server_rules())
-    table_page(book, {.folder = "server",
-                      .kind = "server rules",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .paper = e.paper,
-                      .equations = e.equations,
-                      .source = file_naming(sources, e.name, {"optim/server/"}),
-                      .options = e.options,
-                      .lines_are_equations = true});
-  for (const GradientEntry& e : gradient_methods())
-    table_page(book, {.folder = "gradient",
-                      .kind = "ways to a gradient",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .source = e.source,
-                      .options = e.options});
+  plain(server_rules(), "server", "server rules", {"optim/server/"});
+  plain(gradient_methods(), "gradient", "ways to a gradient", {"apps/train/gradients/"});
   for (const ParametrisationEntry& e : parametrisations())
     table_page(book, {.folder = "parametrisation",
                       .kind = "parametrisations",
@@ -159,52 +174,19 @@ void table_pages(BookMaker& book) {
                       .source = file_naming(sources, e.name, {"data/"}),
                       .options = e.options,
                       .extra = book.filling ? contact_image(e) : Html()});
-  for (const EnvironmentEntry& e : environments())
-    table_page(book, {.folder = "environment",
-                      .kind = "environments",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .source = file_naming(sources, e.name, {"data/environments/"}),
-                      .options = e.options});
-  for (const PartitionEntry& e : partitions())
-    table_page(book, {.folder = "partition",
-                      .kind = "partitions among clients",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .paper = e.paper,
-                      .source = "data/clients/partition.cpp",
-                      .options = e.options});
-  for (const SelectorEntry& e : sample_selectors())
-    table_page(book, {.folder = "selector",
-                      .kind = "choices of examples",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .paper = e.paper,
-                      .equations = e.equations,
-                      .source = file_naming(sources, e.name, {"data/selection/"}),
-                      .options = e.options,
-                      .lines_are_equations = true});
-  for (const StrategyEntry& e : query_strategies())
-    table_page(book, {.folder = "strategy",
-                      .kind = "choices of labels",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .paper = e.paper,
-                      .source = file_naming(sources, e.name, {"apps/active/"}),
-                      .options = e.options});
-  for (const AdapterEntry& e : adapters())
-    table_page(book, {.folder = "adapter",
-                      .kind = "adapters",
-                      .family = "",
-                      .name = e.name,
-                      .summary = e.summary,
-                      .paper = e.paper,
-                      .source = e.source,
-                      .options = e.options});
+  plain(environments(), "environment", "environments", {"data/environments/"});
+  plain(partitions(), "partition", "partitions among clients", {"data/clients/"});
+  plain(learners(), "continual", "methods for many tasks", {"apps/continual/methods/", "apps/continual/"});
+  plain(task_kinds(), "tasks", "streams of tasks", {"data/tasks/"});
+  plain(drift_patterns(), "drift", "drifts", {"data/tasks/"});
+  plain(samplers(), "sampler", "samplers of diffusion", {"nn/diffusion/"});
+  plain(guidances(), "guidance", "guidances of diffusion", {"nn/diffusion/"});
+  plain(skip_policies(), "skip", "skips of diffusion steps", {"nn/diffusion/"});
+  plain(transforms(), "augmentation", "augmentations", {"data/augment", "data/"});
+  plain(corruptions(), "corruption", "corruptions", {"data/corruptions/"});
+  plain(adaptations(), "adaptation", "adaptations at test time", {"apps/testtime/", "nn/"});
+  plain(attacks(), "attack", "attacks", {"apps/testtime/", "nn/"});
+  plain(ranking_losses(), "ranking", "ranking losses", {"nn/ranking/"});
 }
 
 }  // namespace gradus

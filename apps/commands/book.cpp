@@ -10,7 +10,10 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "core/atomic_file.h"
+#include "core/byte_source.h"
 #include "core/error.h"
+#include "core/glob.h"
+#include "optim/registry.h"
 
 namespace gradus {
 namespace {
@@ -62,21 +65,47 @@ int write_book(const BookFlags& flags) {
 }
 
 struct RecordFlags {
-  std::string out = kRecordedPaths;
+  std::string only = "*", part = "all";
   bool quiet = false;
   void visit(auto&& f) {
-    f("out", out, "the file to write");
+    f("only", only, "GLOB: only optimizers whose name matches; the figures of the others stay");
+    f("part", part,
+      "paths on functions of two variables, curves of the loss over the step size on a network, or both",
+      choices({"paths", "curves", "all"}));
     f("quiet", quiet, "no progress on stderr");
   }
 };
 
-int record_paths(const RecordFlags& flags) {
-  const PathTable paths = compute_paths([&](const std::string& name) {
-    if (!flags.quiet) note("book: paths of " + name + "\n");
-  });
-  const std::string text = paths_text(paths);
-  write_file(flags.out, text);
-  print(fmt::format("{}: paths of {} optimizers, {} bytes\n", flags.out, paths.size(), text.size()));
+// The recorded table with the matching entries computed anew, without those of optimizers that are gone; written after each tenth
+// so that an end in the middle loses little.
+template <class Table>
+void record_table(const RecordFlags& flags, const std::string& what, const std::string& file,
+                  const auto& read, const auto& compute, const auto& text) {
+  Table table, old;
+  if (std::filesystem::is_regular_file(file)) old = read(read_text_file(file), file);
+  for (const OptimizerEntry& entry : optimizers())
+    if (const auto found = old.find(entry.text.name); found != old.end()) table.insert(*found);
+  int done = 0;
+  for (const OptimizerEntry& entry : optimizers()) {
+    if (!glob_match(flags.only, entry.text.name)) continue;
+    if (!flags.quiet) note(fmt::format("book: {} of {}\n", what, entry.text.name));
+    table[entry.text.name] = compute(entry.text.name);
+    if (++done % 10 == 0) write_file(file, text(table));
+  }
+  if (done == 0) fail<UsageError>("book record: no optimizer's name matches '{}'", flags.only);
+  write_file(file, text(table));
+  print(fmt::format("{}: {} of {} optimizers, {} computed\n", file, what, table.size(), done));
+}
+
+int record_figures(const RecordFlags& flags) {
+  if (!std::filesystem::is_directory("apps/book/recorded"))
+    fail<UsageError>(
+        "book record: run it in the top folder of the sources (there is no apps/book/recorded here)");
+  if (flags.part != "curves")
+    record_table<PathTable>(flags, "paths", kRecordedPaths, paths_from_text, paths_of, paths_text);
+  if (flags.part != "paths")
+    record_table<RateCurves>(flags, "curves", kRecordedCurves, rate_curves_from_text, rate_curve,
+                             rate_curves_text);
   return kOk;
 }
 
@@ -90,13 +119,13 @@ void add_book(CLI::App& app, Action& action) {
   book->footer("The site needs no server and no network: open index.html of the folder.");
   auto recording = std::make_shared<OptionList>();
   CLI::App* record =
-      book->add_subcommand("record", "computes the paths on functions of two variables that the pages show");
+      book->add_subcommand("record", "computes the paths and curves of optimizers that the pages show");
   add_flags<RecordFlags>(*record, recording);
   record->callback([=, &action] {
     action = [=] {
       RecordFlags flags;
       assign(flags, *recording);
-      return record_paths(flags);
+      return record_figures(flags);
     };
   });
   book->callback([=, &action] {

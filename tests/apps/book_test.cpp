@@ -14,15 +14,26 @@
 #include "apps/book/code_view.h"
 #include "apps/book/equations.h"
 #include "apps/book/markdown.h"
+#include "apps/continual/learners.h"
 #include "apps/papers/paper.h"
+#include "apps/testtime/adaptation.h"
+#include "apps/testtime/attack.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "autograd/registry.h"
 #include "core/error.h"
+#include "data/augment.h"
 #include "data/clients/partition.h"
+#include "data/corruptions/corruption.h"
 #include "data/environments/environment.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
+#include "data/tasks/drift_stream.h"
+#include "data/tasks/task_stream.h"
 #include "nn/adapters/registry.h"
+#include "nn/diffusion/guidance.h"
+#include "nn/diffusion/sampler.h"
+#include "nn/diffusion/step_skipping.h"
+#include "nn/ranking/ranking_losses.h"
 #include "nn/registry.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
@@ -269,9 +280,22 @@ TEST_CASE("book: every registry entry has a page") {
   for (const auto& e : sample_selectors()) want("selector", e.name);
   for (const auto& e : query_strategies()) want("strategy", e.name);
   for (const auto& e : adapters()) want("adapter", e.name);
+  for (const auto& e : learners()) want("continual", e.name);
+  for (const auto& e : task_kinds()) want("tasks", e.name);
+  for (const auto& e : drift_patterns()) want("drift", e.name);
+  for (const auto& e : samplers()) want("sampler", e.name);
+  for (const auto& e : guidances()) want("guidance", e.name);
+  for (const auto& e : skip_policies()) want("skip", e.name);
+  for (const auto& e : transforms()) want("augmentation", e.name);
+  for (const auto& e : corruptions()) want("corruption", e.name);
+  for (const auto& e : adaptations()) want("adaptation", e.name);
+  for (const auto& e : attacks()) want("attack", e.name);
+  for (const auto& e : ranking_losses()) want("ranking", e.name);
   for (const auto& e : papers()) want("paper", e.slug);
   for (const char* layer : {"Linear", "Conv2d", "Norm", "MultiHeadAttention", "LSTM"}) want("layer", layer);
-  for (const char* room : {"core", "optim/rules", "apps/papers", "gradus"}) want("room", room);
+  for (const char* room : {"core", "optim/rules", "apps/papers", "gradus", "apps/labs/01-scalar-engine",
+                           "apps/labs/12-reproduce-a-paper"})
+    want("room", room);
   CHECK_MESSAGE(missing.empty(), joined_lines(missing));
 }
 
@@ -349,6 +373,39 @@ TEST_CASE("book: recorded paths are of the optimizers there are") {
   CHECK(paths.size() == optimizers().size());
   // Recorded by this program: SGD's on the ravine is gradient descent's.
   CHECK(paths.at("sgd").at("ravine").lr == 0.01);
+}
+
+TEST_CASE("book: curves of the loss over the step size") {
+  const RateCurve sgd = rate_curve("sgd");
+  REQUIRE(sgd.loss.size() == path_rates().size());
+  // A step of 1e-4 leaves the loss of ten even classes nearly where it was; one of 0.1 learns.
+  CHECK(sgd.loss[0] == doctest::Approx(std::log(10.0)).epsilon(0.15));
+  CHECK(sgd.loss[6] < 0.5 * sgd.loss[0]);
+  CHECK(rate_curve("sgd:lr=1e-4").loss.at(0) == doctest::Approx(sgd.loss[0]).epsilon(1e-12));
+  const RateCurves table{{"sgd", {{1, 0.25, INFINITY, 3, 4, 5, 6, 7, 8, 9}, ""}},
+                         {"x", {{}, "asks for more"}}};
+  const RateCurves back = rate_curves_from_text(rate_curves_text(table), "here");
+  CHECK(back.at("sgd").loss[1] == 0.25);
+  CHECK(std::isinf(back.at("sgd").loss[2]));
+  CHECK(back.at("x").why == "asks for more");
+  CHECK_THROWS_WITH_AS(rate_curves_from_text("{}", "here"),
+                       doctest::Contains("here: expected recorded curves"), DataError);
+  CHECK_THROWS_WITH_AS(
+      rate_curves_from_text(R"({"format":"gradus-sensitivity-1","optimizers":{"adam":[1,2]}})", "here"),
+      doctest::Contains("adam has 2 losses for 10 step sizes"), DataError);
+}
+
+TEST_CASE("book: recorded curves are of the optimizers there are") {
+  if (!std::filesystem::is_regular_file(std::filesystem::path(book_sources().root()) / kRecordedCurves)) {
+    MESSAGE("no recorded curves: gradus book record computes them");
+    return;  // pages are made without them
+  }
+  const RateCurves curves = rate_curves_from_text(book_sources().text(kRecordedCurves), kRecordedCurves);
+  std::vector<std::string> missing;
+  for (const OptimizerEntry& entry : optimizers())
+    if (!curves.contains(entry.text.name)) missing.push_back(entry.text.name);
+  CHECK_MESSAGE(missing.empty(), joined_lines(missing), "gradus book record computes them");
+  CHECK(curves.size() == optimizers().size());
 }
 
 TEST_SUITE("slow") {
