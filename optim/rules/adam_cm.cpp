@@ -44,19 +44,21 @@ struct AdamCm {
     const real step = real(lr / bias_correction(o.adam.beta1, k.t));
     const real root = real(1 / std::sqrt(bias_correction(o.adam.beta2, k.t)));
     const Ema first(start ? 1 : o.adam.beta1), second(o.adam.beta2);  // m stays 0 at the start
-    const auto move = [=](real& w, real g, real& m, real sum, real& v) {
+    const auto both = [=](real g, real& m, real sum, real& v) {
       m = first(m, g);
       const real u = m + inverse * sum;
       v = second(v, u * u);
+      return u;
+    };
+    const auto move = [=](real& w, real g, real& m, real sum, real& v) {
+      const real u = both(g, m, sum, v);
       w = keep * w - step * u / (std::sqrt(v) * root + eps);
     };
     Tensor& sum = buffer.sum();
     if (o.adam.forms.amsgrad) {
       for_each_element(p.data, p.grad, s("m"), std::as_const(sum), s("v"), s("vmax"),
                        [=](real& w, real g, real& m, real total, real& v, real& top) {
-                         m = first(m, g);
-                         const real u = m + inverse * total;
-                         v = second(v, u * u);
+                         const real u = both(g, m, total, v);
                          top = std::max(top, v);
                          w = keep * w - step * u / (std::sqrt(top) * root + eps);
                        });
