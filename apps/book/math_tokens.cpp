@@ -42,6 +42,14 @@ bool prose_word(const std::string& w) {
   return w.size() > 1 && std::all_of(w.begin(), w.end(), letter) && greek_letter(w).empty();
 }
 
+// Characters of ".py", ".cpp" and the like that `s` begins with; 0: none.
+size_t file_ending(std::string_view s) {
+  for (const std::string_view ending : {".py", ".cpp", ".h", ".md", ".json", ".csv", ".cu", ".txt"})
+    if (s.starts_with(ending) && (s.size() == ending.size() || !name_char(s[ending.size()])))
+      return ending.size();
+  return 0;
+}
+
 // The raw tokens: every word is a kName.
 std::vector<MathToken> split(std::string_view s) {
   std::vector<MathToken> out;
@@ -77,9 +85,16 @@ std::vector<MathToken> split(std::string_view s) {
       }
     } else if (letter(s[i])) {
       while (i + n < s.size() && name_char(s[i + n])) ++n;
-      // 's of prose: "the code's"
-      if (n > 2 && s.substr(i + n).starts_with("'s ")) n += 2;
-      take(n > 2 && s[i + n - 1] == 's' && s[i + n - 2] == '\'' ? MathToken::kWord : MathToken::kName, n);
+      size_t path = n;  // "adam.py", "optim/rule.h" are prose
+      while (i + path < s.size() && (name_char(s[i + path]) || s[i + path] == '/')) ++path;
+      const size_t ending = file_ending(s.substr(i + path));
+      if (ending) n = path + ending;
+      // 's of prose: "the code's", "adam.py's"
+      const bool owns = (n > 2 || ending) && s.substr(i + n).starts_with("'s") &&
+                        (i + n + 2 == s.size() || !name_char(s[i + n + 2])) &&
+                        (ending || s.substr(i + n).starts_with("'s "));
+      if (owns) n += 2;
+      take(ending || owns ? MathToken::kWord : MathToken::kName, n);
     } else if (s[i] == '`') {
       const size_t end = s.find('`', i + 1);
       take(MathToken::kWord, end == std::string_view::npos ? s.size() - i : end + 1 - i);

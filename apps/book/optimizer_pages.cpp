@@ -132,10 +132,11 @@ Html optimizer_body(const BookMaker& book, const OptimizerEntry& entry, const st
 
   Html left = html::paragraph(html::soft(text.paper)) + html::heading(2, "Equations", "equations") +
               equations_view(equations, known, code, "");
-  left +=
-      html::paragraph(html::soft("w: weights, g: their gradient, t: the step, counted from 1; ← sets anew, "
-                                 "a prime is the transposed, or "
-                                 "another point; the numbers are lines that assign the variable."));
+  left += html::paragraph(html::soft(
+      "w, W: weights, as a vector or a matrix; g, G: their gradient; t: the step, counted "
+      "from 1; L: the loss, H: its Hessian; I: the identity; i: one element of many; lr: the step "
+      "size times the schedule's factor; ← sets anew, a prime is the transposed, or another point; "
+      "the numbers are lines that assign the variable."));
   if (!remarks.empty())
     left += html::heading(2, "Remarks and departures", "departures") + equations_view(remarks, known, "", "");
   left += html::heading(2, "Options", "options") + options_html(entry.options) + costs(entry);

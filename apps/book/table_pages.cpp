@@ -176,6 +176,9 @@ void table_pages(BookMaker& book) {
                       .extra = book.filling ? contact_image(e) : Html()});
   plain(environments(), "environment", "environments", {"data/environments/"});
   plain(partitions(), "partition", "partitions among clients", {"data/clients/"});
+  plain(sample_selectors(), "selector", "choices of examples", {"data/selection/"});
+  plain(query_strategies(), "strategy", "choices of labels", {"apps/active/"});
+  plain(adapters(), "adapter", "adapters", {"nn/adapters/"});
   plain(learners(), "continual", "methods for many tasks", {"apps/continual/methods/", "apps/continual/"});
   plain(task_kinds(), "tasks", "streams of tasks", {"data/tasks/"});
   plain(drift_patterns(), "drift", "drifts", {"data/tasks/"});
