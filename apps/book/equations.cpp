@@ -24,7 +24,10 @@ std::vector<HeadLine> head_lines(const std::string& equations, bool all_equation
       h.remark = blanks < 2;
       h.indent = std::max(0, static_cast<int>(blanks) - 2) / 2;
     }
-    // A remark goes on from line to line.
+    // A remark goes on from line to line, and into an indented one where its sentence has not ended.
+    const bool open = !all_equations && !out.empty() && out.back().remark &&
+                      (out.back().text.ends_with(';') || out.back().text.ends_with(','));
+    h.remark = h.remark || open;
     if (h.remark && !out.empty() && out.back().remark)
       out.back().text += " " + h.text;
     else

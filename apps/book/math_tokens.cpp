@@ -89,12 +89,17 @@ std::vector<MathToken> split(std::string_view s) {
       while (i + path < s.size() && (name_char(s[i + path]) || s[i + path] == '/')) ++path;
       const size_t ending = file_ending(s.substr(i + path));
       if (ending) n = path + ending;
-      // 's of prose: "the code's", "adam.py's"
-      const bool owns = (n > 2 || ending) && s.substr(i + n).starts_with("'s") &&
-                        (i + n + 2 == s.size() || !name_char(s[i + n + 2])) &&
-                        (ending || s.substr(i + n).starts_with("'s "));
-      if (owns) n += 2;
-      take(ending || owns ? MathToken::kWord : MathToken::kName, n);
+      take(ending ? MathToken::kWord : MathToken::kName, n);
+      // 's of prose: "the code's", "beta3's:", "adam.py's"
+      if (s.substr(i).starts_with("'s") && (i + 2 == s.size() || !name_char(s[i + 2]))) {
+        if (out.back().kind == MathToken::kWord || prose_word(out.back().text)) {
+          out.back().text += "'s";
+          out.back().kind = MathToken::kWord;
+          i += 2;
+        } else {
+          take(MathToken::kWord, 2);
+        }
+      }
     } else if (s[i] == '`') {
       const size_t end = s.find('`', i + 1);
       take(MathToken::kWord, end == std::string_view::npos ? s.size() - i : end + 1 - i);
@@ -187,8 +192,17 @@ KnownNames defined_names(const std::vector<std::string>& lines) {
 std::vector<MathToken> math_tokens(std::string_view line, const KnownNames& known) {
   std::vector<MathToken> t = split(line);
   std::vector<MathToken> out;
-  // Hyphens and slashes within prose first: they are no operators.
+  // Hyphens and slashes within prose first: they are no operators. Nor is the star of "MoMo*)".
   for (size_t i = 0; i < t.size(); ++i) {
+    const bool star =
+        t[i].text == "*" && t[i].space == 0 && !out.empty() && prose_word(out.back().text) &&
+        (i + 1 == t.size() || (t[i + 1].kind == MathToken::kOp && t[i + 1].text != "(" &&
+                               t[i + 1].text != "|" && t[i + 1].text != "||" && t[i + 1].text != "<"));
+    if (star) {
+      out.back().text += "*";
+      out.back().kind = MathToken::kWord;
+      continue;
+    }
     const bool joins = i > 0 && i + 1 < t.size() && t[i].kind == MathToken::kOp && t[i].text == "-" &&
                        t[i].space == 0 && t[i + 1].space == 0 && !out.empty() &&
                        t[i + 1].kind != MathToken::kOp;

@@ -144,6 +144,12 @@ TEST_CASE("book: plain-text equations as MathML") {
         "per-tensor: mean of the mini-batch");
   CHECK(short_math(set_line("v as madgrad.py's, m as in the_rule.h", {})) ==
         "<math>{v}</math> as madgrad.py&#39;s, <math>{m}</math> as in the_rule.h");
+  CHECK(short_math(set_line("linear from beta1's to beta3's: (MoMo*), the code's", {})) ==
+        "linear from <math>{<msub>β{1}</msub>}</math>&#39;s to <math>{<msub>β{3}</msub>}</math>&#39;s:  "
+        "(MoMo*), the "
+        "code&#39;s");
+  CHECK(head_lines("  a = 1\nB: c = 2;\n  d = 3\n  e = 4\n").size() == 3);
+  CHECK(head_lines("  a = 1\nB: c = 2;\n  d = 3\n  e = 4\n")[1].text == "B: c = 2; d = 3");
   CHECK(symbol_mathml("g_prev") == "<msub><mi>g</mi><mrow><mi>prev</mi></mrow></msub>");
   CHECK(symbol_mathml("weight_decay") == "<mi>weight_decay</mi>");
   CHECK(symbol_mathml("vbar") == "<mover accent=\"true\"><mi>v</mi><mo>¯</mo></mover>");
@@ -170,6 +176,8 @@ TEST_CASE("book: no equation of a head is left as raw text") {
       for (const char* entity : {"&quot;", "&#39;", "&amp;"})
         for (size_t at = prose.find(entity); at != std::string::npos; at = prose.find(entity))
           prose.erase(at, std::string(entity).size());
+      for (size_t at = prose.find(".h "); at != std::string::npos; at = prose.find(".h "))  // names of files
+        prose.erase(prose.rfind(' ', at) + 1, at + 2 - prose.rfind(' ', at) - 1);
       if (prose.find_first_of("=*^_+|") != std::string::npos || prose.find("&lt;") != std::string::npos ||
           set.find("<mo>*</mo>") != std::string::npos || set.find("<mo>ˆ</mo>") != std::string::npos)
         raw.push_back(entry.text.name + ": " + line.text);
