@@ -29,6 +29,8 @@ struct DatasetInfo {
   /// What examples are standardised by, (x - mean) / std, fitted on the training examples. Images: per channel, with
   /// x = pixel / 255. Vectors: per number of an example; empty where they are taken as they are.
   std::vector<double> mean, std;
+  /// How images of other sizes are brought to the example's (core/image_fit.h).
+  std::string fit = "stretch";
   /// Vectors from a table with a header: the names of its columns, in the order of the example's numbers.
   std::vector<std::string> columns;
   /// Text: the bytes that token i stands for.

@@ -5,12 +5,14 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/image_fit.h"
 #include "core/md5.h"
 #include "core/rng.h"
 #include "core/threads.h"
 #include "core/utf8.h"
 #include "data/fitted.h"
 #include "data/images.h"
+#include "data/pixel_cache.h"
 #include "data/places.h"
 
 namespace gradus {
@@ -75,29 +77,81 @@ std::vector<File> list_files(const fs::path& folder, const std::vector<std::stri
   return files;
 }
 
-DatasetPtr load(DatasetInfo& info, const std::vector<File>& files, bool measure) {
+// Everything the pixels of these files depend on.
+std::string cache_key(const DatasetInfo& info, const std::vector<File>& files, bool skip_bad) {
+  std::string key = fmt::format("{} {} {}", info.example.str(), info.fit, skip_bad);
+  for (const File& f : files) {
+    std::error_code error;
+    const auto size = fs::file_size(f.path, error);
+    const auto time = fs::last_write_time(f.path, error).time_since_epoch().count();
+    key += fmt::format("\n{} {} {}", fs::absolute(f.path, error).string(), size, time);
+  }
+  return key;
+}
+
+// The pixels of all files, one after the other, then a byte a file: 1 where it could be read. What is bad is put into `errors`.
+ByteBuffer decode(const DatasetInfo& info, const std::vector<File>& files,
+                  std::vector<std::exception_ptr>& errors) {
   const int64 c = info.example[0], h = info.example[1], w = info.example[2], numel = info.example.numel();
-  ByteBuffer pixels(files.size() * static_cast<std::size_t>(numel));
-  std::vector<std::exception_ptr> errors(files.size());  // none may leave a parallel region
-  parallel_for(static_cast<int64>(files.size()), 4, [&](int64 begin, int64 end) {
+  const auto n = static_cast<int64>(files.size());
+  ByteBuffer pixels(files.size() * static_cast<std::size_t>(numel + 1));
+  std::uint8_t* good = pixels.data() + n * numel;
+  parallel_for(n, 4, [&](int64 begin, int64 end) {
     for (int64 i = begin; i < end; ++i) try {
-        const Image image =
-            resize(read_image(files[static_cast<std::size_t>(i)].path, static_cast<int>(c)), h, w);
+        const Image image = fit_image(
+            read_image(files[static_cast<std::size_t>(i)].path, static_cast<int>(c)), h, w, info.fit);
         std::copy(image.pixels.begin(), image.pixels.end(), pixels.data() + i * numel);
-      } catch (...) {
+        good[i] = 1;
+      } catch (...) {  // none may leave a parallel region
+        std::fill_n(pixels.data() + i * numel, numel, std::uint8_t{0});
+        good[i] = 0;
         errors[static_cast<std::size_t>(i)] = std::current_exception();
       }
   });
-  for (const std::exception_ptr& error : errors)
-    if (error) std::rethrow_exception(error);
-  std::vector<std::uint8_t> labels;
+  return pixels;
+}
+
+// Pictures in memory, before they are a data set.
+struct Loaded {
+  std::vector<ByteBuffer> storage;
   std::vector<const std::uint8_t*> images;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    labels.push_back(static_cast<std::uint8_t>(files[i].label));
-    images.push_back(pixels.data() + i * static_cast<std::size_t>(numel));
+  std::vector<std::uint8_t> labels;
+  DatasetPtr set(const DatasetInfo& info) {
+    return std::make_shared<ImageSet>(info, std::move(storage), std::move(images), std::move(labels));
   }
-  if (measure) measure_pixels(info, images);
-  return std::make_shared<ImageSet>(info, std::move(pixels), std::move(labels));
+};
+
+// What is passed over is named in the notes of `info`.
+Loaded load(DatasetInfo& info, const std::vector<File>& files, const FolderOptions& o) {
+  Loaded loaded;
+  if (files.empty()) return loaded;
+  const auto numel = static_cast<std::size_t>(info.example.numel());
+  ByteBuffer pixels =
+      cached_pixels(o.cache, cache_key(info, files, o.skip_bad), files.size() * (numel + 1), [&] {
+        std::vector<std::exception_ptr> errors(files.size());
+        ByteBuffer decoded = decode(info, files, errors);
+        for (const std::exception_ptr& error : errors)
+          if (error && !o.skip_bad) std::rethrow_exception(error);
+        return decoded;
+      });
+  const std::uint8_t* good = pixels.data() + files.size() * numel;
+  std::vector<std::string> bad;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!good[i]) {
+      bad.push_back(files[i].path);
+      continue;
+    }
+    loaded.labels.push_back(static_cast<std::uint8_t>(files[i].label));
+    loaded.images.push_back(pixels.data() + i * numel);
+  }
+  constexpr std::size_t kNamed = 10;
+  for (std::size_t i = 0; i < std::min(bad.size(), kNamed); ++i)
+    info.notes.push_back(fmt::format("passed over, no whole PNG or JPEG: {}", printable(bad[i])));
+  if (bad.size() > kNamed) info.notes.push_back(fmt::format("passed over, and {} more", bad.size() - kNamed));
+  if (loaded.images.empty())
+    fail<DataError>("{}: none of {} files is a whole PNG or JPEG", o.path, files.size());
+  loaded.storage.push_back(std::move(pixels));
+  return loaded;
 }
 
 // Takes part of each class, at least one and not all, out of `files`.
@@ -159,6 +213,7 @@ Data open_folder(const FolderOptions& o, const DataPlaces& places) {
   DatasetInfo info;
   info.name = "folder";
   info.example = {o.channels.value_or(usual[0]), o.size.value_or(usual[1]), o.size.value_or(usual[2])};
+  info.fit = o.fit != "auto" ? o.fit : trained ? places.fitted->fit : info.fit;
   fs::path train = root, test;
   if (fs::is_directory(root / "train")) {
     train = root / "train";
@@ -179,9 +234,11 @@ Data open_folder(const FolderOptions& o, const DataPlaces& places) {
     test_files = list_files(test, info.class_names);
     if (test_files.empty()) fail<DataError>("{}: expected a directory per class, found none", test.string());
   }
+  Loaded for_train = load(info, train_files, o), for_test = load(info, test_files, o);
+  measure_pixels(info, train_files.empty() ? for_test.images : for_train.images);
   Data data;
-  if (!train_files.empty()) data.train = load(info, train_files, true);
-  data.test = load(info, test_files, train_files.empty());
+  if (!train_files.empty()) data.train = for_train.set(info);
+  data.test = for_test.set(info);
   return data;
 }
 

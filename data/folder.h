@@ -10,6 +10,8 @@ struct FolderOptions {
   std::optional<int64> size, channels;
   std::optional<double> test;
   int64 seed = 0;
+  std::string fit = "auto", cache;
+  bool skip_bad = false;
 
   void visit(auto&& f) {
     f("path", path, "holds a directory per class, or train/ and test/ (or val/) with one per class each");
@@ -20,6 +22,14 @@ struct FolderOptions {
       "evaluate weights of another folder 1",
       Limits{0, 1, true});
     f("seed", seed, "of that draw", at_least(0));
+    f("fit", fit,
+      "how images come to that size: stretch; crop, the middle, the shorter side fits; pad, black beside, "
+      "the longer side fits; auto: "
+      "that of the weights, else stretch",
+      choices({"auto", "stretch", "crop", "pad"}));
+    f("skip_bad", skip_bad,
+      "pass over files that are no whole images and name them, instead of ending at the first");
+    f("cache", cache, "folder where the decoded pixels are kept for the next start; none: they are not");
   }
 };
 
@@ -27,7 +37,7 @@ struct FolderOptions {
 /// of the training images. Files that end in neither .png, .jpg nor .jpeg are passed over. `path` is looked
 /// for as given, then where data sets are. Throws DataError for a missing folder, no or one class (unless weights say
 /// which others there are), a class without images, a class that only test/ has, a name that is not UTF-8, a file that
-/// is no image.
+/// is no image (unless skip_bad).
 Data open_folder(const FolderOptions& options, const DataPlaces& places);
 
 }  // namespace gradus

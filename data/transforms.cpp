@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "data/augment.h"
+#include "data/augmentations/transform_entry.h"
 #include "data/pixel_maps.h"
 
 namespace gradus {
@@ -262,32 +263,20 @@ class Cutmix : public Transform {
   Options o_;
 };
 
-// --- the table
-// ----------------------------------------------------------------------------------------------------
-
-constexpr const char* kWhere = "transform ";
-
-template <class T>
-TransformEntry entry(const char* name, const char* summary) {
-  static const std::string where = std::string(kWhere) + name;
-  return {name, summary, describe_options<typename T::Options>(), [](const OptionList& list) {
-            typename T::Options options;
-            set_options(options, list, where);
-            return std::shared_ptr<const Transform>(std::make_shared<T>(options));
-          }};
-}
-
 }  // namespace
 
 const std::vector<TransformEntry>& transforms() {
   static const std::vector<TransformEntry> table = {
-      entry<PadCrop>("pad-crop", "shift at random by up to `pad` pixels"),
-      entry<Flip>("flip", "mirror images at random"),
-      entry<AlternatingFlip>("alternating-flip", "mirror images every other epoch"),
-      entry<Rotation>("rotation", "turn at random"),
-      entry<Cutout>("cutout", "wipe out a random square"),
-      entry<Mixup>("mixup", "blend pairs of images and their labels"),
-      entry<Cutmix>("cutmix", "paste a rectangle of another image, and share the labels"),
+      transform_entry<PadCrop>("pad-crop", "shift at random by up to `pad` pixels"),
+      transform_entry<Flip>("flip", "mirror images at random"),
+      transform_entry<AlternatingFlip>("alternating-flip", "mirror images every other epoch"),
+      transform_entry<Rotation>("rotation", "turn at random"),
+      resized_crop_entry(),
+      colour_jitter_entry(),
+      rand_augment_entry(),
+      transform_entry<Cutout>("cutout", "wipe out a random square"),
+      transform_entry<Mixup>("mixup", "blend pairs of images and their labels"),
+      transform_entry<Cutmix>("cutmix", "paste a rectangle of another image, and share the labels"),
   };
   return table;
 }

@@ -12,6 +12,7 @@
 #include "apps/commands/registry_commands.h"
 #include "core/error.h"
 #include "core/utf8.h"
+#include "data/augment.h"
 #include "data/class_counts.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
@@ -28,9 +29,13 @@ namespace gradus {
 namespace {
 
 struct DataOptions {
-  std::string out, data_dir;
+  std::string out, data_dir, augment;
   void visit(auto&& f) {
     f("out", out, "where the contact sheet goes; else NAME.png here");
+    f("augment", augment,
+      "show an image of each class as it is and as training with these changes sees it in seven epochs, e.g. "
+      "'pad-crop,flip'; see "
+      "'data augmentations'");
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
   }
 };
@@ -126,7 +131,8 @@ void show_set(const DatasetEntry& entry, const std::string& text, const DataOpti
   if (part->info().kind == DataKind::kText) print("\n" + excerpt(*part));
   if (part->info().kind == DataKind::kImages) {
     const std::string out = options.out.empty() ? entry.name + ".png" : options.out;
-    write_png(out, contact_sheet(*part));
+    const Augmentation augment = parse_augmentation(options.augment);
+    write_png(out, augment.empty() ? contact_sheet(*part) : augmentation_sheet(*part, augment, 0));
     print(fmt::format("\ncontact sheet: {}\n", out));
   }
 }
@@ -206,7 +212,7 @@ void add_fetch(CLI::App& data, Action& action) {
 void add_data(CLI::App& app, Action& action) {
   CLI::App* data = app.add_subcommand("data",
                                       "data sets: list, show NAME, fetch NAME, partitions, selectors, "
-                                      "strategies, tasks, drifts, corruptions");
+                                      "strategies, tasks, drifts, augmentations, corruptions");
   add_list(*data, action, "data set", [] {
     std::vector<Listed> all;
     for (const auto& entry : datasets()) all.push_back({entry.name, entry.summary, entry.options});
@@ -284,6 +290,19 @@ void add_data(CLI::App& app, Action& action) {
         std::string text = fmt::format("{}: {}\n\n", entry.name, entry.summary);
         if (!entry.paper.empty()) text += fmt::format("paper\n  {}\n\n", wrapped(entry.paper, 2, kPageWidth));
         return text + options_table(entry.options);
+      });
+  add_table(
+      *data, action, "augmentations",
+      "changes to training images (train --augment): all, or the options of one", "augmentation",
+      [] {
+        std::vector<Listed> all;
+        for (const TransformEntry& entry : transforms())
+          all.push_back({entry.name, entry.summary, entry.options});
+        return all;
+      },
+      [](size_t i) {
+        const TransformEntry& entry = transforms()[i];
+        return fmt::format("{}: {}\n\n", entry.name, entry.summary) + options_table(entry.options);
       });
   add_table(
       *data, action, "corruptions",

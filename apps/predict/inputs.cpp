@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/image.h"
+#include "core/image_fit.h"
 #include "core/npy.h"
 #include "data/csv_columns.h"
 #include "data/text.h"
@@ -122,7 +123,7 @@ Tensor normalised(const std::vector<Image>& images, const InputOptions& o) {
   Tensor x({static_cast<int64>(images.size()), chw[0], chw[1], chw[2]});
   const PixelScale scale(o.info);
   for (size_t i = 0; i < images.size(); ++i) {
-    Image image = resize(to_channels(images[i], chw[0]), chw[1], chw[2]);
+    Image image = fit_image(to_channels(images[i], chw[0]), chw[1], chw[2], o.info.fit);
     if (o.invert)
       for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(255 - pixel);
     scale.apply(image.pixels.data(), chw, x.mutable_data() + static_cast<int64>(i) * chw.numel());

@@ -92,7 +92,7 @@ struct TrainConfig {
     f("select", select,
       "which examples of a batch are trained on, NAME[:key=value,...]: all, or by their losses adaptive-k, "
       "small-loss, trimmed-loss (wrong labels); see 'data selectors'");
-    f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'");
+    f("augment", augment, "changes to the training images, e.g. 'pad-crop,flip'; see 'data augmentations'");
     f("limit", limit, "train on the first N examples only", at_least(1));
     f("data_dir", data_dir, "where data sets lie; else $GRADUS_DATA, then ./datasets");
     f("validation", validation,

@@ -44,6 +44,7 @@ nlohmann::ordered_json info_json(const DatasetInfo& info) {
   json["class_names"] = info.class_names;
   json["mean"] = info.mean;
   json["std"] = info.std;
+  if (info.fit != DatasetInfo().fit) json["fit"] = info.fit;
   json["columns"] = info.columns;
   json["digest"] = info.digest;
   // Tokens may be any bytes, which JSON strings cannot hold: as lists of byte values.
@@ -68,6 +69,7 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
     info.class_names = json.at("class_names").get<std::vector<std::string>>();
     info.mean = json.at("mean").get<std::vector<double>>();
     info.std = json.at("std").get<std::vector<double>>();
+    info.fit = json.value("fit", info.fit);
     info.complete = json.contains("columns");
     if (info.complete) {
       info.columns = json.at("columns").get<std::vector<std::string>>();
