@@ -196,7 +196,8 @@ const std::vector<Entry>& workloads() {
     std::vector<Entry> all;
     for (const Workload& w : training_workloads())
       all.push_back(
-          {w.name, fmt::format("one training step of {}, batch {}, {}", w.model, w.batch, w.optimizer)});
+          {w.name, fmt::format("one training step of {}, batch {}, {}{}", w.model, w.batch, w.optimizer,
+                               w.adapter ? fmt::format(", {} alone and the head", w.adapter) : "")});
     for (const char* rule : {"sgd:momentum=0.9", "adam", "adabelief"})
       all.push_back(
           {std::string(kOptimizer) + rule, "one step on 10,000,000 parameters; any optimizer instead"});

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "apps/train/objective.h"
+#include "nn/adapters/registry.h"
 #include "nn/registry.h"
 #include "optim/problems/function_objective.h"
 #include "optim/problems/registry.h"
@@ -57,6 +58,8 @@ const std::vector<Workload>& training_workloads() {
       {"gpt", "gpt:block=64,dim=128,layers=4,heads=4", "adamw", 12, {.vocabulary = 65}, step_gflop(12, kGpt)},
       {"airbench", "airbench", "sgd:lr=0.01,momentum=0.9,nesterov=true", 128, cifar,
        step_gflop(128, kAirbench)},
+      {"vit-lora", "vit:patch=4,dim=128,depth=6,heads=4", "adamw", 128, cifar, step_gflop(128, kVit) * 2 / 3,
+       "lora:rank=8,alpha=16,targets=*attn.qkv+*attn.proj"},
   };
   return table;
 }
@@ -65,6 +68,7 @@ Step training_step(const Workload& w, const std::string& spec, int64 batch_size)
   if (batch_size == 0) batch_size = w.batch;
   Rng rng(1);
   const std::shared_ptr<Model> model = make_model(w.model, w.data, rng);
+  if (w.adapter) attach_adapters(*model, w.adapter, rng);
   const auto parameters = std::make_shared<const Parameters>(model->parameters());
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec.empty() ? w.optimizer : spec, *parameters);
   const auto draw = [&](const Shape& s, int64 n) {

@@ -16,7 +16,10 @@ struct Workload {
   const char* optimizer;
   int64 batch;
   DataShape data;
-  double gflop;  ///< of one step, forward and backward (three times forward), convolutions counted as direct
+  /// Of one step, forward and backward (three times forward; twice where the weights are frozen), convolutions counted as direct.
+  double gflop;
+  const char* adapter =
+      nullptr;  ///< beside frozen weights (nn/adapters/registry.h); only it and the head are trained
 };
 const std::vector<Workload>& training_workloads();
 

@@ -181,6 +181,15 @@ int train(const Call& call, const OptionList& given) {
   return kOk;
 }
 
+// Flags of `train` that another way of learning has no setting for.
+template <class Config>
+void refuse_others(const OptionList& given, const char* way) {
+  const std::vector<std::string> known = option_names<Config>();
+  for (const auto& [key, value] : given)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      fail<UsageError>("{} is not for {}", flag_name(key), way);
+}
+
 // Pairs of responses: settings of their own, under the names of TrainConfig.
 bool is_pairs(const Call& call, const OptionList& given) {
   if (!call.resume.empty()) {
@@ -195,6 +204,7 @@ bool is_pairs(const Call& call, const OptionList& given) {
 
 PreferenceConfig pairs_config(const Call& call, const OptionList& given) {
   PreferenceConfig config;
+  refuse_others<PreferenceConfig>(given, "pairs of responses (--loss)");
   if (!call.config_file.empty()) fail<UsageError>("--data pairs takes no --config");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
@@ -271,10 +281,7 @@ bool is_diffusion(const Call& call) {
 
 DiffusionConfig diffusion_config(const Call& call, const OptionList& given) {
   DiffusionConfig config;
-  const std::vector<std::string> known = option_names<DiffusionConfig>();
-  for (const auto& [key, value] : given)
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      fail<UsageError>("{} is not for --task diffusion", flag_name(key));
+  refuse_others<DiffusionConfig>(given, "--task diffusion");
   if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses, not for --task diffusion");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");

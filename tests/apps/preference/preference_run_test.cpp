@@ -166,7 +166,10 @@ TEST_CASE("train on pairs: what does not fit is refused before anything is writt
   const std::string data = pairs_file(dir);
   CHECK_THROWS_AS(run({"train", "--data", data, "--loss", "dp"}), UsageError);
   CHECK_THROWS_AS(run({"train", "--data", data, "--loss", "dpo:beta=0"}), UsageError);
-  CHECK_THROWS_AS(run({"train", "--data", data, "--augment", "flip"}), UsageError);
+  CHECK_THROWS_WITH_AS(run({"train", "--data", data, "--augment", "flip"}),
+                       "--augment is not for pairs of responses (--loss)", UsageError);
+  CHECK_THROWS_WITH_AS(run({"train", "--data", data, "--adapter", "lora"}),
+                       "--adapter is not for pairs of responses (--loss)", UsageError);
   CHECK_THROWS_AS(run({"train", "--data", data, "--model", "lenet"}), UsageError);
   CHECK_THROWS_AS(run({"train", "--data", "pairs"}), UsageError);
   CHECK_THROWS_AS(run({"train", "--data", "pairs:path=" + (dir / "none.jsonl")}), DataError);
