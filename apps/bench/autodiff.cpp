@@ -14,6 +14,8 @@
 #include "autograd/ops/reduce.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
+#include "optim/elements.h"
+#include "optim/estimators/forward_gradient.h"
 
 namespace gradus::bench {
 namespace {
@@ -76,6 +78,32 @@ AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, double seco
                               directions);
                         }});
   return {spec, batch, t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
+}
+
+ForwardGradientCosts measure_forward_gradient(const std::string& spec, int64 batch, double seconds) {
+  const Setup s(spec, batch);
+  const Function loss = [&](std::span<const Tensor> p) { return s.loss(p); };
+  Tensors params;
+  for (const Tensor& p : s.params) params.push_back(stop_gradient(p).clone());
+  const ForwardDescent descent{.lr = 1e-6};
+  const Rng rng(2);
+  std::uint64_t steps = 0;
+  const auto step = [&](const char* distribution) {
+    const std::vector<Tensors> v{draw_direction(params, distribution, rng.fork(steps++))};
+    descent.step(loss, params, v, 0);
+  };
+  const auto t = medians(seconds, {[&] {
+                                     const Recording off(false);
+                                     loss(params);
+                                   },
+                                   [&] {
+                                     const ValueAndGrad at = value_and_grad(loss, params);
+                                     for (size_t i = 0; i < params.size(); ++i)
+                                       for_each_element(params[i], at.grads[i],
+                                                        [](real& x, real g) { x -= real(1e-6) * g; });
+                                   },
+                                   [&] { step("rademacher"); }, [&] { step("normal"); }});
+  return {spec, batch, t[0], t[1], t[2], t[3]};
 }
 
 PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, double seconds) {
