@@ -10,6 +10,8 @@
 // step size, which starves it. Signs, no such decay, step sizes tuned by the first 1,000 steps: softmax regression 80 % again, the
 // perceptron 77 % on three seeds, 2.36 to 2.58 passes (backpropagation 2.30, which multiplies as often: 2.25). Now the step size is tuned
 // by whole runs, which want a smaller one; five seeds.
+// `gradus bench forward-gradient`, the update too: 2.5 passes with signs and 3.5 with normal numbers for MLP 784-256-256-10 and batches
+// of 512, backpropagation 2.7; 3.1, 8.0 and 3.3 for batches of 64. The paper reports 2.46 and 4.17.
 // Departures: MLP 784-64-64-10 in place of 1024-1024, batches of 64, fewer epochs; costs are processor seconds on one thread, of
 // MLP 784-256-256-10 with batches of 512, the drawing of v included; directions of signs there, unbiased like
 // normal ones. No decay of the step size on the two functions.

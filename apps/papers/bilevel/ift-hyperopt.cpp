@@ -12,6 +12,8 @@
 // steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %. 600 of 0.003 to 0.03 with 60 terms: learned images 73.5 %,
 // means 67 %, real ones 39 %, all shown but the one decay, 0.7 points below the grid's best [-1.1, -0.3] on five seeds; the least
 // hyper step size was the best. Now twelve seeds, hyper step sizes from 0.001.
+// `gradus bench hypergradient`: in 1,000,000 hyperparameters, 5 terms take 5.1 times a gradient of the same loss and 2.2 times its
+// memory, 11.6 vectors in all.
 // Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
 #include <algorithm>
 #include <cmath>
