@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <functional>
 
 #include "apps/bench/timing.h"
@@ -14,6 +15,8 @@
 #include "autograd/ops/reduce.h"
 #include "nn/modes.h"
 #include "nn/registry.h"
+#include "optim/elements.h"
+#include "optim/estimators/forward_gradient.h"
 
 namespace gradus::bench {
 namespace {
@@ -27,6 +30,20 @@ double seconds_of(const std::function<void()>& body) {
 std::vector<double> medians(double seconds, const std::vector<std::function<void()>>& bodies) {
   std::vector<double> result;
   for (const Timing& t : time_in_turns(seconds, 10, bodies)) result.push_back(t.median);
+  return result;
+}
+
+// Least processor seconds of each in turns: what a busy machine disturbs least.
+std::vector<double> processor_seconds(double seconds, std::span<const std::function<void()>> bodies) {
+  const auto now = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+  std::vector<double> result(bodies.size(), 1e300);
+  const double until = now() + seconds * static_cast<double>(bodies.size());
+  for (int round = 0; round < 13 || now() < until; ++round)
+    for (size_t i = 0; i < bodies.size(); ++i) {
+      const double before = now();
+      bodies[i]();
+      if (round >= 3) result[i] = std::min(result[i], now() - before);  // three to warm up
+    }
   return result;
 }
 
@@ -76,6 +93,33 @@ AutodiffCosts measure_autodiff(const std::string& spec, int64 batch, double seco
                               directions);
                         }});
   return {spec, batch, t[0], t[1], t[2], t[3], t[4], t[5], t[6]};
+}
+
+ForwardGradientCosts measure_forward_gradient(const std::string& spec, int64 batch, double seconds) {
+  const Setup s(spec, batch);
+  const Function loss = [&](std::span<const Tensor> p) { return s.loss(p); };
+  Tensors params;
+  for (const Tensor& p : s.params) params.push_back(stop_gradient(p).clone());
+  const ForwardDescent descent{.lr = 1e-6};
+  const Rng rng(2);
+  std::uint64_t steps = 0;
+  const auto step = [&](const char* distribution) {
+    const std::vector<Tensors> v{draw_direction(params, distribution, rng.fork(steps++))};
+    descent.step(loss, params, v, 0);
+  };
+  const std::function<void()> bodies[] = {[&] {
+                                            const Recording off(false);
+                                            loss(params);
+                                          },
+                                          [&] {
+                                            const ValueAndGrad at = value_and_grad(loss, params);
+                                            for (size_t i = 0; i < params.size(); ++i)
+                                              for_each_element(params[i], at.grads[i],
+                                                               [](real& x, real g) { x -= real(1e-6) * g; });
+                                          },
+                                          [&] { step("rademacher"); }, [&] { step("normal"); }};
+  const std::vector<double> t = processor_seconds(seconds, bodies);
+  return {spec, batch, t[0], t[1], t[2], t[3]};
 }
 
 PerSampleCosts measure_per_sample(const std::string& spec, int64 batch, double seconds) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/bench/autodiff.h"
+#include "apps/bench/hypergradient.h"
 #include "apps/bench/loader_speed.h"
 #include "apps/bench/machine.h"
 #include "apps/bench/memory.h"
@@ -40,6 +41,10 @@ class Bench {
       stream();
     else if (name == "autodiff")
       autodiff();
+    else if (name == "forward-gradient")
+      forward_gradient();
+    else if (name == "hypergradient")
+      hypergradient();
     else if (name == "loader")
       loader();
     else
@@ -171,6 +176,37 @@ class Bench {
     emit(row);
   }
 
+  void forward_gradient() {
+    for (const auto& [model, batch] :
+         {std::pair{"mlp:hidden=256-256", 64}, {"mlp:hidden=256-256", 512}, {"lenet", 64}}) {
+      const ForwardGradientCosts c = measure_forward_gradient(model, batch, options_.seconds / 2);
+      const auto kind = [&, n = batch](const char* what, double seconds) {
+        Row row{.workload = "forward-gradient",
+                .part = fmt::format("{} batch {}: {}", c.model, n, what),
+                .step_s = seconds};
+        row.samples_per_s = n / seconds;
+        row.more.emplace_back("times_forward", seconds / c.forward);
+        emit(row);
+      };
+      kind("forward", c.forward), kind("signs", c.signs), kind("normals", c.normals);
+      kind("backpropagation", c.gradient);
+    }
+  }
+
+  void hypergradient() {
+    const HypergradientCosts c = measure_hypergradient(10000, 5, options_.seconds);
+    const auto kind = [&](const std::string& what, double seconds, double bytes) {
+      Row row{.workload = "hypergradient", .part = what, .params = c.hyperparameters, .step_s = seconds};
+      row.more = {{"times_gradient", seconds / c.gradient},
+                  {"bytes", bytes},
+                  {"memory_times_gradient", bytes / c.gradient_bytes},
+                  {"vectors", bytes / (static_cast<double>(c.hyperparameters) * sizeof(real))}};
+      emit(row);
+    };
+    kind("gradient", c.gradient, c.gradient_bytes);
+    kind(fmt::format("implicit, {} terms", c.terms), c.implicit, c.implicit_bytes);
+  }
+
   void loader() {
     for (const LoaderSpeed& s : measure_loader(options_.seconds / 2)) {
       const double n = static_cast<double>(s.batch);
@@ -206,6 +242,8 @@ const std::vector<Entry>& workloads() {
     all.push_back({"gemm", "square products of order 64 to 2048"});
     all.push_back({"stream", "plain passes over memory"});
     all.push_back({"autodiff", "vjp, jvp, Hessian and Gauss-Newton products, per-sample gradients"});
+    all.push_back({"forward-gradient", "steps by forward gradients in forward passes, draws included"});
+    all.push_back({"hypergradient", "implicit differentiation in 1,000,000 hyperparameters: time, memory"});
     all.push_back({"loader", "batches normalised, augmented, collated"});
     all.push_back({"peak", "multiply-adds in registers: what shares of peak refer to"});
     return all;

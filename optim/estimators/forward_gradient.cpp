@@ -22,7 +22,6 @@ ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
                                  std::span<const std::vector<Tensor>> directions) {
   if (directions.empty()) fail<UsageError>("forward gradient: there is no direction");
   ForwardGradient out;
-  for (const Tensor& x : xs) out.grads.push_back(Tensor::zeros(x.shape()));
   for (const std::vector<Tensor>& v : directions) {
     const Jvp at = jvp(f, xs, v);
     if (at.value.numel() != 1)
@@ -33,8 +32,15 @@ ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
     out.derivatives.push_back(d);
     // ONE number for all parameters: a derivative a tensor would be another estimator.
     const real c = static_cast<real>(d / static_cast<double>(directions.size()));
-    for (size_t i = 0; i < xs.size(); ++i)
-      for_each_element(out.grads[i], v[i], [c](real& g, real vi) { g += c * vi; });
+    const bool first = out.grads.empty();
+    for (size_t i = 0; i < xs.size(); ++i) {
+      if (first) {
+        out.grads.emplace_back(xs[i].shape());
+        for_each_element(out.grads[i], v[i], [c](real& g, real vi) { g = c * vi; });
+      } else {
+        for_each_element(out.grads[i], v[i], [c](real& g, real vi) { g += c * vi; });
+      }
+    }
   }
   return out;
 }

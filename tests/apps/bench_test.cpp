@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/bench/autodiff.h"
+#include "apps/bench/hypergradient.h"
 #include "apps/bench/workload.h"
 #include "core/allocator.h"
 #include "core/error.h"
@@ -110,6 +112,24 @@ TEST_CASE("bench: an optimizer's bytes are parameter, gradient and state, in and
   const double n = 1e7 * sizeof(real);
   CHECK(bench::optimizer_step("sgd").bytes == 3 * n);
   CHECK(bench::optimizer_step("adam").bytes == 7 * n);
+}
+
+// Softmax regression of 100*200 weights: the gradient holds exp(decay), w^2, their product, gradients of parts and whole.
+TEST_CASE("bench: an implicit hypergradient takes at most the memory of four gradients") {
+  const bench::HypergradientCosts c = bench::measure_hypergradient(200, 2, 1e-3);
+  CHECK(c.hyperparameters == 20000);
+  const double vector = 20000 * sizeof(real);
+  CHECK(c.gradient_bytes >= vector);
+  CHECK(c.implicit_bytes >= 3 * vector);  // the series needs two, its product one
+  CHECK(c.implicit_bytes <= 4 * c.gradient_bytes);
+  CHECK(c.implicit > 0);
+}
+
+TEST_CASE("bench: a step by forward gradients is measured in forward passes") {
+  const bench::ForwardGradientCosts c = bench::measure_forward_gradient("mlp:hidden=8", 4, 1e-3);
+  CHECK(c.model == "mlp:hidden=8");
+  CHECK(c.batch == 4);
+  for (const double seconds : {c.forward, c.gradient, c.signs, c.normals}) CHECK(seconds > 0);
 }
 
 TEST_CASE("bench: a problem is measured with the optimizer that is named, a wrong one refused beforehand") {
