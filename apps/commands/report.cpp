@@ -7,9 +7,11 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/diffusion_page.h"
 #include "apps/commands/run_page.h"
 #include "apps/commands/run_results.h"
 #include "core/atomic_file.h"
+#include "core/image.h"
 
 namespace gradus {
 namespace {
@@ -27,7 +29,7 @@ struct ReportOptions : WeightsOptions {
     f("threads", threads, "threads; 0: one a processor", Limits{.low = 0});
     f("limit", limit, "score the first N test examples only", at_least(1));
     f("batch_size", batch_size, "examples a batch of the evaluation", at_least(1));
-    f("scores", scores, "curves and settings alone: no evaluation of the weights");
+    f("scores", scores, "curves and settings alone: no evaluation of the weights, no images drawn");
     f("json", json, "print what was written as one JSON object");
   }
 };
@@ -51,16 +53,8 @@ Html summary_section(const RunSummary& run) {
   return out;
 }
 
-int report(const std::string& path, const ReportOptions& options) {
-  const RunSummary run = summarize(path);
-  std::vector<std::string> complaints;
-  Html body = summary_section(run);
-  const auto plots = run_plots(run, read_grad_norms(path));
-  if (!plots.empty()) body += html::heading(2, "Curves", "curves") + html::figures(plots);
-  if (options.scores)
-    body += results_sections(
-        run, options, {.batch_size = options.batch_size, .limit = options.limit.value_or(0)}, complaints);
-  body += html::heading(2, "Settings", "settings") + settings_section(run.config);
+int write_page(const std::string& path, const ReportOptions& options, const Html& body, bool finished,
+               const std::vector<std::string>& complaints) {
   const std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
   const std::string name = (whole.filename().empty() ? whole.parent_path() : whole).filename().string();
   const std::string page = html::page("Training run " + (name.empty() ? path : name), body);
@@ -69,10 +63,37 @@ int report(const std::string& path, const ReportOptions& options) {
   write_file(out, page);
   for (const std::string& c : complaints) fmt::print(stderr, "gradus: {}\n", c);
   if (options.json)
-    print_json({{"file", out}, {"bytes", page.size()}, {"finished", run.finished}, {"missing", complaints}});
+    print_json({{"file", out}, {"bytes", page.size()}, {"finished", finished}, {"missing", complaints}});
   else
     print(fmt::format("{}: {} bytes\n", out, page.size()));
   return kOk;
+}
+
+// A run of --data field left the image as it is by the weights.
+Html reconstruction_section(const std::string& path) {
+  const std::filesystem::path file = std::filesystem::path(path) / "reconstruction.png";
+  if (!std::filesystem::exists(file)) return {};
+  return html::heading(2, "Image", "image") +
+         html::tiles({{read_image(file.string()), "the image by the weights",
+                       html::text("the field at every pixel, by the run's weights")}});
+}
+
+int report(const std::string& path, const ReportOptions& options) {
+  std::vector<std::string> complaints;
+  if (is_diffusion_run(path)) {
+    const DiffusionPage page = diffusion_page(path, options, options.scores, complaints);
+    return write_page(path, options, page.body, page.finished, complaints);
+  }
+  const RunSummary run = summarize(path);
+  Html body = summary_section(run);
+  const auto plots = run_plots(run, read_grad_norms(path));
+  if (!plots.empty()) body += html::heading(2, "Curves", "curves") + html::figures(plots);
+  body += reconstruction_section(path);
+  if (options.scores)
+    body += results_sections(
+        run, options, {.batch_size = options.batch_size, .limit = options.limit.value_or(0)}, complaints);
+  body += html::heading(2, "Settings", "settings") + settings_section(run.config);
+  return write_page(path, options, body, run.finished, complaints);
 }
 
 }  // namespace

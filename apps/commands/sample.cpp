@@ -83,11 +83,11 @@ int sample(const std::string& run, SampleFlags options, const OptionList& given)
     return sample_images(run.empty() ? options.init : run, weights, options, options.seed, options.json,
                          options.quiet);
   }
-  refuse(image_fields(options), given, "images", "text");
-  if (options.threads == 0) set_threads(1);  // one character at a time leaves nothing to share
   const DatasetInfo info = info_of(weights);
   if (info.kind != DataKind::kText)
     fail<UsageError>("sample is for text and for denoisers, not for {}", kind_name(info.kind));
+  refuse(image_fields(options), given, "images", "text");
+  if (options.threads == 0) set_threads(1);  // one character at a time leaves nothing to share
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());
   if (!reader)

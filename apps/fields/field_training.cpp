@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "autograd/ops/elementwise.h"
-#include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 #include "core/error.h"
+#include "nn/dense_network.h"
 #include "nn/fields/fourier_features.h"
 #include "optim/problems/function_objective.h"
 #include "optim/registry.h"
@@ -27,6 +27,7 @@ struct FieldTraining::State {
   int64 period, iteration = 0;
   Tensor y, frequencies, encoding;
   GridCorners corners;
+  Activation relu_layers = activation("relu");
   Parameters parameters;
   OptimizerPtr adam;
 };
@@ -41,10 +42,14 @@ FieldTraining::FieldTraining(const Tensor& x, const Tensor& y, const Tensor& fre
   state_->corners = grid_corners(x, options.res);
   state_->y = y;
   state_->frequencies = frequencies;
-  state_->parameters = {make_parameter("fc1.weight", ParamKind::kWeight, start.w1.clone()),
-                        make_parameter("fc1.bias", ParamKind::kBias, start.b1.clone()),
-                        make_parameter("fc2.weight", ParamKind::kHead, start.w2.clone()),
-                        make_parameter("fc2.bias", ParamKind::kBias, start.b2.clone())};
+  for (size_t i = 0; i < start.size(); ++i) {
+    const bool bias = i % 2 == 1, head = i + 2 == start.size();
+    state_->parameters.push_back(make_parameter(fmt::format("fc{}.{}", i / 2 + 1, bias ? "bias" : "weight"),
+                                                bias   ? ParamKind::kBias
+                                                : head ? ParamKind::kHead
+                                                       : ParamKind::kWeight,
+                                                start[i].clone()));
+  }
   state_->adam = make_optimizer(fmt::format("adam:lr={},beta1={},beta2={},eps={}", options.lr, options.beta1,
                                             options.beta2, options.eps),
                                 state_->parameters);
@@ -56,7 +61,7 @@ double FieldTraining::step() {
   const Tensor seen = s.encoding * s.mask.at(s.corners);
   Tensor sample_losses;
   const Function loss = [&](std::span<const Tensor> w) {
-    const Tensor out = linear(linear_relu(seen, w[0], w[1]), w[2], w[3]);
+    const Tensor out = dense_network(w, s.relu_layers, seen);
     const Tensor each = mean(square(out - s.y), {1});
     sample_losses = each.detach();
     return mean(each);
@@ -76,15 +81,15 @@ Tensor FieldTraining::at(const Tensor& points) const {
   const Recording off(false);
   const Tensor seen =
       fourier_encoding(points, s.frequencies) * s.mask.at(grid_corners(points, s.options.res));
-  const FieldNet w = net();
-  return linear(linear_relu(seen, w.w1, w.b1), w.w2, w.b2);
+  return dense_network(net(), s.relu_layers, seen);
 }
 
 const SapeMask& FieldTraining::mask() const { return state_->mask; }
 
 FieldNet FieldTraining::net() const {
-  const auto value = [&](size_t i) { return state_->parameters[i]->value.clone(); };
-  return {value(0), value(1), value(2), value(3)};
+  FieldNet values;
+  for (const ParameterPtr& p : state_->parameters) values.push_back(p->value.clone());
+  return values;
 }
 
 }  // namespace gradus

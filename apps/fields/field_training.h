@@ -2,7 +2,7 @@
 //
 // Paper: Hertz, Perel, Giryes, Sorkine-Hornung, Cohen-Or, "SAPE: Spatially-Adaptive Progressive Encoding for Neural Optimization",
 //        NeurIPS 2021, arXiv 2104.09125.
-//   out = relu((e(x)*m(x)) w1' + b1) w2' + b2;  loss: mean over samples of the mean over outputs of (out - y)^2
+//   out = mlp(e(x)*m(x)), relu between its layers;  loss: mean over samples of the mean over outputs of (out - y)^2
 //   each iteration: m(x) from the mask, a step, losses of before the step into the cells; every period an update of the mask
 #pragma once
 
@@ -29,9 +29,8 @@ struct FieldOptions {
     f("eps", eps, "of Adam", positive());
   }
 };
-struct FieldNet {
-  Tensor w1, b1, w2, b2;  ///< (H,D), (H), (o,H), (o), D = d + 2F
-};
+/// w1 (H,D), b1 (H), ..., wn (o,H), bn (o) as dense_network takes them, D = d + 2F.
+using FieldNet = std::vector<Tensor>;
 
 class FieldTraining {
  public:

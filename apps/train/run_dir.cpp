@@ -157,7 +157,9 @@ nlohmann::json RunDirectory::settings_of(const std::string& command) const {
     all.erase("command");
   }
   if (found != command)
-    fail<UsageError>("{0}: a run of 'gradus {1}'; 'gradus {1} --resume {0}' goes on", path_, found);
+    // "train-diffusion": another form of runs of `gradus train`.
+    fail<UsageError>("{0}: a run of 'gradus {1}'; 'gradus {1} --resume {0}' goes on", path_,
+                     found.substr(0, found.find('-')));
   return all;
 }
 

@@ -6,6 +6,7 @@
 
 #include "apps/diffusion/image_samples.h"
 #include "apps/diffusion/image_scores.h"
+#include "apps/report/page.h"
 #include "core/error.h"
 #include "core/image.h"
 #include "data/registry.h"
@@ -152,6 +153,7 @@ TEST_CASE("diffusion: refusals of sample and eval") {
   CHECK(says({"eval", path, "--fid", "--classifier", dir / "none.safetensors"}, {"--classifier"}));
   const std::string plain = trained(dir, "plain", {"--data", "digits:train=32,test=16", "--steps", "1"});
   CHECK(says({"sample", plain}, {"denoisers"}));
+  CHECK(says({"sample", plain, "--class", "3"}, {"denoisers"}));
   CHECK(says({"eval", plain, "--fid"}, {"--fid"}));
   CHECK(says({"train", "--data", "digits", "--model", "unet"}, {"--task diffusion"}));
 }
@@ -176,6 +178,26 @@ TEST_CASE("diffusion: eval --fid trains its classifier once, and real images are
   const ImageScores s = judge.score(signed_pixels(*data.test, rows), classes, data, 32);
   CHECK(s.frechet == doctest::Approx(0).epsilon(1e-3));
   CHECK(s.agreement == doctest::Approx(s.classifier_accuracy));
+}
+
+TEST_CASE("diffusion: a report has the curve, the images that sample draws, and the settings") {
+  const TempDir dir;
+  const std::string path = tiny_run(dir, "run", {"--steps", "3", "--eval-every", "1"});
+  CHECK(run({"sample", path, "--quiet", "--threads", "1"}).code == kOk);
+  const nlohmann::json said = json_of({"report", path, "--threads", "1"});
+  CHECK(said["finished"] == true);
+  CHECK(said["missing"].empty());
+  const std::string page = dir.read("run/report.html");
+  CHECK(page.find(base64(dir.read("run/samples.png"))) != std::string::npos);
+  for (const char* part : {"held out", "mean squared error", "ddim:steps=25", "50 evaluations",
+                           "unet:channels=4,mults=1-2,heads=2"})
+    CHECK_MESSAGE(page.find(part) != std::string::npos, part);
+  CHECK(run({"report", path, "--no-scores"}).code == kOk);
+  CHECK(dir.read("run/report.html").find("data:image") == std::string::npos);
+  // Without weights the rest is there, and the page says what is missing.
+  std::filesystem::remove(dir / "run/model.safetensors");
+  CHECK(json_of({"report", path})["missing"].size() == 1);
+  CHECK(dir.read("run/report.html").find("no images") != std::string::npos);
 }
 
 TEST_CASE("diffusion: tables of samplers, guidances and skips") {

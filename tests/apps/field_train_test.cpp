@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "apps/report/page.h"
 #include "apps/train/field_image.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
@@ -51,6 +53,11 @@ TEST_CASE("train --data field: PSNR, the image as it was learnt, eval of the run
     CHECK(-10 * std::log10(squares) == doctest::Approx(psnr).epsilon(0.05));
     const auto again = nlohmann::json::parse(run({"eval", out, "--json", "--quiet"}).text);
     CHECK(static_cast<double>(again.at("test_psnr")) == doctest::Approx(psnr).epsilon(1e-6));
+    // The report shows that image.
+    CHECK(run({"report", out, "--no-scores"}).code == kOk);
+    const std::string name = std::filesystem::path(out).filename().string();
+    CHECK(dir.read(name + "/report.html").find(base64(dir.read(name + "/reconstruction.png"))) !=
+          std::string::npos);
   }
 }
 

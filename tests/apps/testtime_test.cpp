@@ -9,6 +9,8 @@
 #include "apps/testtime/feedback_adaptation.h"
 #include "core/error.h"
 #include "core/rng.h"
+#include "nn/dense_network.h"
+#include "nn/fields/fourier_features.h"
 
 using namespace gradus;
 
@@ -97,7 +99,31 @@ TEST_CASE("field_training: masked channels have weights that do not move") {
   FieldTraining field(x, y, rng.normal_tensor({1, 3}), start, o);
   for (int t = 0; t < 3; ++t) field.step();
   const FieldNet net = field.net();
-  for (int64 i = 0; i < 28; ++i) CHECK((net.w1.data()[i] == start.w1.data()[i]) == (i % 7 > 0));
+  for (int64 i = 0; i < 28; ++i) CHECK((net[0].data()[i] == start[0].data()[i]) == (i % 7 > 0));
+}
+
+TEST_CASE("field_training: a deeper net starts from what it is given") {
+  Rng rng(18);
+  const Tensor x = rng.uniform_tensor({6, 1}, -1, 1), y = rng.normal_tensor({6, 1}),
+               frequencies = rng.normal_tensor({1, 2});
+  const FieldNet start = {rng.normal_tensor({4, 5}), rng.normal_tensor({4}),    rng.normal_tensor({3, 4}),
+                          rng.normal_tensor({3}),    rng.normal_tensor({1, 3}), Tensor::zeros({1})};
+  FieldOptions o;
+  o.channels = "all", o.lr = 1e-2;
+  FieldTraining field(x, y, frequencies, start, o);
+  const Tensor expected = dense_network(start, activation("relu"), fourier_encoding(x, frequencies)),
+               out = field.at(x);
+  double loss = 0;
+  for (int64 i = 0; i < 6; ++i) {
+    CHECK(static_cast<double>(out.data()[i]) ==
+          doctest::Approx(static_cast<double>(expected.data()[i])).epsilon(1e-4));
+    loss += std::pow(static_cast<double>(expected.data()[i] - y.data()[i]), 2) / 6;
+  }
+  CHECK(field.step() == doctest::Approx(loss).epsilon(1e-4));
+  // Adam's first step moves every weight with a gradient by the step size; the last bias always has one.
+  const FieldNet after = field.net();
+  REQUIRE(after.size() == 6);
+  CHECK(std::abs(static_cast<double>(after[5].item())) == doctest::Approx(1e-2).epsilon(1e-3));
 }
 
 TEST_CASE("shared_control: imitating the person alone is possible in the sector") {

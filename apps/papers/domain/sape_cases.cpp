@@ -138,12 +138,12 @@ CaseFunction train() {
         for (int64 i = 0; i < o.iterations; ++i) losses.push_back(training.step());
         const FieldNet net = training.net();
         out.set("losses", tensor_of(losses));
-        out.set("mask", tensor_of(training.mask().mask, {training.mask().cells(), net.w1.dim(1)}));
+        out.set("mask", tensor_of(training.mask().mask, {training.mask().cells(), net[0].dim(1)}));
         out.set("in_progress", flags_of(training.mask()));
-        out.set("w1", net.w1);
-        out.set("b1", net.b1);
-        out.set("w2", net.w2);
-        out.set("b2", net.b2);
+        out.set("w1", net[0]);
+        out.set("b1", net[1]);
+        out.set("w2", net[2]);
+        out.set("b2", net[3]);
       });
 }
 
