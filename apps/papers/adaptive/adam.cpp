@@ -6,9 +6,11 @@
 // The claims at our scale: its training loss is as low as that of the best of SGD with Nesterov momentum, AdaGrad and RMSprop, or
 // lower, for logistic regression and for a perceptron; and without the bias correction, with beta2 near 1, training is unstable at
 // step sizes where it is stable with it.
-// Departures: 10,000 images and five epochs, a perceptron of 256-256 units without dropout in place of 1000-1000 with it; the
-// convolutional network and the variational autoencoder are left out.
+// Departures: 10,000 images and five epochs, a perceptron of 256-256 units in place of 1000-1000; the convolutional network and the
+// variational autoencoder are left out.
 // "As low" is a ratio of training losses of 1.05.
+// Tried before: the perceptron without the paper's dropout, five seeds: Adam's training loss is 1.46 times Nesterov's (90 % interval 1.35
+// to 1.59), 0.089 and 0.061, the other ratios as claimed.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -33,7 +35,7 @@ Outcome adam_correction(const Trial& trial) {
 
 void adam_experiment(Experiment& e) {
   const std::pair<const char*, const char*> models[] = {{"logistic", "mlp:hidden=none"},
-                                                        {"mlp", "mlp:hidden=256-256"}};
+                                                        {"mlp", "mlp:hidden=256-256,dropout=0.5"}};
   for (const auto& [name, model] : models)
     e.setting(name, {.data = "mnist:limit=10000",
                      .model = model,
