@@ -9,6 +9,7 @@
 #include "apps/report/markup.h"
 #include "apps/report/plot.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
 #include "data/clients/partition.h"
 #include "data/contact_sheet.h"
@@ -141,6 +142,14 @@ void table_pages(BookMaker& book) {
                       .name = e.name,
                       .summary = e.summary,
                       .source = e.source,
+                      .options = e.options});
+  for (const LossEntry& e : losses())
+    table_page(book, {.folder = "loss",
+                      .kind = "losses to train with",
+                      .family = "",
+                      .name = e.name,
+                      .summary = e.summary,
+                      .source = "apps/train/losses.cpp",
                       .options = e.options});
   for (const ParametrisationEntry& e : parametrisations())
     table_page(book, {.folder = "parametrisation",
