@@ -22,6 +22,7 @@ const Tensor kOutput = Tensor::from({2, 2}, {0.5, 3, -4, 1});
 Batch batch_with_targets() {
   Batch batch;
   batch.x = Tensor::zeros({2, 1});
+  batch.index = IntTensor::arange(2);
   batch.targets = Tensor::from({2, 2}, {0, 0, 0, 1});
   return batch;
 }
