@@ -12,6 +12,7 @@
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
 #include "data/augment.h"
 #include "data/clients/partition.h"
@@ -157,6 +158,7 @@ void table_pages(BookMaker& book) {
                       .extra = book.filling ? schedule_curve(e) : Html()});
   plain(server_rules(), "server", "server rules", {"optim/server/"});
   plain(gradient_methods(), "gradient", "ways to a gradient", {"apps/train/gradients/"});
+  plain(losses(), "loss", "losses to train with", {"apps/train/losses"});
   for (const ParametrisationEntry& e : parametrisations())
     table_page(book, {.folder = "parametrisation",
                       .kind = "parametrisations",

@@ -9,6 +9,7 @@
 #include "apps/cli/ranks.h"
 #include "apps/cli/version.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "core/error.h"
 #include "core/options.h"
 #include "core/real.h"
@@ -77,6 +78,7 @@ std::string home_of(const std::string& flag, bool exactly) {
   if (found.empty()) found = hint("optimizer", "--optim", optimizers(), text_name, own_options);
   if (found.empty())
     found = hint("model", "--model", models(), own_name, [](const ModelEntry& m) { return m.options(); });
+  if (found.empty()) found = hint("loss", "--loss", losses(), own_name, own_options);
   if (found.empty()) found = hint("gradient", "--gradient", gradient_methods(), own_name, own_options);
   if (found.empty()) found = hint("data", "--data", datasets(), own_name, own_options);
   return found;

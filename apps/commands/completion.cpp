@@ -9,6 +9,7 @@
 #include "apps/continual/learners.h"
 #include "apps/papers/paper.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
 #include "core/error.h"
 #include "core/options.h"
@@ -67,6 +68,7 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
   if (word == "--schedule" || word == "schedules") return vocabulary(schedules(), own_name, own_options);
   if (word == "--param" || word == "parametrisations")
     return vocabulary(parametrisations(), own_name, own_options);
+  if (word == "--loss" || word == "losses") return vocabulary(losses(), own_name, own_options);
   if (word == "--gradient" || word == "gradients")
     return vocabulary(gradient_methods(), own_name, own_options);
   if (word == "--model" || word == "model")

@@ -5,6 +5,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/commands/lab_pictures.h"
 #include "apps/labs/grade.h"
 
 namespace gradus {
@@ -87,6 +88,13 @@ void add_lab(CLI::App& app, Action& action) {
                 return int{kOk};
               });
   pack->add_option("DIR", call->folder, "folder to write")->required();
+  CLI::App* pictures = command(
+      "pictures", "draw the pictures of the handouts into the labs below a folder (apps/labs of the sources)",
+      [](const LabCall& c) {
+        print(fmt::format("{} pictures\n", write_lab_pictures(c.folder)));
+        return int{kOk};
+      });
+  pictures->add_option("DIR", call->folder, "the folder of the labs")->required();
 }
 
 }  // namespace gradus

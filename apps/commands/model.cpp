@@ -9,6 +9,7 @@
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
 #include "apps/train/fine_tuning.h"
+#include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
 #include "apps/train/task.h"
 #include "data/registry.h"
@@ -128,7 +129,8 @@ void add_drawing_tables(CLI::App& model, Action& action) {
 
 void add_model(CLI::App& app, Action& action) {
   CLI::App* model = app.add_subcommand(
-      "model", "models: list, show NAME, parametrisations, check-mup NAME, samplers, guidances, skips");
+      "model",
+      "models: list, show NAME, parametrisations, losses, check-mup NAME, samplers, guidances, skips");
   add_list(*model, action, "model", [] {
     std::vector<Listed> all;
     for (const auto& entry : models()) all.push_back({entry.name, entry.summary, entry.options()});
@@ -144,6 +146,17 @@ void add_model(CLI::App& app, Action& action) {
       },
       [](size_t i) {
         const ParametrisationEntry& e = parametrisations()[i];
+        return fmt::format("{}: {}\n\n{}", e.name, e.summary, options_table(e.options));
+      });
+  add_table(
+      *model, action, "losses", "what --loss knows: all, or the options of one", "loss",
+      [] {
+        std::vector<Listed> all;
+        for (const LossEntry& e : losses()) all.push_back({e.name, e.summary, e.options});
+        return all;
+      },
+      [](size_t i) {
+        const LossEntry& e = losses()[i];
         return fmt::format("{}: {}\n\n{}", e.name, e.summary, options_table(e.options));
       });
   const auto add_testtime = [&](const char* word, const char* help, const char* kind, const auto& table) {

@@ -22,7 +22,7 @@ namespace {
 
 // How the run is called, as opposed to what it is (TrainConfig).
 struct Call {
-  std::string out, resume, config_file, loss, task;
+  std::string out, resume, config_file, task;
   bool json = false, quiet = false, print_config = false;
 };
 
@@ -77,7 +77,7 @@ void print_table(const nlohmann::ordered_json& result, const Scores& scores) {
     return v.is_number() ? v.get<double>() : std::nan("");
   };
   std::vector<std::vector<std::string>> rows;
-  for (const char* key : {"data", "model", "param", "optim", "schedule"})
+  for (const char* key : {"data", "model", "param", "loss", "optim", "schedule"})
     if (result.contains(key)) rows.push_back({key, result[key].get<std::string>()});
   if (const auto gradient = result["gradient"].get<std::string>(); gradient != "backprop") {
     rows.push_back({"gradient", gradient});
@@ -198,7 +198,6 @@ bool is_pairs(const Call& call, const OptionList& given) {
   }
   for (const auto& [key, value] : given)
     if (key == "data" && is_preference_data(value)) return true;
-  if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses: --data pairs:path=FILE.jsonl");
   return false;
 }
 
@@ -208,14 +207,12 @@ PreferenceConfig pairs_config(const Call& call, const OptionList& given) {
   if (!call.config_file.empty()) fail<UsageError>("--data pairs takes no --config");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
-    if (!call.loss.empty()) fail<UsageError>("--resume DIR has its own --loss");
     check_resumable(given, {"epochs", "steps", "threads", "eval_every", "save_every", "save"});
     const RunDirectory run = RunDirectory::open(call.resume);
     assign(config, given_in_json(run.settings_of(kPreferenceRun), run.file("config.json")));
     for (const auto& [key, value] : given)
       if (key == "epochs" || key == "steps") config.epochs.reset(), config.steps.reset();
   }
-  if (!call.loss.empty()) config.loss = call.loss;
   assign(config, given);
   return config;
 }
@@ -282,7 +279,6 @@ bool is_diffusion(const Call& call) {
 DiffusionConfig diffusion_config(const Call& call, const OptionList& given) {
   DiffusionConfig config;
   refuse_others<DiffusionConfig>(given, "--task diffusion");
-  if (!call.loss.empty()) fail<UsageError>("--loss is for pairs of responses, not for --task diffusion");
   if (!call.resume.empty()) {
     if (!call.out.empty()) fail<UsageError>("--resume DIR goes on in DIR; it takes no --out");
     if (!call.config_file.empty())
@@ -353,10 +349,6 @@ void add_train(CLI::App& app, Action& action) {
   sub->add_option("--config", call->config_file,
                   "settings from a JSON file, such as a run's config.json; flags win over it")
       ->type_name("FILE");
-  sub->add_option("--loss", call->loss,
-                  "loss on pairs of responses, with --data pairs:path=FILE.jsonl: dpo[:beta=0.1,...]; lines "
-                  "of the file hold prompt, chosen and rejected")
-      ->type_name("NAME");
   sub->add_option("--task", call->task,
                   "what is learned, where it is not what data and model ask for: "
                   "diffusion[:prediction=v,class_dropout=0.1,schedule=cosine-clamped,...], denoising images, "

@@ -17,7 +17,8 @@ namespace gradus {
 Limits metric_choices();
 
 struct TrainConfig {
-  std::string data = "digits", model = "mlp", param = "standard", optim = "adam", companion, schedule = "wsd";
+  std::string data = "digits", model = "mlp", param = "standard", optim = "adam", companion, schedule = "wsd",
+              loss = "task";
   std::optional<int64> epochs, steps;
   BatchSize batch_size = 64;
   int64 accumulate = 1;
@@ -61,6 +62,10 @@ struct TrainConfig {
     f("schedule", schedule,
       "factor on the step size, NAME[:key=value,...]; see 'optim schedules'. wsd falls over the last fifth "
       "of the steps");
+    f("loss", loss,
+      "what is trained with, NAME[:key=value,...]; see 'model losses'. task: cross-entropy or squared error; "
+      "scores "
+      "stay those of the task. Of pairs of responses (--data pairs:path=FILE.jsonl): dpo[:beta=0.1,...]");
     f("epochs", epochs, "passes over the training set; 5 unless --steps is given", at_least(0));
     f("steps", steps, "optimizer steps, instead of --epochs", at_least(0));
     f("batch_size", batch_size.text,

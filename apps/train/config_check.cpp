@@ -2,6 +2,7 @@
 #include "apps/cli/flags.h"
 #include "apps/train/config.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
 #include "autograd/parameter.h"
 #include "core/utf8.h"
@@ -78,6 +79,13 @@ void check(const TrainConfig& config) {
   in_flag("--schedule", [&] {
     const ScheduleEntry& schedule = find_schedule(parse_spec(config.schedule).name);
     if (schedule.paths.empty()) make_schedule(config.schedule, {100, 10});
+  });
+  in_flag("--loss", [&] {
+    if (!make_loss(config.loss)) return;
+    for (const auto& [given, flag] :
+         {std::pair{config.label_smoothing > 0, "--label-smoothing"}, std::pair{config.focal > 0, "--focal"},
+          std::pair{!config.class_weights.empty(), "--class-weights"}})
+      if (given) fail<UsageError>("{} changes the task's own loss: it takes no --loss {}", flag, config.loss);
   });
   in_flag("--gradient", [&] { check_gradient_method(config.gradient); });
   in_flag("--augment", [&] { parse_augmentation(config.augment); });

@@ -248,6 +248,7 @@ std::vector<Tensor> ModelObjective::full_gradient() {
 
 SampledGradient ModelObjective::sampled_gradient(const Rng& rng) {
   if (!offers().sampled_labels) unsupported("gradients with labels drawn from the model's distribution");
+  if (options_.classes.own) fail<UsageError>("--loss: labels are drawn for the task's own loss alone");
   const std::vector<Tensor> values = trained();
   std::vector<Tensor> sums(values.size());
   SampledGradient out;

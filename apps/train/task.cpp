@@ -141,6 +141,7 @@ Tensor class_losses(const Tensor& output, const Batch& batch, const ClassLoss& h
 }  // namespace
 
 Tensor loss_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how) {
+  if (how.own) return mean(losses_of(task, output, batch, how));
   if (task == Task::kClassification && !how.plain()) {
     if (!batch.targets.defined()) check_target(task, batch);
     return mean(class_losses(output, batch, how));
@@ -154,6 +155,13 @@ Tensor loss_of(Task task, const Tensor& output, const Batch& batch, const ClassL
 
 Tensor losses_of(Task task, const Tensor& output, const Batch& batch, const ClassLoss& how) {
   const int64 n = output.dim(0);
+  if (how.own) {
+    const Tensor each = how.own(output, batch);
+    if (each.shape() != Shape{batch.size()})
+      fail<ShapeError>("--loss: gives {} for a batch of {} examples; it has to give one number for each",
+                       each.shape().str(), batch.size());
+    return each;
+  }
   if (task == Task::kClassification && !how.plain()) {
     if (!batch.targets.defined()) check_target(task, batch);
     return class_losses(output, batch, how);
@@ -178,6 +186,7 @@ OutputCurvature output_curvature(Task task, const Tensor& output, const Batch& b
   if (output.rank() != 2 || task == Task::kLanguageModel)
     fail<UsageError>("Gauss-Newton steps need one vector of outputs an example, got outputs of shape {} ({})",
                      output.shape().str(), task_name(task));
+  if (how.own) fail<UsageError>("--loss: Gauss-Newton steps know the curvature of the task's own loss alone");
   if (how.focal > 0) fail<UsageError>("--focal: Gauss-Newton steps have no curvature of the focal loss");
   const bool mixed = task == Task::kClassification && batch.targets.defined();
   if (!mixed) check_target(task, batch);

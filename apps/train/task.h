@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -31,6 +32,9 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
 /// What the model is called with: tokens (B,T) or numbers, vectors as they are.
 Input input_of(const Batch& batch);
 
+/// Losses of a batch's examples (B), differentiable, given the model's output.
+using ExampleLosses = std::function<Tensor(const Tensor& output, const Batch& batch)>;
+
 /// What a classifier's loss is beside plain cross-entropy. With targets y over the C classes (1 for the label; smoothed; mixed by
 /// an augmentation) the loss of an example is
 ///   sum over c of  y_c w_c (1 - p_c)^g (-log p_c),    g = focal, w = weights of the classes, p = softmax of the logits,
@@ -39,6 +43,8 @@ Input input_of(const Batch& batch);
 struct ClassLoss {
   double label_smoothing = 0, focal = 0;
   std::vector<double> weights = {};  ///< one a class; empty: all 1
+  /// In place of all this, of any task (apps/train/losses.h). Null: the task's own.
+  ExampleLosses own = nullptr;
   bool plain() const { return focal == 0 && weights.empty(); }
 };
 

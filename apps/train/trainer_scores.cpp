@@ -86,6 +86,7 @@ nlohmann::ordered_json Trainer::result(const std::string& out) {
   json["data"] = config_.data;
   json["model"] = model_->spec();
   if (config_.param != "standard") json["param"] = config_.param;
+  if (class_loss_.own) json["loss"] = config_.loss;
   json["optim"] = optimizer_->spec();
   json["schedule"] = schedule_->spec();
   json["gradient"] = gradient_ ? gradient_->spec() : "backprop";

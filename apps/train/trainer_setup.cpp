@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "apps/train/fine_tuning.h"
+#include "apps/train/losses.h"
 #include "apps/train/same_data.h"
 #include "apps/train/scaled_groups.h"
 #include "apps/train/trainer.h"
@@ -202,6 +203,7 @@ void Trainer::make_trained_parts() {
                                 scaled_groups(parameters_, groups, factors, *optimizer_,
                                               config_.layer_decay < 1 ? "--layer-decay" : "--param"));
   class_loss_ = {.label_smoothing = config_.label_smoothing, .focal = config_.focal};
+  in_flag("--loss", [&] { class_loss_.own = make_loss(config_.loss); });
   if (model_->task() != Task::kClassification) {
     for (const auto& [given, flag] :
          {std::pair{!config_.class_weights.empty(), "--class-weights"},

@@ -19,6 +19,7 @@
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
 #include "apps/train/gradients/gradient_method.h"
+#include "apps/train/losses.h"
 #include "autograd/registry.h"
 #include "core/error.h"
 #include "data/augment.h"
@@ -283,6 +284,7 @@ TEST_CASE("book: every registry entry has a page") {
   for (const auto& e : schedules()) want("schedule", e.name);
   for (const auto& e : server_rules()) want("server", e.name);
   for (const auto& e : gradient_methods()) want("gradient", e.name);
+  for (const auto& e : losses()) want("loss", e.name);
   for (const auto& e : models()) want("model", e.name);
   for (const auto& e : primitives()) want("primitive", e.primitive->name);
   for (const auto& e : datasets()) want("data", e.name);

@@ -19,14 +19,18 @@ function(consume prefix)
     message(FATAL_ERROR "the consumer printed ${out}")
   endif()
   run(${prefix}/bin/gradus --version)
-  # A model, a rule and a data set of the consumer's own, by the words of the command line.
+  # A model, a rule, a loss and a data set of the consumer's own, by the words of the command line.
   if(EXISTS ${SCRATCH}/consumer/own_gradus)
     run(${SCRATCH}/consumer/own_gradus model list waves)
-    run(${SCRATCH}/consumer/own_gradus train --data corners --model waves:hidden=8 --optim saturated:lr=0.02 --epochs 20
-        --validation 0 --seed 1 --threads 1 --out ${SCRATCH}/consumer/run --json --quiet)
+    run(${SCRATCH}/consumer/own_gradus model losses margin)
+    run(${SCRATCH}/consumer/own_gradus train --data corners --model waves:hidden=8 --optim saturated:lr=0.02
+        --loss margin:width=2 --epochs 20 --validation 0 --seed 1 --threads 1 --out ${SCRATCH}/consumer/run --json --quiet)
     string(JSON accuracy GET "${out}" test_accuracy)
     string(JSON optim GET "${out}" optim)
-    if(NOT accuracy EQUAL 1 OR NOT optim STREQUAL "saturated:lr=0.02,eps=0.01")
+    string(JSON loss GET "${out}" loss)
+    string(JSON train_loss GET "${out}" train_loss)  # 0 where every lead is wide enough; cross-entropy never is
+    if(NOT accuracy EQUAL 1 OR NOT optim STREQUAL "saturated:lr=0.02,eps=0.01" OR NOT loss STREQUAL "margin:width=2"
+       OR train_loss GREATER 0.01)
       message(FATAL_ERROR "the consumer's own parts gave ${out}")
     endif()
   endif()

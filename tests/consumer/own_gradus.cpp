@@ -1,6 +1,8 @@
-// A `gradus` with parts of its own: a model, a rule and a data set under names that all its commands know.
+// A `gradus` with parts of its own: a model, a rule, a loss and a data set under names that all its commands know.
 #include "apps/cli/program.h"
+#include "apps/train/losses.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/reduce.h"
 #include "data/dataset_entry.h"
 #include "nn/layers/linear.h"
 #include "nn/model_entry.h"
@@ -39,6 +41,20 @@ struct Saturated {
   }
 };
 
+/// Of two classes: the square of what the label's logit lacks to be `width` above the other's.
+struct Margin {
+  struct Options {
+    double width = 1;
+    void visit(auto&& f) { f("width", width, "lead of the right logit that is enough", positive()); }
+  };
+  static Tensor losses(const Options& o, const Tensor& output, const Batch& batch) {
+    Tensor sign = Tensor::full(output.shape(), -1);
+    for (int64 i = 0; i < batch.size(); ++i) sign.mutable_data()[2 * i + batch.y[i]] = 1;
+    const Tensor lead = sum(output * sign, {1});
+    return square(relu(real(o.width) - lead));
+  }
+};
+
 /// Points in four corners; the class is whether the two signs are the same (exclusive or).
 struct Corners : Dataset {
   Corners(int64 size, DatasetInfo about) : Dataset(std::move(about)), size_(size) {}
@@ -63,6 +79,7 @@ Data open_corners(const CornersOptions& o, const DataPlaces&) {
 int main(int argc, char** argv) {
   add_model(model_entry_of<Waves>("waves", "a layer of sines"));
   add_optimizer(rule_entry<Saturated>({"saturated", "steps of bounded length", "the consumer"}));
+  add_loss(loss_entry<Margin>("margin", "squares of what a lead lacks"));
   add_dataset(dataset_entry<CornersOptions, open_corners>("corners", "exclusive or", DataKind::kVectors));
   return run_main(argc, argv);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that the labs' tests bite: each blank alone is given a plausible mistake, and the points of its part must be lost.
 
-    tests/labs/mistakes.py build/bin/gradus [--lab N] [--check]
+    tests/labs/mistakes.py build/bin/gradus [--lab N ...] [--check | --mistakes-only]
 
 Reads tests/labs/NN.mistakes, blocks of three lines and an empty one:
 
@@ -9,11 +9,13 @@ Reads tests/labs/NN.mistakes, blocks of three lines and an empty one:
     - what the solution of part 1.2 has in engine.h, once
     + what a student may write instead
 
-Every blank of a lab must have a mistake. --check looks only whether all of them apply. Also grades each lab's solution (all
-points) and its starter (none), unless --check or --mistakes-only is given. Exit code 1 if anything is not as it should be.
+Every blank of a lab must have a mistake. A lab is built once, with all its mistakes: the environment variable LAB_MISTAKE says which
+one a run makes, 0 or none the solution. --check looks only whether all of them apply. Else each lab's solution is graded too (all
+points), and its starter (none) unless --mistakes-only is given. Exit code 1 if anything is not as it should be.
 """
 import argparse
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -24,13 +26,26 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def gradus(program, *words):
-    return subprocess.run([program, *map(str, words)], capture_output=True, text=True)
+CHOICE = """#ifndef LAB_MISTAKE_CHOICE
+#define LAB_MISTAKE_CHOICE
+#include <cstdlib>
+inline int lab_mistake() {
+  const char* chosen = std::getenv("LAB_MISTAKE");
+  return chosen ? std::atoi(chosen) : 0;
+}
+#endif
+"""
 
 
-def grade(program, folder, part=None):
+def gradus(program, *words, mistake=0):
+    # Without debugging symbols what is built is built faster.
+    surroundings = {**os.environ, "LAB_MISTAKE": str(mistake), "CMAKE_BUILD_TYPE": "None"}
+    return subprocess.run([program, *map(str, words)], capture_output=True, text=True, env=surroundings)
+
+
+def grade(program, folder, part=None, mistake=0):
     words = ["lab", "grade", folder, "--json"] + (["--part", part] if part else [])
-    run = gradus(program, *words)
+    run = gradus(program, *words, mistake=mistake)
     if run.returncode not in (0, 4):
         raise SystemExit(f"{folder}: {run.stderr}")
     return json.loads(run.stdout)
@@ -51,24 +66,37 @@ def mistakes_of(number):
     return found
 
 
-def apply(text, part, old, new, where):
-    """The text with `old` replaced within the solution of `part`."""
+def region_of(text, part, where):
+    """Begin and end of the solution of a part."""
     begin = re.search(rf"// BEGIN SOLUTION {re.escape(part)}\n", text)
     if not begin:
         raise SystemExit(f"{where}: has no part {part}")
-    end = text.index("// END SOLUTION", begin.end())
-    region = text[begin.end():end]
-    # Lines may be broken anywhere.
+    return begin.end(), text.rindex("\n", 0, text.index("// END SOLUTION", begin.end())) + 1
+
+
+def mistaken(region, part, old, new, where):
+    """The region with `old` replaced; lines may be broken anywhere."""
     found = list(re.finditer(r"\s+".join(map(re.escape, old.split())), region))
     if len(found) != 1:
         raise SystemExit(f"{where}: part {part} has {old!r} {len(found)} times, not once")
-    return text[:begin.end()] + region[:found[0].start()] + new + region[found[0].end():] + text[end:]
+    return region[:found[0].start()] + new + region[found[0].end():]
+
+
+def with_choice(text, name, mistakes, where):
+    """The text of a file with all mistakes that are made in it, each where LAB_MISTAKE says its number (from 1)."""
+    for part in {part for part, file, _, _ in mistakes if file == name}:
+        begin, end = region_of(text, part, where)
+        region = text[begin:end]
+        branches = "".join(f"if (lab_mistake() == {number}) {{\n{mistaken(region, part, old, new, where)}}} else "
+                           for number, (at, file, old, new) in enumerate(mistakes, 1) if (at, file) == (part, name))
+        text = text[:begin] + branches + "{\n" + region + "}\n" + text[end:]
+    return text.replace("#pragma once\n", "#pragma once\n" + CHOICE, 1)
 
 
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("gradus")
-    options.add_argument("--lab", type=int)
+    options.add_argument("--lab", type=int, nargs="+")
     options.add_argument("--check", action="store_true")
     options.add_argument("--mistakes-only", action="store_true")
     given = options.parse_args()
@@ -77,7 +105,7 @@ def main():
     bad = count = 0
     for lab in labs:
         number = lab["number"]
-        if given.lab not in (None, number):
+        if given.lab and number not in given.lab:
             continue
         mistakes = mistakes_of(number)
         for part in set(lab["parts"]) - {m[0] for m in mistakes}:
@@ -88,30 +116,35 @@ def main():
             run = gradus(program, "lab", "solution", number, folder)
             if run.returncode:
                 raise SystemExit(run.stderr)
-            whole = {name: (folder / name).read_text() for name in {m[1] for m in mistakes}}
-            wrong = [(part, name, apply(whole[name], part, old, new, f"lab {number} {name}"), new)
-                     for part, name, old, new in mistakes]
-            count += len(wrong)
+            changed = {name: with_choice((folder / name).read_text(), name, mistakes, f"lab {number} {name}")
+                       for name in {m[1] for m in mistakes}}
+            count += len(mistakes)
             if given.check:
                 continue
             if not given.mistakes_only:
                 starter = pathlib.Path(scratch) / "starter"
                 gradus(program, "lab", "start", number, starter)
-                for what, at in (("starter", starter), ("solution", folder)):
-                    result = grade(program, at)
-                    good = result["built"] and result["points"] == (0 if what == "starter" else result["of"])
-                    print(f"lab {number}: the {what} has {result['points']} of {result['of']} points"
-                          + ("" if good else ": WRONG"), flush=True)
-                    bad += not good
+                result = grade(program, starter)
+                good = result["built"] and result["points"] == 0
+                print(f"lab {number}: the starter has {result['points']} of {result['of']} points"
+                      + ("" if good else ": WRONG"), flush=True)
+                bad += not good
                 shutil.rmtree(starter)
-            for part, name, text, new in wrong:
+            for name, text in changed.items():
                 (folder / name).write_text(text)
-                result = grade(program, folder, part)
-                lost = result["built"] and result["points"] < result["of"]
+            result = grade(program, folder)
+            good = result["built"] and result["points"] == result["of"]
+            print(f"lab {number}: the solution has {result['points']} of {result['of']} points"
+                  + ("" if good else f": WRONG\n{result['compiler']}"), flush=True)
+            bad += not good
+            if not result["built"]:
+                continue
+            for mistake, (part, _, _, new) in enumerate(mistakes, 1):
+                result = grade(program, folder, part, mistake)
+                lost = result["points"] < result["of"]
                 print(f"lab {number} {part}: {result['points']} of {result['of']} points with {new!r}"
                       + ("" if lost else ": NOT CAUGHT"), flush=True)
                 bad += not lost
-                (folder / name).write_text(whole[name])
     print(f"{count} mistakes, {bad} not as they should be")
     return bad > 0
 

@@ -98,6 +98,8 @@ LAB_TEST("4.1", 5, "im2col") {
   const Matrix m = im2col(counting(2, 2, 2), 0, 2, 1, {1, 0});
   expect_near({double(m.rows), double(m.cols)}, {4, 2}, "2 x 2 x 2, kernel 2 x 1: size");
   expect_near(m.data, {0, 1, 2, 3, 4, 5, 6, 7}, "its elements");
+  expect_near(im2col(counting(1, 2, 3), 0, 2, 2, {1, 0}).data, {0, 1, 1, 2, 3, 4, 4, 5},
+              "1 x 2 x 3, kernel 2 x 2: its columns run fastest");
   expect_near(im2col(counting(1, 2, 2), 0, 1, 1, {1, 1}).data,
               {0, 0, 0, 0, 0, 0, 1, 0, 0, 2, 3, 0, 0, 0, 0, 0}, "1 x 1, padding 1");
 }

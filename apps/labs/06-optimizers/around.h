@@ -11,6 +11,7 @@
 
 // The factor on the step size before step `step` = 0, 1, ... of `steps`: it rises linearly over the first `warmup` steps,
 // (step + 1) / warmup, then falls from 1 to 0 along half a cosine, 1 at step `warmup` and 0 at step `steps` (which is not taken).
+// warmup < steps; 0: no rise.
 inline double cosine_with_warmup(long step, long steps, long warmup) {
   // BEGIN SOLUTION 4.1
   if (step < warmup) return double(step + 1) / double(warmup);

@@ -11,7 +11,7 @@ using Numbers = std::vector<double>;
 
 struct State {
   Numbers m, v;  // running means, as a rule needs them
-  long t = 0;    // steps taken
+  long t = 0;    // steps taken: a rule that needs the number counts it itself
 };
 
 // Makes the running means of a State as long as w, with zeros, where they are not yet.
@@ -48,7 +48,7 @@ inline void sgd_momentum(Numbers& w, const Numbers& g, State& s, const MomentumO
   // END SOLUTION
 }
 
-// Nesterov's form of it (no dampening): the step looks ahead along the new momentum,
+// Nesterov's form of it (no dampening): g, with its decay, and m as above; the step looks ahead along the new momentum,
 //   w <- w - lr (g + momentum m)
 inline void sgd_nesterov(Numbers& w, const Numbers& g, State& s, const MomentumOptions& o) {
   // BEGIN SOLUTION 1.3

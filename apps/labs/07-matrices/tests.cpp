@@ -129,6 +129,9 @@ LAB_TEST("4.2", 4, "one iteration") {
   const Matrix y = newton_schulz_step(Matrix(2, 2, {0.5, 0, 0, 0.1}), {2, -1.5, 0.5});
   const auto p = [](double s) { return 2 * s - 1.5 * s * s * s + 0.5 * std::pow(s, 5); };
   expect_near(y.data, {p(0.5), 0, 0, p(0.1)}, "diagonal (0.5, 0.1), coefficients (2, -1.5, 0.5)");
+  expect_near(newton_schulz_step(Matrix(2, 2, {0.3, -0.08, 0.4, 0.06}), {2, -1.5, 0.5}).data,
+              {0.6 * p(0.5), -0.8 * p(0.1), 0.8 * p(0.5), 0.6 * p(0.1)},
+              "the same turned: ((0.6, -0.8), (0.8, 0.6)) diagonal (0.5, 0.1)");
   expect_near(newton_schulz_step(Matrix(1, 2, {0.6, 0}), {1, 1, 0}).data, {0.6 + 0.216, 0},
               "(0.6, 0), coefficients (1, 1, 0)");
 }

@@ -18,6 +18,13 @@ struct CubicGradient {
     return {T(2) * v[0] * v[1], v[0] * v[0] + T(3) * v[1] * v[1]};
   }
 };
+// Of x^4/4 + 2 x y.
+struct QuarticGradient {
+  template <class T>
+  std::vector<T> operator()(const std::vector<T>& v) const {
+    return {v[0] * v[0] * v[0] + T(2) * v[1], T(2) * v[0]};
+  }
+};
 static const auto kCubic = [](const auto& v) { return cubic(v); };
 
 LAB_TEST("1.1", 3, "a * b") {
@@ -54,7 +61,10 @@ LAB_TEST("2.3", 4, "second derivatives") {
               "along (1, 2) and (3, -1)");
 }
 LAB_TEST("3.1", 4, "hvp") {
+  hint("the point has v for its slope; of the gradient that comes out the slopes are H v");
   expect_near(hvp(CubicGradient(), {2, 3}, {1, 10}), {6 + 40, 4 + 180}, "at (2, 3), v = (1, 10)");
+  expect_near(hvp(QuarticGradient(), {2, 3}, {1, 10}), {3 * 4 + 20, 2},
+              "gradient (x^3 + 2 y, 2 x) at (2, 3), v = (1, 10)");
 }
 
 // ((4, 1, 0), (1, 3, 1), (0, 1, 2))
@@ -81,8 +91,10 @@ LAB_TEST("4.2", 5, "Lanczos' method") {
   expect_near(t.alpha, {4, 3, 2}, "from (2, 0, 0), three steps: the matrix is tridiagonal already");
   expect_near(t.beta, {1, 1}, "its beta");
   const Tridiagonal two = lanczos(three, {1, 1, 1}, 2);
-  expect_near(two.alpha[0], 13 / 3.0, "from (1, 1, 1), two steps: the first alpha");
-  expect_near({double(two.alpha.size()), double(two.beta.size())}, {2, 1}, "their numbers");
+  expect_near({double(two.alpha.size()), double(two.beta.size())}, {2, 1},
+              "from (1, 1, 1), two steps: how many alphas and betas");
+  expect_near({two.alpha[0], two.alpha[1], two.beta[0]}, {13 / 3.0, 13 / 6.0, std::sqrt(8.0) / 3},
+              "from (1, 1, 1), two steps: alphas and beta");
   const Tridiagonal early = lanczos([](const Vector& v) { return Vector{2 * v[0], 2 * v[1]}; }, {1, 1}, 2);
   expect_near(early.alpha, {2}, "twice the identity: ends after one step");
 }
@@ -91,6 +103,8 @@ LAB_TEST("4.3", 3, "eigenvalues below x") {
   expect_near({double(eigenvalues_below(t, 1)), double(eigenvalues_below(t, 2)),
                double(eigenvalues_below(t, 3.5)), double(eigenvalues_below(t, 5))},
               {0, 1, 2, 3}, "below 1, 2, 3.5 and 5");
+  expect_near(double(eigenvalues_below({{1, 1}, {2}}, -0.5)), 1,
+              "alpha (1, 1), beta (2), below -0.5: of -1 and 3");
 }
 LAB_TEST("4.4", 3, "the largest eigenvalue") {
   expect_near(largest_eigenvalue({{4, 3, 2}, {1, 1}}, 10), 4.732050807568877, "alpha (4, 3, 2), beta (1, 1)",

@@ -102,11 +102,11 @@ inline double loss_on(const std::vector<double>& w, const Texts& texts) {
   // END SOLUTION
 }
 
-// A run: one pass over 1500 training texts, drawn with seed 10*seed + 1, from weights of 0 (kWords of them and the bias), a step a
-// text. Then the loss on 500 texts: with `test` those drawn with seed 10*seed + 3, else those with seed 10*seed + 2.
+// A run: one pass over 1500 training texts, drawn with seed 100*seed + 1, from weights of 0 (kWords of them and the bias), a step a
+// text. Then the loss on 500 texts: with `test` those drawn with seed 100*seed + 3, else those with seed 100*seed + 2.
 inline double train_run(bool adaptive, const Settings& settings, unsigned seed, bool test) {
   // BEGIN SOLUTION 3.7
-  const Texts train = draw_texts(1500, 10 * seed + 1);
+  const Texts train = draw_texts(1500, 100 * seed + 1);
   std::vector<double> w(kWords + 1, 0), sums(kWords + 1, 0);
   const double lr = settings.at("lr");
   for (size_t i = 0; i < train.words.size(); ++i) {
@@ -116,21 +116,22 @@ inline double train_run(bool adaptive, const Settings& settings, unsigned seed, 
     else
       sgd_step(w, train.words[i], slope, lr);
   }
-  return loss_on(w, draw_texts(500, 10 * seed + (test ? 3 : 2)));
+  return loss_on(w, draw_texts(500, 100 * seed + (test ? 3 : 2)));
   // END SOLUTION
 }
 
-// The experiment: arms "adagrad" and "sgd", in this order, each with four step sizes of the same spacing: 0.1, 0.3, 1, 3 for
-// AdaGrad, 0.01, 0.03, 0.1, 0.3 for SGD; run by `plan`.
+// The experiment: arms "adagrad" and "sgd", in this order, both with the same nine step sizes: 0.001, 0.003, 0.01, 0.03, 0.1, 0.3,
+// 1, 3, 10; run by `plan`.
 inline std::vector<ArmResult> adagrad_experiment(const Plan& plan) {
   // BEGIN SOLUTION 3.8
+  const std::map<std::string, std::vector<double>> grid = {
+      {"lr", {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10}}};
   const Arm adagrad{
-      "adagrad",
-      [](const Settings& s, unsigned seed, bool test) { return train_run(true, s, seed, test); },
-      {{"lr", {0.1, 0.3, 1, 3}}}};
+      "adagrad", [](const Settings& s, unsigned seed, bool test) { return train_run(true, s, seed, test); },
+      grid};
   const Arm sgd{"sgd",
                 [](const Settings& s, unsigned seed, bool test) { return train_run(false, s, seed, test); },
-                {{"lr", {0.01, 0.03, 0.1, 0.3}}}};
+                grid};
   return {run_arm(adagrad, plan), run_arm(sgd, plan)};
   // END SOLUTION
 }
