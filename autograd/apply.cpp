@@ -4,6 +4,7 @@
 
 #include "autograd/graph_access.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/primitive_trace.h"
 
 namespace gradus {
 
@@ -28,6 +29,8 @@ const Shape& Ctx::shape(int i) const {
 Tensor Ctx::again(std::initializer_list<Tensor> inputs) const { return apply(*primitive_, inputs, *attr_); }
 
 namespace {
+
+thread_local PrimitiveTrace* innermost_trace = nullptr;
 
 const GradMeta* meta_of(const Tensor& t) { return static_cast<const GradMeta*>(t.meta().get()); }
 
@@ -117,6 +120,15 @@ void check_finite(const Primitive& p, const Tensor& y) {
 
 }  // namespace
 
+PrimitiveTrace::PrimitiveTrace(Sink sink) : sink_(std::move(sink)), before_(innermost_trace) {
+  innermost_trace = this;
+}
+PrimitiveTrace::~PrimitiveTrace() { innermost_trace = before_; }
+void PrimitiveTrace::tell(const Primitive& primitive, std::span<const Tensor> inputs, const Attr& attr,
+                          const Tensor& output) {
+  if (innermost_trace) innermost_trace->sink_(primitive, inputs, attr, output);
+}
+
 Tensor apply(const Primitive& p, std::initializer_list<Tensor> inputs, Attr attr) {
   return apply(p, std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(attr));
 }
@@ -132,6 +144,7 @@ Tensor apply(const Primitive& p, std::span<const Tensor> inputs, Attr attr) {
   if (any_tangent && !record) {
     if (Tensor y = dual_call(p, inputs, attr); y.defined()) {
       if (GraphAccess::trace_non_finite()) check_finite(p, y);
+      PrimitiveTrace::tell(p, inputs, attr, y);
       return y;
     }
   }
@@ -139,6 +152,7 @@ Tensor apply(const Primitive& p, std::span<const Tensor> inputs, Attr attr) {
   Tensor y = p.forward(c);
   if (y.meta()) y = y.detach();  // a forward may hand an input through
   if (GraphAccess::trace_non_finite()) check_finite(p, y);
+  PrimitiveTrace::tell(p, inputs, attr, y);
   if (!record && !any_tangent) return y;
 
   Ref<GradMeta> meta(new GradMeta);

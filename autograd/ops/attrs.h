@@ -3,6 +3,7 @@
 
 #include "autograd/graph.h"
 #include "core/kernels/conv.h"
+#include "core/kernels/pool.h"
 #include "core/kernels/reduce.h"
 #include "core/tensor.h"
 
@@ -18,6 +19,24 @@ struct Reduce {
   AxisMask axes;
   Shape out;       ///< of the result
   bool largest{};  ///< extremum: max or min
+};
+
+/// clamp.
+struct ClampRange {
+  real low, high;
+};
+
+/// slice and pad: the elements begin, begin + step, ... of each axis of `whole`, `count` of them; pad puts `fill` elsewhere.
+struct Window {
+  std::vector<int64> begin, count, step;
+  Shape whole;
+  real fill = 0;
+};
+
+/// avg_pool2d and its adjoint.
+struct Averaged {
+  PoolSpec spec;
+  Shape x;
 };
 
 /// cumsum.

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "autograd/ops/scalar_math.h"
@@ -125,20 +126,17 @@ const Primitive kGeluTanh = unary<From::kInput>(
       return real(0.5) * (1 + t) + (1 - square(t)) * x * (real(0.5) * kGeluScale * (1 + 3 * kGeluCubic * x2));
     });
 
-struct Range {
-  real low, high;
-};
-Tensor inside(const Tensor& x, const Range& r) {
+Tensor inside(const Tensor& x, const ClampRange& r) {
   return kernels::map(x, [r](real v) { return v < r.low || v > r.high ? real{0} : real{1}; });
 }
 const Primitive kClamp{
     .name = "clamp",
     .forward =
         [](const Ctx& c) {
-          return kernels::map(c[0], [r = c.attr<Range>()](real x) { return clamp(x, r.low, r.high); });
+          return kernels::map(c[0], [r = c.attr<ClampRange>()](real x) { return clamp(x, r.low, r.high); });
         },
-    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{masked(g, inside(c[0], c.attr<Range>()))}; },
-    .jvp = [](const Ctx& c, int, const Tensor& t) { return masked(t, inside(c[0], c.attr<Range>())); },
+    .vjp = [](const Ctx& c, const Tensor& g) { return Grads{masked(g, inside(c[0], c.attr<ClampRange>()))}; },
+    .jvp = [](const Ctx& c, int, const Tensor& t) { return masked(t, inside(c[0], c.attr<ClampRange>())); },
     .saves = save_input(0)};
 
 const Primitive kPowNumber = unary<From::kInput, real>(
@@ -171,7 +169,9 @@ Tensor elu(const Tensor& x, real alpha) { return apply(kElu, {x}, Attr::of(alpha
 Tensor silu(const Tensor& x) { return apply(kSilu, {x}); }
 Tensor gelu(const Tensor& x) { return apply(kGelu, {x}); }
 Tensor gelu_tanh(const Tensor& x) { return apply(kGeluTanh, {x}); }
-Tensor clamp(const Tensor& x, real low, real high) { return apply(kClamp, {x}, Attr::of(Range{low, high})); }
+Tensor clamp(const Tensor& x, real low, real high) {
+  return apply(kClamp, {x}, Attr::of(ClampRange{low, high}));
+}
 Tensor pow(const Tensor& a, real exponent) {
   if (exponent == 0) return masked(a, Tensor::scalar(0)) + real{1};
   if (exponent == 1) return a;

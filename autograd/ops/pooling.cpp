@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/conv.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
@@ -60,18 +61,16 @@ const Primitive kMaxPool{
           return Dual{d.y, d.dy};
         }};
 
-struct Average {
-  PoolSpec spec;
-  Shape x;
-};
 extern const Primitive kAvgPoolGrad;
 const Primitive kAvgPool = linear_map(
-    "avg_pool2d", [](const Ctx& c) { return kernels::avg_pool2d(c[0], c.attr<Average>().spec); },
-    [](const Ctx& c, const Tensor& g) { return apply(kAvgPoolGrad, {g}, Attr::of(c.attr<Average>())); });
+    "avg_pool2d", [](const Ctx& c) { return kernels::avg_pool2d(c[0], c.attr<Averaged>().spec); },
+    [](const Ctx& c, const Tensor& g) { return apply(kAvgPoolGrad, {g}, Attr::of(c.attr<Averaged>())); });
 const Primitive kAvgPoolGrad = linear_map(
     "avg_pool2d_grad",
-    [](const Ctx& c) { return kernels::avg_pool2d_grad(c[0], c.attr<Average>().spec, c.attr<Average>().x); },
-    [](const Ctx& c, const Tensor& g) { return apply(kAvgPool, {g}, Attr::of(c.attr<Average>())); });
+    [](const Ctx& c) {
+      return kernels::avg_pool2d_grad(c[0], c.attr<Averaged>().spec, c.attr<Averaged>().x);
+    },
+    [](const Ctx& c, const Tensor& g) { return apply(kAvgPool, {g}, Attr::of(c.attr<Averaged>())); });
 
 Winners winners(const Tensor& x, const PoolSpec& spec) {
   IntTensor index;
@@ -130,7 +129,7 @@ Tensor max_pool2d(const Tensor& x, const PoolSpec& spec) {
 }
 Tensor avg_pool2d(const Tensor& x, const PoolSpec& spec) {
   pool2d_shape(x.shape(), spec, "avg_pool2d");
-  return apply(kAvgPool, {x}, Attr::of(Average{spec, x.shape()}));
+  return apply(kAvgPool, {x}, Attr::of(Averaged{spec, x.shape()}));
 }
 Tensor max_pool2d_tangent(const Tensor& t, const Tensor& x, const PoolSpec& spec) {
   if (!(t.shape() == x.shape()))
@@ -143,7 +142,7 @@ Tensor max_pool2d_adjoint(const Tensor& g, const Tensor& x, const PoolSpec& spec
 }
 Tensor avg_pool2d_adjoint(const Tensor& g, const Shape& x, const PoolSpec& spec) {
   check_pooled("avg_pool2d_adjoint", g, x, spec);
-  return apply(kAvgPoolGrad, {g}, Attr::of(Average{spec, x}));
+  return apply(kAvgPoolGrad, {g}, Attr::of(Averaged{spec, x}));
 }
 Tensor adaptive_avg_pool2d(const Tensor& x, int64 out_h, int64 out_w) {
   check_image("adaptive_avg_pool2d", x);

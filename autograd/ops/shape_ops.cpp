@@ -1,6 +1,7 @@
 // Changes of shape: all linear, each with its adjoint.
 #include <algorithm>
 
+#include "autograd/ops/attrs.h"
 #include "autograd/ops/factories.h"
 #include "autograd/ops/families.h"
 #include "core/kernels/shape.h"
@@ -48,29 +49,23 @@ const Primitive kBroadcastTo = linear_map(
 
 // Slices and pads along all axes are each other's adjoints: x[begin + i * step] for i < count, and zeros
 // of a larger shape with x at those places.
-struct Window {
-  Ints begin, count, step;
-  Shape whole;
-  real fill = 0;  // pad only
-
-  int64 offset() const {
-    const Ints s = kernels::strides_of(whole);
-    int64 o = 0;
-    for (size_t i = 0; i < begin.size(); ++i) o += begin[i] * s[i];
-    return o;
-  }
-  Ints strides() const {
-    Ints s = kernels::strides_of(whole);
-    for (size_t i = 0; i < step.size(); ++i) s[i] *= step[i];
-    return s;
-  }
-};
+int64 window_offset(const Window& w) {
+  const Ints s = kernels::strides_of(w.whole);
+  int64 o = 0;
+  for (size_t i = 0; i < w.begin.size(); ++i) o += w.begin[i] * s[i];
+  return o;
+}
+Ints window_strides(const Window& w) {
+  Ints s = kernels::strides_of(w.whole);
+  for (size_t i = 0; i < w.step.size(); ++i) s[i] *= w.step[i];
+  return s;
+}
 extern const Primitive kPad;
 const Primitive kSlice = linear_map(
     "slice",
     [](const Ctx& c) {
       const auto& w = c.attr<Window>();
-      return kernels::strided_read(c[0], Shape(w.count), w.strides(), w.offset());
+      return kernels::strided_read(c[0], Shape(w.count), window_strides(w), window_offset(w));
     },
     [](const Ctx& c, const Tensor& g) { return apply(kPad, {g}, Attr::of(c.attr<Window>())); });
 
@@ -83,7 +78,7 @@ const Primitive kPad{
     .forward =
         [](const Ctx& c) {
           const auto& w = c.attr<Window>();
-          return kernels::strided_write(c[0], w.whole, w.strides(), w.offset(), w.fill);
+          return kernels::strided_write(c[0], w.whole, window_strides(w), window_offset(w), w.fill);
         },
     .vjp = [](const Ctx& c,
               const Tensor& g) { return Grads{apply(kSlice, {g}, Attr::of(c.attr<Window>()))}; },

@@ -6,6 +6,46 @@
 #include "core/error.h"
 
 namespace gradus {
+namespace {
+
+Tensor mask_between(const GridCorners& corners, const SapeGrid& grid) {
+  const int64 points = corners.cells.dim(0), around = corners.cells.dim(1), columns = grid.columns;
+  Tensor m({points, columns});
+  std::vector<double> row(static_cast<size_t>(columns));
+  for (int64 n = 0; n < points; ++n) {
+    std::fill(row.begin(), row.end(), 0.0);
+    for (int64 c = n * around; c < (n + 1) * around; ++c) {
+      const double* cell = grid.values.data() + corners.cells[c] * columns;
+      for (size_t w = 0; w < row.size(); ++w) row[w] += corners.weights[static_cast<size_t>(c)] * cell[w];
+    }
+    for (int64 w = 0; w < columns; ++w)
+      m.mutable_data()[n * columns + w] = static_cast<real>(row[static_cast<size_t>(w)]);
+  }
+  return m;
+}
+
+const Primitive kSapeMask{.name = "sape_mask",
+                          .forward =
+                              [](const Ctx& c) {
+                                const auto& grid = c.attr<SapeGrid>();
+                                return mask_between(grid_corners(within_grid(c[0]), grid.res), grid);
+                              },
+                          .vjp = [](const Ctx&, const Tensor&) { return Grads{Tensor()}; },
+                          .jvp = [](const Ctx&, int, const Tensor&) { return Tensor(); },
+                          .saves = kSaveNothing};
+
+}  // namespace
+
+Tensor within_grid(const Tensor& x) {
+  Tensor inside = x.clone();
+  for (real& v : std::span(inside.mutable_data(), static_cast<size_t>(inside.numel())))
+    v = std::clamp(v, real(-1), real(1));
+  return inside;
+}
+
+Tensor sape_mask_at(const Tensor& x, const SapeGrid& grid) {
+  return apply(kSapeMask, {x.detach()}, Attr::of(grid));
+}
 
 GridCorners grid_corners(const Tensor& x, int64 res) {
   if (x.rank() != 2 || x.dim(1) < 1 || x.dim(1) > 3)
@@ -82,22 +122,9 @@ std::vector<double> SapeMask::blurred(const std::vector<double>& values, int64 w
   return from;
 }
 
-Tensor SapeMask::at(const GridCorners& corners) const {
-  const std::vector<double> smooth = blurred(mask, columns_);
-  const int64 points = corners.cells.dim(0), around = corners.cells.dim(1);
-  Tensor m({points, columns_});
-  std::vector<double> row(static_cast<size_t>(columns_));
-  for (int64 n = 0; n < points; ++n) {
-    std::fill(row.begin(), row.end(), 0.0);
-    for (int64 c = n * around; c < (n + 1) * around; ++c) {
-      const double* cell = smooth.data() + corners.cells[c] * columns_;
-      for (size_t w = 0; w < row.size(); ++w) row[w] += corners.weights[static_cast<size_t>(c)] * cell[w];
-    }
-    for (int64 w = 0; w < columns_; ++w)
-      m.mutable_data()[n * columns_ + w] = static_cast<real>(row[static_cast<size_t>(w)]);
-  }
-  return m;
-}
+Tensor SapeMask::at(const GridCorners& corners) const { return mask_between(corners, grid()); }
+
+SapeGrid SapeMask::grid() const { return {res_, columns_, blurred(mask, columns_)}; }
 
 void SapeMask::record(const GridCorners& corners, const Tensor& losses) {
   const int64 around = corners.cells.dim(1);

@@ -13,7 +13,7 @@
 
 #include <vector>
 
-#include "core/tensor.h"
+#include "autograd/graph.h"
 
 namespace gradus {
 
@@ -24,6 +24,17 @@ struct GridCorners {
 };
 /// x (N,d) in [-1,1], d <= 3, res >= 3. Throws ShapeError, UsageError, DataError for a point off the grid.
 GridCorners grid_corners(const Tensor& x, int64 res);
+/// The coordinates held within [-1,1]; no derivatives.
+Tensor within_grid(const Tensor& x);
+
+/// A blurred mask, (res^d, columns).
+struct SapeGrid {
+  int64 res, columns;
+  std::vector<double> values;
+};
+/// m at points x (N,d), those beyond the grid taken to its border: (N,columns), by one primitive, "sape_mask", that has no
+/// derivative. Throws as grid_corners does.
+Tensor sape_mask_at(const Tensor& x, const SapeGrid& grid);
 
 class SapeMask {
  public:
@@ -32,6 +43,8 @@ class SapeMask {
 
   /// m at points, (N,D); a constant.
   Tensor at(const GridCorners& corners) const;
+  /// What m is read from.
+  SapeGrid grid() const;
   /// Adds each sample's loss (N) to the cells around it.
   void record(const GridCorners& corners, const Tensor& losses);
   /// Closes the cells that fit, gives the others the next channels, forgets the losses. Returns cell_loss.

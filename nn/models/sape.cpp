@@ -79,15 +79,11 @@ void Sape::keep(const SapeMask& m) {
 
 Tensor Sape::forward(const Input& input) {
   const Tensor x = flatten(input.values(), 1);
-  Tensor inside = x.detach().clone();
-  for (real& v : std::span(inside.mutable_data(), static_cast<size_t>(inside.numel())))
-    v = std::clamp(v, real(-1), real(1));
-  GridCorners corners = grid_corners(inside, options_.res);
-  Tensor h = fourier_encoding(x, frequencies_) * mask().at(corners);
+  Tensor h = fourier_encoding(x, frequencies_) * sape_mask_at(x, mask().grid());
   net_.for_each([&](Linear& layer, size_t) { h = layer.relu(h); });
   const Tensor y = head_(h);
   if (training() && run().update_statistics && options_.channels == "sape")
-    seen_.push_back({std::move(corners), y.detach()});
+    seen_.push_back({grid_corners(within_grid(x), options_.res), y.detach()});
   return y;
 }
 
