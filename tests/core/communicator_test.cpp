@@ -1,9 +1,12 @@
 #include "core/communicator.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <array>
+#include <functional>
 #include <mutex>
+#include <new>
 
 #include "core/error.h"
 #include "core/ordered_sum.h"
@@ -48,6 +51,35 @@ TEST_CASE("communicator: what one rank cannot do none does, and the message name
     });
     for (const std::string& what : said) CHECK(what == (bad == 0 ? "no file at 0" : "rank 2: no file at 2"));
   }
+}
+
+TEST_CASE("communicator: every kind of error of one rank is thrown as that kind by all") {
+  const auto kind_seen = [](const std::function<void()>& wrong) {
+    std::array<std::string, 2> seen;
+    ThreadRanks::run(2, [&](Communicator& ranks) {
+      std::string& own = seen[static_cast<size_t>(ranks.rank())];
+      try {
+        together(ranks, [&] {
+          if (ranks.rank() == 1) wrong();
+        });
+        own = "nothing";
+      } catch (const UsageError& e) {
+        own = fmt::format("usage: {}", e.what());
+      } catch (const DataError& e) {
+        own = fmt::format("data: {}", e.what());
+      } catch (const NumericError& e) {
+        own = fmt::format("numeric: {}", e.what());
+      } catch (const std::exception& e) {
+        own = fmt::format("other: {}", e.what());
+      }
+    });
+    CHECK(seen[0] == seen[1]);
+    return seen[0];
+  };
+  CHECK(kind_seen([] { fail<UsageError>("no such option"); }) == "usage: rank 1: no such option");
+  CHECK(kind_seen([] { fail<DataError>("no file"); }) == "data: rank 1: no file");
+  CHECK(kind_seen([] { fail<NumericError>("not finite"); }) == "numeric: rank 1: not finite");
+  CHECK(kind_seen([] { throw std::bad_alloc(); }).starts_with("other: rank 1: "));
 }
 
 TEST_CASE("ordered sum: a mean by whole weights, of small numbers beside large ones") {

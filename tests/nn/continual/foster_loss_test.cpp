@@ -48,6 +48,10 @@ TEST_CASE("foster: the balanced target") {
   // Equal weights: plain distillation. At T = 2 softmax((2,0)/2) = (0.731059, 0.268941).
   const Tensor t = Tensor::from({1, 2}, {2, 0});
   CHECK(at(balanced_target(t, Tensor::ones({2}), 2), 0) == Approx(0.731059).epsilon(1e-5));
+  // Weights 1.5 and 0.5: (1.096588, 0.134471), divided by their sum 1.231059.
+  const Tensor u = balanced_target(t, Tensor::from({2}, {real(1.5), real(0.5)}), 2);
+  CHECK(at(u, 0) == Approx(0.890768).epsilon(1e-5));
+  CHECK(at(u, 1) == Approx(0.109232).epsilon(1e-5));
   CHECK(at(compression_loss(z, balanced_target(t, Tensor::ones({2}), 2), 2), 0) ==
         Approx(0.693147).epsilon(1e-5));
   CHECK(at(soft_target_loss(z, t, 2), 0) == Approx(0.693147).epsilon(1e-5));

@@ -47,5 +47,9 @@ TEST_CASE("local scaling: the floor, a step by hand, and nothing before the firs
       CHECK(0.1 * 0.001 / static_cast<double>(hat.data()[1]) == doctest::Approx(0.01).epsilon(kScalingNear));
     }
     CHECK_THROWS_AS(scaling.update(Tensor::ones({3})), ShapeError);
+    // D = 0.99 (2, 0.0001) + 0.01 (-300, -300): its size counts, not its sign.
+    scaling.update(Tensor::full({2}, -300));
+    CHECK(scaling.floored().data()[0] == doctest::Approx(add ? 1.03 : 1.02).epsilon(kScalingNear));
+    CHECK(scaling.floored().data()[1] == doctest::Approx(add ? 3.009901 : 2.999901).epsilon(kScalingNear));
   }
 }
