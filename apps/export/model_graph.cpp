@@ -28,7 +28,7 @@ class ModelExport {
     for (size_t i = 0; i < small_.calls.size(); ++i) add_call(small_.calls[i], large_.calls[i]);
     const bool logits = model.task() == Task::kClassification || model.task() == Task::kLanguageModel;
     GraphValue y = value(small_.output, large_.output, "the output");
-    if (preprocess) y = in_units(y, info);
+    if (preprocess && model.task() == Task::kRegression) y = in_target_units(y, info);
     graph = builder_.finish(y, logits ? "logits" : "output");
   }
 
@@ -85,9 +85,14 @@ class ModelExport {
     return builder_.like("Add", {scaled, builder_.constant("preprocess.summand", dims, std::move(summand))});
   }
 
-  GraphValue in_units(const GraphValue& y, const DatasetInfo& info) {
-    static_cast<void>(info);
-    return y;
+  // y std + mean, of a regression whose targets were standardised.
+  GraphValue in_target_units(const GraphValue& y, const DatasetInfo& info) {
+    if (info.target_std.empty()) return y;
+    const std::vector<float> std(info.target_std.begin(), info.target_std.end()),
+        mean(info.target_mean.begin(), info.target_mean.end());
+    const std::vector<int64> dims{static_cast<int64>(std.size())};
+    return builder_.like("Add", {builder_.like("Mul", {y, builder_.constant("target.std", dims, std)}),
+                                 builder_.constant("target.mean", dims, mean)});
   }
 
   Extents between(const Shape& a, const Shape& b, const std::string& what) {
