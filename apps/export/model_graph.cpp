@@ -15,11 +15,24 @@ bool has_rule(const std::string& primitive) { return operator_rule(primitive) !=
 
 std::vector<int64> dims_of(const Shape& s) { return {s.begin(), s.end()}; }
 
+// Rows of numbers in the shape the data have them; models of rows take images of one pixel just as well.
+Input input_for(const Model& model, const DatasetInfo& info, int64 n, const Rng& rng) {
+  const Input x = drawn_input(model, n, rng);
+  if (x.is_tokens() || info.kind != DataKind::kVectors || info.example.numel() * n != x.values().numel())
+    return x;
+  std::vector<int64> dims = dims_of(info.example);
+  dims.insert(dims.begin(), n);
+  Input rows = x.values().view(Shape(dims));
+  rows.time = x.time;
+  rows.classes = x.classes;
+  return rows;
+}
+
 class ModelExport {
  public:
   ModelExport(Model& model, const DatasetInfo& info, bool preprocess)
-      : small_(trace_model(model, drawn_input(model, kSmallBatch, Rng(1)), has_rule)),
-        large_(trace_model(model, drawn_input(model, kLargeBatch, Rng(2)), has_rule)) {
+      : small_(trace_model(model, input_for(model, info, kSmallBatch, Rng(1)), has_rule)),
+        large_(trace_model(model, input_for(model, info, kLargeBatch, Rng(2)), has_rule)) {
     name_constants(model);
     add_inputs(info, preprocess);
     if (small_.calls.size() != large_.calls.size())

@@ -6,6 +6,7 @@
 
 #include "apps/train/checkpoint.h"
 #include "core/error.h"
+#include "tests/apps/export/onnx_reader.h"
 #include "tests/apps/in_process.h"
 
 using namespace gradus;
@@ -65,6 +66,12 @@ TEST_CASE(
   CHECK(scored.at("test_mae").get<double>() == doctest::Approx(20).epsilon(1e-3));
   CHECK(scored.at("test_mse").get<double>() == doctest::Approx(500).epsilon(1e-3));
   CHECK(scored.at("examples") == 2);
+
+  // A graph with preprocessing takes the numbers (size, size missing, centre, north, south) and answers in units of the rent.
+  CHECK(run({"export", path, dir / "r.onnx", "--preprocess"}).code == kOk);
+  const OnnxArray row{{1, 5}, {50, 0, 1, 0, 0}},
+      rent = run_onnx(read_onnx(dir.read("r.onnx")), {{"input", row}});
+  CHECK(rent.data.at(0) == doctest::Approx(value(0)).epsilon(1e-5));
 
   // What was fitted goes on with the weights, to the bit.
   CHECK(json_of({"eval", "--init", path + "/model.safetensors", "--data", data, "--json"}).at("test_loss") ==

@@ -21,8 +21,7 @@ TEST_CASE("two classes: centred, orthogonal, the first component of variance 1, 
     for (int64 a = 0; a < 4; ++a) {
       sum[a] += double(two.features.at({i, a}));
       for (int64 b = 0; b < 4; ++b)
-        gram[a][b] +=
-            double(two.features.at({i, a})) * double(two.features.at({i, b})) / static_cast<double>(n);
+        gram[a][b] += double(two.features.at({i, a})) * double(two.features.at({i, b})) / static_cast<double>(n);
     }
   for (int a = 0; a < 4; ++a) {
     CHECK(std::abs(sum[a]) < 1e-3);
