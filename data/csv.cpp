@@ -11,6 +11,7 @@
 #include "core/number_text.h"
 #include "data/csv_columns.h"
 #include "data/fitted.h"
+#include "data/table_encoding.h"
 #include "data/vectors.h"
 
 namespace gradus {
@@ -105,30 +106,68 @@ IntTensor read_classes(const CsvColumns& c, DatasetInfo& info) {
   return y;
 }
 
-// Examples (N,D), standardised in double as the weights were or, without weights, over `rows`; sets mean and std.
+// The column of the table that each number of an example comes from.
+std::vector<std::size_t> sources(const CsvColumns& c, const TableInfo& table) {
+  if (table.columns.empty()) return c.features;
+  std::vector<std::size_t> from;
+  for (std::size_t k = 0; k < c.features.size(); ++k)
+    from.insert(from.end(), static_cast<std::size_t>(numbers_of(table.columns[k])), c.features[k]);
+  return from;
+}
+
+// Numbers of examples (N,D) as the weights have them standardised.
+Tensor standardised(const CsvColumns& c, const DatasetInfo& info, const std::vector<double>& x) {
+  const std::vector<std::size_t> from = sources(c, info.table);
+  const std::size_t n = c.table.rows.size(), d = from.size();
+  Tensor out({static_cast<int64>(n), static_cast<int64>(d)});
+  for (std::size_t i = 0; i < n * d; ++i) {
+    const std::size_t k = i % d;
+    out.mutable_data()[i] =
+        c.narrowed(i / d, from[k], info.mean.size() == d ? (x[i] - info.mean[k]) / info.std[k] : x[i]);
+  }
+  return out;
+}
+
+// Examples (N,D), encoded and standardised in double as the weights were or, without weights, by `rows`; sets the shape and what was
+// fitted.
 Tensor read_examples(const CsvColumns& c, const CsvOptions& o, const std::vector<int64>& rows,
                      const DatasetInfo* fitted, DatasetInfo& info) {
-  const std::size_t n = c.table.rows.size(), d = c.features.size();
-  std::vector<double> x;
-  x.reserve(n * d);
-  for (std::size_t r = 0; r < n; ++r)
-    for (const std::size_t column : c.features) {
-      x.push_back(c.number(r, column));
-      c.narrowed(r, column,
-                 x.back());  // refused as it stands, whether or not standardising would bring it into range
-    }
+  const bool trained = fitted && !fitted->example.dims().empty();
+  info.table = trained ? fitted->table : fit_table(c, {o.categories, o.missing == "mean"}, rows, info.notes);
+  const std::vector<double> x = encode_table(c, info.table, info.notes);
+  const std::size_t d = sources(c, info.table).size();
+  info.example = {static_cast<int64>(d)};
   if (fitted && fitted->complete && (fitted->mean.empty() || fitted->mean.size() == d)) {
     info.mean = fitted->mean, info.std = fitted->std;
   } else if (o.standardize) {
     const ColumnScale scale = measure_columns(x, static_cast<int64>(d), rows);
     info.mean = scale.mean, info.std = scale.std;
+    const std::vector<bool> measured = measured_numbers(info.table);
+    for (std::size_t k = 0; k < measured.size(); ++k)
+      if (!measured[k]) info.mean[k] = 0, info.std[k] = 1;
   }
-  Tensor out({static_cast<int64>(n), static_cast<int64>(d)});
-  for (std::size_t i = 0; i < n * d; ++i) {
-    const std::size_t k = i % d;
-    out.mutable_data()[i] =
-        c.narrowed(i / d, c.features[k], info.mean.empty() ? x[i] : (x[i] - info.mean[k]) / info.std[k]);
+  return standardised(c, info, x);
+}
+
+// Real targets (N,1), standardised as those of the weights were or, without weights, over `rows`.
+Tensor read_targets_of(const CsvColumns& c, const CsvOptions& o, const std::vector<int64>& rows,
+                       const DatasetInfo* fitted, DatasetInfo& info) {
+  std::vector<double> y;
+  for (std::size_t r = 0; r < c.table.rows.size(); ++r) {
+    y.push_back(c.number(r, c.target));
+    c.narrowed(r, c.target, y.back());
   }
+  info.targets = 1;
+  if (fitted) {
+    info.target_mean = fitted->target_mean, info.target_std = fitted->target_std;
+  } else if (o.standardize_target) {
+    const ColumnScale scale = measure_columns(y, 1, rows);
+    info.target_mean = scale.mean, info.target_std = scale.std;
+  }
+  Tensor out({static_cast<int64>(y.size()), 1});
+  for (std::size_t r = 0; r < y.size(); ++r)
+    out.mutable_data()[r] = c.narrowed(
+        r, c.target, info.target_std.empty() ? y[r] : (y[r] - info.target_mean[0]) / info.target_std[0]);
   return out;
 }
 
@@ -150,13 +189,14 @@ CsvTable parse_table(const std::string& text, const std::string& name, const Csv
 }  // namespace
 
 Tensor read_csv_examples(const std::string& text, const std::string& name, const CsvOptions& o,
-                         const DatasetInfo& fitted) {
+                         const DatasetInfo& fitted, std::vector<std::string>& notes) {
   CsvColumns c;
   c.path = name;
   c.table = parse_table(text, name, o);
   const std::size_t columns = c.table.rows.empty() ? 0 : c.table.rows[0].size();
   if (columns == 0) fail<DataError>("{}: expected rows, found none", name);
-  const auto d = static_cast<std::size_t>(fitted.example.numel());
+  const TableInfo& table = fitted.table;
+  const auto d = static_cast<std::size_t>(table.columns.empty() ? fitted.example.numel() : table.width);
   const std::vector<std::string>& header = c.table.header;
   if (!header.empty() && !fitted.columns.empty()) {
     std::vector<std::string> missing;
@@ -183,28 +223,26 @@ Tensor read_csv_examples(const std::string& text, const std::string& name, const
     }
     for (std::size_t i = 0; i < columns; ++i)
       if (i != target) c.features.push_back(i);
-  }
-  const std::size_t n = c.table.rows.size();
-  Tensor x({static_cast<int64>(n), static_cast<int64>(d)});
-  for (std::size_t r = 0; r < n; ++r)
-    for (std::size_t k = 0; k < d; ++k) {
-      const double value = c.number(r, c.features[k]);
-      x.mutable_data()[r * d + k] = c.narrowed(
-          r, c.features[k], fitted.mean.size() == d ? (value - fitted.mean[k]) / fitted.std[k] : value);
+    if (!table.columns.empty()) {
+      std::vector<std::size_t> chosen;
+      for (const TableColumn& column : table.columns)
+        chosen.push_back(c.features[static_cast<std::size_t>(column.position)]);
+      c.features = chosen;
     }
-  return x;
+  }
+  return standardised(c, fitted, encode_table(c, table, notes));
 }
 
 Data open_csv(const CsvOptions& o, const DataPlaces& places) {
   constexpr double kUsualTest = 0.2;
   if (o.path.empty()) fail<UsageError>("data set csv: needs path=FILE");
   const std::string text = read_text_file(o.path);
-  const CsvColumns c = choose_columns(parse_table(text, o.path, o), o.path, o.target, places.fitted);
+  const CsvColumns c =
+      choose_columns(parse_table(text, o.path, o), o.path, o.target, {o.columns, o.drop}, places.fitted);
 
   DatasetInfo info;
   info.name = "csv";
   info.kind = DataKind::kVectors;
-  info.example = {static_cast<int64>(c.features.size())};
   if (!c.table.header.empty())
     for (const std::size_t column : c.features) info.columns.push_back(c.table.header[column]);
   Md5 digest;
@@ -218,7 +256,8 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
         "csv: the weights are of an older gradus and do not say how their columns were standardised: this "
         "file's own "
         "mean and deviation are taken");
-  const Tensor x = read_examples(c, o, parts.train.empty() ? parts.test : parts.train, places.fitted, info);
+  const std::vector<int64>& fitting = parts.train.empty() ? parts.test : parts.train;
+  const Tensor x = read_examples(c, o, fitting, places.fitted, info);
   const TargetTask task = task_of(c, o, places.fitted);
   if (!task.note.empty()) info.notes.push_back(task.note);
   if (task.classes) {
@@ -228,10 +267,7 @@ Data open_csv(const CsvOptions& o, const DataPlaces& places) {
                       info.class_names[0]);
     return split_data(std::make_shared<VectorSet>(info, x, y), parts);
   }
-  info.targets = 1;
-  Tensor y({n, 1});
-  for (std::size_t r = 0; r < c.table.rows.size(); ++r)
-    y.mutable_data()[r] = c.narrowed(r, c.target, c.number(r, c.target));
+  const Tensor y = read_targets_of(c, o, fitting, places.fitted, info);
   return split_data(std::make_shared<VectorSet>(info, x, y), parts);
 }
 

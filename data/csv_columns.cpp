@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/number_text.h"
+#include "data/table_encoding.h"
 
 namespace gradus {
 namespace {
@@ -26,14 +27,41 @@ std::size_t target_column(const CsvTable& table, const std::string& target) {
   fail<UsageError>("data set csv: target: {}", unknown_name("column", target, table.header));
 }
 
+// Those of the weights by their places, in a table (or for weights) without names.
+void choose_places(CsvColumns& c, const TableInfo& table) {
+  const auto width = static_cast<int64>(c.table.rows[0].size()) - 1;
+  if (width != table.width)
+    fail<DataError>("{}: expected {} columns beside the target as the weights were trained on, found {}",
+                    c.path, table.width, width);
+  c.features.clear();
+  for (const TableColumn& column : table.columns) {
+    const auto place = static_cast<std::size_t>(column.position);
+    c.features.push_back(place + (place >= c.target ? 1 : 0));
+  }
+}
+
 // The columns of the examples; by their names where both the file and the weights know them.
-void choose_features(CsvColumns& c, const DatasetInfo* fitted) {
+void choose_features(CsvColumns& c, const ColumnChoice& choice, const DatasetInfo* fitted) {
   const std::vector<std::string>& header = c.table.header;
-  for (std::size_t i = 0; i < c.table.rows[0].size(); ++i)
-    if (i != c.target) c.features.push_back(i);
-  if (c.features.empty()) fail<DataError>("{}: expected at least two columns, found 1", c.path);
+  const bool trained = fitted && !fitted->example.dims().empty();
+  if (!trained) {
+    check_patterns("columns", choice.columns, c.table);
+    check_patterns("drop", choice.drop, c.table);
+  }
+  for (std::size_t i = 0; i < c.table.rows[0].size(); ++i) {
+    const bool chosen = choice.columns.empty() || matches_patterns(choice.columns, c.table, i);
+    if (i != c.target && (trained || (chosen && !matches_patterns(choice.drop, c.table, i))))
+      c.features.push_back(i);
+  }
+  if (c.features.empty())
+    fail<DataError>("{}: {}", c.path,
+                    c.table.rows[0].size() == 1 ? "expected at least two columns, found 1"
+                                                : "columns and drop leave no column beside the target");
   const bool unique = std::set(header.begin(), header.end()).size() == header.size();
-  if (header.empty() || !unique || !fitted || fitted->columns.empty()) return;
+  if (header.empty() || !unique || !fitted || fitted->columns.empty()) {
+    if (trained && !fitted->table.columns.empty()) choose_places(c, fitted->table);
+    return;
+  }
   std::vector<std::string> missing, surplus;
   std::vector<std::size_t> by_name;
   for (const std::string& name : fitted->columns) {
@@ -44,9 +72,11 @@ void choose_features(CsvColumns& c, const DatasetInfo* fitted) {
     else
       by_name.push_back(*found);
   }
+  const auto among = [&](const std::vector<std::string>& names, std::size_t i) {
+    return std::find(names.begin(), names.end(), header[i]) != names.end();
+  };
   for (const std::size_t i : c.features)
-    if (std::find(fitted->columns.begin(), fitted->columns.end(), header[i]) == fitted->columns.end())
-      surplus.push_back(header[i]);
+    if (!among(fitted->columns, i) && !among(fitted->table.left_out, i)) surplus.push_back(header[i]);
   if (!missing.empty() || !surplus.empty())
     fail<DataError>("{}: the weights were trained on the columns {}; missing here: {}; unknown: {}", c.path,
                     fmt::join(fitted->columns, ", "),
@@ -80,12 +110,12 @@ real CsvColumns::narrowed(std::size_t row, std::size_t column, double value) con
 }
 
 CsvColumns choose_columns(CsvTable table, const std::string& path, const std::string& target,
-                          const DatasetInfo* fitted) {
+                          const ColumnChoice& choice, const DatasetInfo* fitted) {
   CsvColumns c;
   c.path = path;
   c.target = target_column(table, target);
   c.table = std::move(table);
-  choose_features(c, fitted);
+  choose_features(c, choice, fitted);
   return c;
 }
 

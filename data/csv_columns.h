@@ -33,10 +33,15 @@ struct CsvColumns {
   real narrowed(std::size_t row, std::size_t column, double value) const;
 };
 
-/// `target` is first, last, a column's name or its number. The others are the example: by their names where both the
-/// table and the weights (`fitted`) know them. Throws UsageError for a target there is not, DataError for columns that
-/// the weights do not know or that are missing.
+/// Patterns of column names, joined by +; without a header columns are called by their numbers from 0.
+struct ColumnChoice {
+  std::string columns, drop;  ///< columns: empty for all
+};
+
+/// `target` is first, last, a column's name or its number. The others, as far as chosen, are the example; where the weights (`fitted`)
+/// know their columns it is these, by name where both have names, else by place. Throws UsageError for a target or a chosen column there is not,
+/// DataError for columns that the weights do not know or that are missing.
 CsvColumns choose_columns(CsvTable table, const std::string& path, const std::string& target,
-                          const DatasetInfo* fitted);
+                          const ColumnChoice& choice, const DatasetInfo* fitted);
 
 }  // namespace gradus

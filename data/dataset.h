@@ -19,6 +19,23 @@ enum class DataKind { kImages, kVectors, kText };
 /// "images", "vectors", "text".
 const char* kind_name(DataKind kind);
 
+/// How a column of a table becomes numbers of an example (data/table_encoding.h).
+struct TableColumn {
+  std::string name;                     ///< "" where the table had no header
+  int64 position = 0;                   ///< among the columns beside the target
+  std::vector<std::string> categories;  ///< in ascending order, a number each; empty: the column is a number
+  bool indicator = false;               ///< one more number: 1 where the value is missing
+  double fill = 0;                      ///< of a number that is missing: the mean over the training rows
+};
+
+/// What was fitted on the training rows of a table; without columns: each column is a number, none is missing.
+struct TableInfo {
+  std::vector<TableColumn> columns;   ///< those of the example, in its order
+  int64 width = 0;                    ///< columns of that table beside the target
+  std::vector<std::string> left_out;  ///< names of those that are not part of the example
+  bool fill_missing = false;          ///< else a missing value is an error
+};
+
 struct DatasetInfo {
   std::string name;  ///< as the registry knows it: "mnist"
   DataKind kind = DataKind::kImages;
@@ -33,6 +50,10 @@ struct DatasetInfo {
   std::string fit = "stretch";
   /// Vectors from a table with a header: the names of its columns, in the order of the example's numbers.
   std::vector<std::string> columns;
+  TableInfo table;
+  /// What real targets were standardised by, (y - mean) / std, one each; empty: they are as they are. Outputs of a regression are
+  /// then standardised too (in_units of data/fitted.h).
+  std::vector<double> target_mean, target_std;
   /// Text: the bytes that token i stands for.
   std::vector<std::string> vocabulary;
   /// MD5 of the contents that training and test part were drawn from; "" for a set with a test part of its own. By it,

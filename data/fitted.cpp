@@ -171,6 +171,10 @@ Data apply_fitted(Data data, const DatasetInfo& fitted) {
   return {seen_by_weights(data.train), seen_by_weights(data.test)};
 }
 
+double in_units(double y, std::size_t k, const DatasetInfo& info) {
+  return k < info.target_std.size() ? y * info.target_std[k] + info.target_mean[k] : y;
+}
+
 double test_part(std::optional<double> asked, double usual, const DataPlaces& places,
                  const std::string& digest) {
   if (asked) return *asked;

@@ -16,6 +16,9 @@ namespace gradus {
 /// classes or characters that occur but that the weights do not know, and for examples of another kind or shape.
 Data apply_fitted(Data data, const DatasetInfo& fitted);
 
+/// Number `k` of a model's real output, or of a target, in the units of the data: y std + mean where targets were standardised.
+double in_units(double y, std::size_t k, const DatasetInfo& info);
+
 /// The part of a set without a test part of its own that is its test set: what was `asked` for; else all (1) where such a
 /// set is scored whole (places.whole) and is not the one the weights were trained on, by its digest; else `usual`.
 double test_part(std::optional<double> asked, double usual, const DataPlaces& places,

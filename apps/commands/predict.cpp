@@ -134,6 +134,10 @@ int predict(std::vector<std::string> words, const PredictOptions& options) {
   };
   for (const std::string& what : missing) failed(what.substr(0, what.find(": ")), what, kBadData);
   PredictRun how{.batch_size = options.batch_size, .stop = interrupted};
+  how.noted = [&](const std::string& what) {
+    progress.clear();
+    note("gradus: " + what + "\n");
+  };
   how.each = [&](const Prediction& p) {
     ++count;
     if (writer)

@@ -8,6 +8,7 @@
 #include "apps/report/plot.h"
 #include "apps/train/scores.h"
 #include "apps/train/trainer.h"
+#include "data/fitted.h"
 #include "data/registry.h"
 #include "nn/generate.h"
 #include "nn/layer_table.h"
@@ -69,14 +70,14 @@ Html mistakes_section(const Predictions& predictions, const Dataset& data) {
 // Collects what a regression says beside what it should.
 struct TargetPairs {
   std::vector<std::vector<double>> predicted, wanted;  // of each output
-  void add(const Batch& batch, const Tensor& output) {
+  void add(const Batch& batch, const Tensor& output, const DatasetInfo& info) {
     if (!batch.targets.defined() || output.numel() != batch.targets.numel()) return;
     const auto outputs = static_cast<size_t>(output.numel() / std::max<int64>(output.dim(0), 1));
     predicted.resize(outputs), wanted.resize(outputs);
     for (int64 i = 0; i < output.numel(); ++i) {
       const auto k = static_cast<size_t>(i) % outputs;
-      predicted[k].push_back(static_cast<double>(output.data()[i]));
-      wanted[k].push_back(static_cast<double>(batch.targets.data()[i]));
+      predicted[k].push_back(in_units(static_cast<double>(output.data()[i]), k, info));
+      wanted[k].push_back(in_units(static_cast<double>(batch.targets.data()[i]), k, info));
     }
   }
 };
@@ -146,7 +147,7 @@ Html scores_section(Model& model, const Data& data, const Weights& weights, cons
   TargetPairs pairs;
   EvaluateOptions how{.batch_size = options.batch_size, .limit = options.limit};
   how.each = [&](const Batch& batch, const Tensor& output) {
-    if (model.task() == Task::kRegression) pairs.add(batch, output);
+    if (model.task() == Task::kRegression) pairs.add(batch, output, info);
   };
   const Scores scores = *scores_on(model, data.test, how, options.mistakes);
   const Score& score = scores.sums();

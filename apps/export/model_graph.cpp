@@ -15,11 +15,24 @@ bool has_rule(const std::string& primitive) { return operator_rule(primitive) !=
 
 std::vector<int64> dims_of(const Shape& s) { return {s.begin(), s.end()}; }
 
+// Rows of numbers in the shape the data have them; models of rows take images of one pixel just as well.
+Input input_for(const Model& model, const DatasetInfo& info, int64 n, const Rng& rng) {
+  const Input x = drawn_input(model, n, rng);
+  if (x.is_tokens() || info.kind != DataKind::kVectors || info.example.numel() * n != x.values().numel())
+    return x;
+  std::vector<int64> dims = dims_of(info.example);
+  dims.insert(dims.begin(), n);
+  Input rows = x.values().view(Shape(dims));
+  rows.time = x.time;
+  rows.classes = x.classes;
+  return rows;
+}
+
 class ModelExport {
  public:
   ModelExport(Model& model, const DatasetInfo& info, bool preprocess)
-      : small_(trace_model(model, drawn_input(model, kSmallBatch, Rng(1)), has_rule)),
-        large_(trace_model(model, drawn_input(model, kLargeBatch, Rng(2)), has_rule)) {
+      : small_(trace_model(model, input_for(model, info, kSmallBatch, Rng(1)), has_rule)),
+        large_(trace_model(model, input_for(model, info, kLargeBatch, Rng(2)), has_rule)) {
     name_constants(model);
     add_inputs(info, preprocess);
     if (small_.calls.size() != large_.calls.size())
@@ -28,7 +41,7 @@ class ModelExport {
     for (size_t i = 0; i < small_.calls.size(); ++i) add_call(small_.calls[i], large_.calls[i]);
     const bool logits = model.task() == Task::kClassification || model.task() == Task::kLanguageModel;
     GraphValue y = value(small_.output, large_.output, "the output");
-    if (preprocess) y = in_units(y, info);
+    if (preprocess && model.task() == Task::kRegression) y = in_target_units(y, info);
     graph = builder_.finish(y, logits ? "logits" : "output");
   }
 
@@ -85,9 +98,14 @@ class ModelExport {
     return builder_.like("Add", {scaled, builder_.constant("preprocess.summand", dims, std::move(summand))});
   }
 
-  GraphValue in_units(const GraphValue& y, const DatasetInfo& info) {
-    static_cast<void>(info);
-    return y;
+  // y std + mean, of a regression whose targets were standardised.
+  GraphValue in_target_units(const GraphValue& y, const DatasetInfo& info) {
+    if (info.target_std.empty()) return y;
+    const std::vector<float> std(info.target_std.begin(), info.target_std.end()),
+        mean(info.target_mean.begin(), info.target_mean.end());
+    const std::vector<int64> dims{static_cast<int64>(std.size())};
+    return builder_.like("Add", {builder_.like("Mul", {y, builder_.constant("target.std", dims, std)}),
+                                 builder_.constant("target.mean", dims, mean)});
   }
 
   Extents between(const Shape& a, const Shape& b, const std::string& what) {

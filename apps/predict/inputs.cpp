@@ -166,9 +166,10 @@ InputRows number_rows(const InputFile& file, const InputOptions& o) {
   }
   if (o.info.example.rank() != 1)
     fail<DataError>("{}: examples of shape {} come from .npy files", file.name(), o.info.example.str());
-  return {read_csv_examples(piped ? file.bytes : read_text_file(file.path), file.name(), o.table, o.info),
-          {},
-          true};
+  InputRows rows{{}, {}, true};
+  rows.x = read_csv_examples(piped ? file.bytes : read_text_file(file.path), file.name(), o.table, o.info,
+                             rows.notes);
+  return rows;
 }
 
 InputRows text_rows(const InputFile& file, const InputOptions& o) {

@@ -19,9 +19,10 @@ struct InputFile {
 
 /// The examples of one file.
 struct InputRows {
-  Tensor x;           ///< (N, example...), or undefined for text
-  IntTensor tokens;   ///< (1, T): the end of a text that fits into the model's window
-  bool many = false;  ///< rows of an array or a table, which are told by their number
+  Tensor x;                             ///< (N, example...), or undefined for text
+  IntTensor tokens;                     ///< (1, T): the end of a text that fits into the model's window
+  bool many = false;                    ///< rows of an array or a table, which are told by their number
+  std::vector<std::string> notes = {};  ///< what was not as in training, and how it was taken
   int64 size() const { return tokens.defined() ? 1 : x.dim(0); }
 };
 

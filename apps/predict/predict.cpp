@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <set>
 
 #include "autograd/ops/nn_ops.h"
 #include "core/error.h"
 #include "core/threads.h"
+#include "data/fitted.h"
 
 namespace gradus {
 namespace {
@@ -14,7 +16,8 @@ namespace {
 // Examples that wait for a batch to be full.
 class Waiting {
  public:
-  Waiting(Model& model, const PredictRun& run) : model_(model), run_(run) {}
+  Waiting(Model& model, const DatasetInfo& info, const PredictRun& run)
+      : model_(model), info_(info), run_(run) {}
 
   void add(const InputFile& file, const InputRows& rows) {
     if (rows.tokens.defined()) return add_text(file, rows.tokens);
@@ -40,6 +43,8 @@ class Waiting {
     for (int64 i = 0; i < n; ++i) {
       Prediction& p = names_[static_cast<size_t>(i)];
       p.values.assign(values.data() + i * width, values.data() + (i + 1) * width);
+      if (model_.task() == Task::kRegression)
+        for (size_t k = 0; k < p.values.size(); ++k) p.values[k] = in_units(p.values[k], k, info_);
       if (model_.task() == Task::kAutoencoder) {
         double squares = 0;
         for (int64 k = 0; k < one; ++k) {
@@ -78,6 +83,7 @@ class Waiting {
   }
 
   Model& model_;
+  const DatasetInfo& info_;
   const PredictRun& run_;
   std::vector<Prediction> names_;
   std::vector<real> numbers_;
@@ -89,7 +95,8 @@ class Waiting {
 int64 predict_files(Model& model, const std::vector<InputFile>& files, const InputOptions& inputs,
                     const PredictRun& run) {
   const auto n = static_cast<int64>(files.size());
-  Waiting waiting(model, run);
+  Waiting waiting(model, inputs.info, run);
+  std::set<std::string> noted;
   for (int64 begin = 0; begin < n;) {
     const int64 count = std::min(run.batch_size, n - begin);
     std::vector<InputRows> rows(static_cast<size_t>(count));
@@ -106,6 +113,8 @@ int64 predict_files(Model& model, const std::vector<InputFile>& files, const Inp
       const InputFile& file = files[static_cast<size_t>(begin + i)];
       try {
         if (errors[static_cast<size_t>(i)]) std::rethrow_exception(errors[static_cast<size_t>(i)]);
+        for (const std::string& what : rows[static_cast<size_t>(i)].notes)
+          if (noted.insert(what).second && run.noted) run.noted(what);
         waiting.add(file, rows[static_cast<size_t>(i)]);
       } catch (const DataError& e) {
         run.failed(file.name(), e.what(), false);

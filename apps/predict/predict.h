@@ -15,6 +15,8 @@ struct PredictRun {
   std::function<void(const Prediction&)> each;
   /// A file, or an example of one, for which there is no prediction; `numeric`: the model's output is NaN or infinite.
   std::function<void(const std::string& file, const std::string& what, bool numeric)> failed;
+  /// Something that was not as in training, and how it was taken; each once.
+  std::function<void(const std::string& what)> noted = nullptr;
   /// Files done so far.
   std::function<void(int64 done)> progress = nullptr;
 };

@@ -86,7 +86,7 @@ std::string confusion_rows(const Predictions& p, const DatasetInfo& info) {
 
 }  // namespace
 
-void Errors::add(const Tensor& output, const Tensor& wanted) {
+void Errors::add(const Tensor& output, const Tensor& wanted, const std::vector<double>& scale) {
   if (output.numel() != wanted.numel() || output.dim(0) != wanted.dim(0))
     fail<ShapeError>("scores: outputs of shape {} against targets of shape {}", output.shape().str(),
                      wanted.shape().str());
@@ -95,7 +95,9 @@ void Errors::add(const Tensor& output, const Tensor& wanted) {
   for (int64 i = 0; i < output.numel(); ++i) {
     Column& c = columns_[static_cast<size_t>(i) % one];
     if (static_cast<size_t>(i) % one == 0) ++rows_;
-    const double y = static_cast<double>(wanted.data()[i]), e = static_cast<double>(output.data()[i]) - y;
+    const size_t k = static_cast<size_t>(i) % one;
+    const double unit = k < scale.size() ? scale[k] : 1, w = static_cast<double>(wanted.data()[i]),
+                 y = w * unit, e = (static_cast<double>(output.data()[i]) - w) * unit;
     absolute_ += std::abs(e);
     c.squares += e * e;
     // Welford's recurrence: exact also where the values are large and their differences small.
@@ -130,7 +132,9 @@ Scores::Scores(Task task, const DatasetInfo& info, int64 mistakes) : task_(task)
 
 void Scores::add(const Batch& batch, const Tensor& output) {
   if (predictions_) predictions_->add(batch, output);
-  if (errors_) errors_->add(output, task_ == Task::kAutoencoder ? batch.x : batch.targets);
+  if (!errors_) return;
+  task_ == Task::kAutoencoder ? errors_->add(output, batch.x)
+                              : errors_->add(output, batch.targets, info_.target_std);
 }
 
 nlohmann::ordered_json Scores::json(const std::string& prefix) const {

@@ -16,8 +16,8 @@ namespace gradus {
 /// deviations from the mean), output by output, then their mean (Draper and Smith, "Applied Regression Analysis", chapter 1).
 class Errors {
  public:
-  /// Throws ShapeError where the shapes differ.
-  void add(const Tensor& output, const Tensor& wanted);
+  /// Both are in units of `scale`, one an output (none: 1). Throws ShapeError where the shapes differ.
+  void add(const Tensor& output, const Tensor& wanted, const std::vector<double>& scale = {});
   double mse() const;
   double rmse() const;
   double mae() const;

@@ -7,6 +7,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/ops/shape_ops.h"
 #include "core/error.h"
+#include "data/table_encoding.h"
 #include "nn/registry.h"
 
 namespace gradus {
@@ -34,6 +35,50 @@ DataShape default_shape(const ModelEntry& entry) {
   return {.channels = 1, .height = 28, .width = 28, .classes = 10};
 }
 
+namespace {
+
+nlohmann::ordered_json table_json(const TableInfo& table) {
+  nlohmann::ordered_json json = {
+      {"width", table.width}, {"left_out", table.left_out}, {"fill_missing", table.fill_missing}};
+  auto& columns = json["columns"] = nlohmann::ordered_json::array();
+  for (const TableColumn& c : table.columns)
+    columns.push_back({{"name", c.name},
+                       {"position", c.position},
+                       {"categories", c.categories},
+                       {"indicator", c.indicator},
+                       {"fill", c.fill}});
+  return json;
+}
+
+TableInfo table_from_json(const nlohmann::json& json) {
+  TableInfo table;
+  table.width = json.at("width").get<int64>();
+  table.left_out = json.at("left_out").get<std::vector<std::string>>();
+  table.fill_missing = json.at("fill_missing").get<bool>();
+  for (const auto& c : json.at("columns"))
+    table.columns.push_back({c.at("name").get<std::string>(), c.at("position").get<int64>(),
+                             c.at("categories").get<std::vector<std::string>>(),
+                             c.at("indicator").get<bool>(), c.at("fill").get<double>()});
+  return table;
+}
+
+// Whether the columns are those of the example.
+bool table_fits(const DatasetInfo& info) {
+  const auto named = static_cast<int64>(info.columns.size());
+  if (info.table.columns.empty()) return named == 0 || named == info.example.numel();
+  int64 numbers = 0;
+  for (const TableColumn& c : info.table.columns) {
+    numbers += numbers_of(c);
+    if (c.position < 0 || c.position >= info.table.width ||
+        !std::is_sorted(c.categories.begin(), c.categories.end()))
+      return false;
+  }
+  return numbers == info.example.numel() &&
+         (named == 0 || named == static_cast<int64>(info.table.columns.size()));
+}
+
+}  // namespace
+
 nlohmann::ordered_json info_json(const DatasetInfo& info) {
   nlohmann::ordered_json json;
   json["name"] = info.name;
@@ -47,6 +92,8 @@ nlohmann::ordered_json info_json(const DatasetInfo& info) {
   if (info.fit != DatasetInfo().fit) json["fit"] = info.fit;
   json["columns"] = info.columns;
   json["digest"] = info.digest;
+  if (!info.table.columns.empty()) json["table"] = table_json(info.table);
+  if (!info.target_std.empty()) json["target_mean"] = info.target_mean, json["target_std"] = info.target_std;
   // Tokens may be any bytes, which JSON strings cannot hold: as lists of byte values.
   auto& vocabulary = json["vocabulary"] = nlohmann::ordered_json::array();
   for (const std::string& token : info.vocabulary)
@@ -75,6 +122,11 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
       info.columns = json.at("columns").get<std::vector<std::string>>();
       info.digest = json.at("digest").get<std::string>();
     }
+    if (json.contains("table")) info.table = table_from_json(json.at("table"));
+    if (json.contains("target_std")) {
+      info.target_mean = json.at("target_mean").get<std::vector<double>>();
+      info.target_std = json.at("target_std").get<std::vector<double>>();
+    }
     for (const auto& token : json.at("vocabulary")) {
       const auto bytes = token.get<std::vector<int>>();
       std::string text;
@@ -91,8 +143,9 @@ DatasetInfo info_from_json(const nlohmann::json& json, const std::string& source
   const int64 scales =
       info.kind == DataKind::kImages && info.example.rank() ? info.example[0] : info.example.numel();
   if (!fits(info.class_names.size(), info.classes) || (text && !fits(info.vocabulary.size(), info.classes)) ||
-      info.mean.size() != info.std.size() || !fits(info.mean.size(), scales) ||
-      !fits(info.columns.size(), info.example.numel()) || info.example.rank() == 0)
+      info.mean.size() != info.std.size() || !fits(info.mean.size(), scales) || !table_fits(info) ||
+      info.target_mean.size() != info.target_std.size() || !fits(info.target_std.size(), info.targets) ||
+      info.example.rank() == 0)
     fail<DataError>("{}: the description of the data is damaged: its lists do not fit its sizes", source);
   return info;
 }

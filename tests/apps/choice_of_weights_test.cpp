@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "apps/train/checkpoint.h"
 #include "apps/train/run_summary.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
@@ -174,8 +175,12 @@ TEST_CASE("train: regressions and texts have their own scores") {
   trained(dir, "line",
           {"--data", "csv:path=" + dir / "line.csv", "--model", "mlp:hidden=8", "--epochs", "3"});
   const auto eval = nlohmann::json::parse(run({"eval", dir / "line", "--json"}).text);
-  CHECK(eval.at("test_mse").get<double>() == doctest::Approx(eval.at("test_loss").get<double>()));
-  CHECK(eval.at("test_rmse").get<double>() == doctest::Approx(std::sqrt(eval.at("test_loss").get<double>())));
+  // The loss is that of standardised targets, the errors are in units of y.
+  const double deviation = read_origin(dir / "line/model.safetensors").data->target_std.at(0);
+  CHECK(deviation == doctest::Approx(2 * std::sqrt(8.25)).epsilon(0.05));
+  CHECK(eval.at("test_mse").get<double>() ==
+        doctest::Approx(deviation * deviation * eval.at("test_loss").get<double>()));
+  CHECK(eval.at("test_rmse").get<double>() == doctest::Approx(std::sqrt(eval.at("test_mse").get<double>())));
   CHECK(eval.at("test_mae").is_number());
   CHECK(eval.at("test_r2").get<double>() < 1);
   CHECK(summarize(dir / "line").metric == "loss");

@@ -98,7 +98,8 @@ TEST_CASE(
   CHECK(occurrences(page, "data:image/png;base64,") == std::min(24, all - right));
   CHECK(occurrences(page, "<svg ") == 3);  // loss, accuracy, lr
   CHECK(page.find("<caption>rows: the true class") != std::string::npos);
-  CHECK(occurrences(page, "mlp:hidden=8,act=relu,dropout=0,norm=none on an example of shape (1, 1, 28, 28)") == 1);
+  CHECK(occurrences(page,
+                    "mlp:hidden=8,act=relu,dropout=0,norm=none on an example of shape (1, 1, 28, 28)") == 1);
   for (const char* part :
        {"3 epochs", "--data digits:train=128,test=64", "<code>Linear(784, 8)</code>", "finished"}) {
     CAPTURE(part);
@@ -177,7 +178,7 @@ TEST_CASE("report: a language model has bits per character and a sample, a regre
   page = dir.read("line/report.html");
   CHECK(markup_problem(page) == "");
   CHECK(page.find("Predicted against true") != std::string::npos);
-  CHECK(page.find(fmt::format("<td class=\"n\">{:.4g}</td>", std::sqrt(score["test_loss"].get<double>()))) !=
+  CHECK(page.find(fmt::format("<td class=\"n\">{:.4g}</td>", score["test_rmse"].get<double>())) !=
         std::string::npos);
   CHECK(page.find("class=\"reference\"") != std::string::npos);
 }

@@ -237,7 +237,7 @@ TEST_CASE("csv: header, quotes, classes by name; standardised by the training ro
   CHECK(q[0] == doctest::Approx(1));
   CHECK(p[1] == 0);  // a constant column
   const Data raw =
-      open_data("csv:standardize=false,target=a,task=regression,path=" +
+      open_data("csv:standardize=false,standardize_target=false,target=a,task=regression,path=" +
                 dir.write("n.csv", std::string_view("a;b\n1.5;2\n2.5;4\n3.5;6\n")) + ",separator=semicolon");
   CHECK(raw.info().targets == 1);
   real target;

@@ -141,7 +141,9 @@ std::vector<Bytes> tar_seeds() {
 void read_csv_with(std::span<const std::uint8_t> bytes) {
   parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, kName);
   const TempDir folder;
-  open_csv({.path = folder.write("t.csv", bytes)});
+  const std::string path = folder.write("t.csv", bytes);
+  open_csv({.path = path});
+  open_csv({.path = path, .categories = "*", .missing = "mean"});
 }
 
 // A folder of two classes, one image of which is the bytes.

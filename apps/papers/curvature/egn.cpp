@@ -46,12 +46,13 @@ Outcome egn_regression(const Trial& trial) {
   const std::string path = trial.base(fmt::format("sines-{}.csv", trial.seed), [&](const std::string& file) {
     write_file(file, sums_of_sines(Rng(static_cast<std::uint64_t>(trial.seed)).fork("sines")));
   });
-  TrainConfig config{.data = fmt::format("csv:path={},task=regression,header=no", path),
-                     .model = "mlp:hidden=32-32,act=tanh",
-                     .schedule = "linear",
-                     .epochs = 5,
-                     .batch_size = 128,
-                     .eval_every = kAtTheEnd};
+  TrainConfig config{
+      .data = fmt::format("csv:path={},task=regression,header=no,standardize_target=false", path),
+      .model = "mlp:hidden=32-32,act=tanh",
+      .schedule = "linear",
+      .epochs = 5,
+      .batch_size = 128,
+      .eval_every = kAtTheEnd};
   config.optim = fmt::format("{}lr={}", trial.word("optim"), trial.word("lr"));
   if (trial.word("optim").starts_with("egn")) config.optim += ",lam0=" + trial.word("lam0");
   return trial.train(config);
