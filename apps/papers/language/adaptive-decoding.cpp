@@ -9,6 +9,8 @@
 // reward: share of distinct pairs among 24 characters, less 0.3 times what the loss a character exceeds 2.6 by.
 // Tried before: a model trained for 2000 steps. Its sums are right at every temperature up to 0.6: the head chose 0.35 on them in the
 // mean of five seeds, and its reward, 0.932, was 1.4 % above the best single temperature's: not shown.
+// Then 1200 steps, the head trained for three rounds on 96 prompts: 1.3 % below the best temperature of each kind [0, 2.6], on sums 0.13
+// [-0.04, 0.29].
 // Departures: the plausibility of free text is measured by the language itself in place of the model; two layers of 48.
 #include <algorithm>
 #include <cmath>
@@ -116,7 +118,7 @@ std::vector<double> likeliest_temperatures(DecodingHead& head, const Tensor& sta
   return taus;
 }
 
-// Trains a head for three rounds: on pairs of samples (lpo), or on the likelihood of the best samples' temperatures (nll).
+// Trains a head for four rounds: on pairs of samples (lpo), or on the likelihood of the best samples' temperatures (nll).
 std::unique_ptr<DecodingHead> train_head(const Trial& trial, TextModel& model, const MixedTask& task,
                                          const std::vector<TextPair>& prompts, bool lpo, Rng rng) {
   constexpr int64 kSamples = 8;
@@ -126,7 +128,7 @@ std::unique_ptr<DecodingHead> train_head(const Trial& trial, TextModel& model, c
   TextTraining training(head->parameters(), "adamw:lr=3e-3,weight_decay=0");
   Rng draws = rng.fork("samples");
   const auto count = static_cast<int64>(prompts.size());
-  for (int64 round = 0; round < (trial.quick ? 1 : 3); ++round) {
+  for (int64 round = 0; round < (trial.quick ? 1 : 4); ++round) {
     const Tensor reference = [&] {
       const Recording off(false);
       return (*head)(states).detach();
@@ -205,7 +207,7 @@ Outcome decode_mixture(const Trial& trial) {
     taus.assign(test.size(), trial.number("text_temperature"));
     std::fill(taus.begin(), taus.begin() + std::ssize(taus) / 2, 0.0);
   } else {
-    const auto head = train_head(trial, model, task, task.prompts(trial.quick ? 8 : 96, rng.fork("train")),
+    const auto head = train_head(trial, model, task, task.prompts(trial.quick ? 8 : 256, rng.fork("train")),
                                  arm == "lpo", rng.fork("head"));
     taus = likeliest_temperatures(*head, prompt_states(model, test));
   }
@@ -224,12 +226,12 @@ Outcome decode_mixture(const Trial& trial) {
 
 void decoding_experiment(Experiment& e) {
   const std::vector<double> all(std::begin(kTemperatures), std::end(kTemperatures));
-  e.arm("lpo").run(decode_mixture, {{"arm", "lpo"}}).tune("beta", {0.1, 0.2, 0.3, 0.5, 0.7, 1.0});
+  e.arm("lpo").run(decode_mixture, {{"arm", "lpo"}}).tune("beta", {0.1, 0.3, 0.5, 1.0, 2.0, 4.0});
   e.arm("fixed").run(decode_mixture, {{"arm", "fixed"}}).tune("temperature", all);
   e.arm("oracle").run(decode_mixture, {{"arm", "oracle"}}).tune("text_temperature", all);
   e.arm("nll").run(decode_mixture, {{"arm", "nll"}, {"beta", "0"}}).untuned("the likelihood has no beta");
   e.tune_for("reward");
-  e.seeds(5);
+  e.seeds(8);
   e.claim("the head's reward is 2 % above the best single temperature's",
           ratio_at_most("fixed", "lpo", "reward", 1 / 1.02));
   e.claim("and within 1 % of the best temperature of each kind",

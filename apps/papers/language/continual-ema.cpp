@@ -6,6 +6,8 @@
 // The claim at our scale: the dynamic mean forgets less than sequential training, by 30 % or more, and ends with a higher mean
 // accuracy than a fixed mean, tuned alike; with sets chosen by instruction it is higher still.
 // The stream: MNIST rotated, negated, with its blocks permuted, Fashion-MNIST, Fashion-MNIST rotated, 1500 images a task, two epochs.
+// Tried besides: 2000 images, four epochs, base_weight 0.01 or 0.03: the dynamic mean forgot 1.13 of what sequential training did
+// [1.11, 1.15], its mean accuracy was 2.2 points below a fixed mean's [-0.3, 4.7]; sets by instruction were 11.7 points above it.
 // Departures: a perceptron of 128 units that was pre-trained on upright MNIST, with a change of rank 8 of its first layer and the
 // whole last layer trained, in place of a vision transformer; base_weight is 0.01 for the dynamic mean.
 #include <algorithm>
