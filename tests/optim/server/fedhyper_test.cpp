@@ -27,6 +27,9 @@ TEST_CASE("fedhyper-g: the factor by hand, its bounds in both forms, the unscale
     CHECK(alpha_of(*rule) == doctest::Approx(1.5).epsilon(kHyperNear));
     CHECK(x.data()[0] == doctest::Approx(1.75).epsilon(kHyperNear));
     CHECK(x.data()[1] == doctest::Approx(0.75).epsilon(kHyperNear));
+    hyper_step(*rule, x, 1, 0);  // 1.5 + 0.5, of the displacements as they are
+    CHECK(alpha_of(*rule) == doctest::Approx(2).epsilon(kHyperNear));
+    CHECK(x.data()[0] == doctest::Approx(3.75).epsilon(kHyperNear));
     hyper_step(*rule, x, -4, -4);  // the inner product is -4
     CHECK(alpha_of(*rule) == doctest::Approx(paper ? 1.0 / 3 : 0.2).epsilon(kHyperNear));
     const ServerRulePtr large = make_server_rule(paper ? "fedhyper-g:bounds=paper" : "fedhyper-g");
