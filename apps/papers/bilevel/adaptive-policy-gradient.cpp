@@ -32,18 +32,17 @@ Outcome adapt_policy(const Trial& trial) {
   Parameters theta = cart_pole_network("policy", 4, 1, rng.fork("policy"));
   const bool quick = trial.quick;
   const auto score = [&] { return score_policy(theta, rng.fork("score"), quick ? 10 : kCartPoleSteps); };
-  const auto options = [&](const std::string& method, double lr, double w2, int64 rounds,
-                           int64 gradient_steps) {
+  const auto options = [&](const std::string& method, double lr, double w2, int64 rounds) {
     return ControlOptions{.method = method,
                           .lr = lr,
                           .w2 = w2,
                           .rounds = quick ? 1 : rounds,
                           .steps_per_round = quick ? 20 : 500,
-                          .gradient_steps = quick ? 4 : gradient_steps,
+                          .gradient_steps = quick ? 4 : 400,
                           .first_steps = quick ? 20 : 1000};
   };
   Outcome outcome;
-  control_cart_pole(theta, options("apg", 1e-3, 0, 16, 400), rng.fork("pretraining"),
+  control_cart_pole(theta, options("apg", 1e-3, 0, 16), rng.fork("pretraining"),
                     [&](int64) { return score().balance < 295; });
   const double balance = score().balance;
   const std::string method = trial.word("method");
@@ -53,15 +52,14 @@ Outcome adapt_policy(const Trial& trial) {
   std::optional<int64> reached;
   std::vector<CartPoleScore> last;
   try {
-    control_cart_pole(theta, options(method, trial.number("lr"), 1, rounds, 2000), rng.fork("adaptation"),
-                      [&](int64 steps) {
-                        trial.checkpoint(static_cast<double>(steps) / 7000);
-                        last.push_back(score());
-                        curve.x.push_back(static_cast<double>(steps)),
-                            curve.y.push_back(last.back().combined);
-                        if (!reached && last.back().combined >= kGoodReturn) reached = steps;
-                        return true;
-                      });
+    control_cart_pole(
+        theta, options(method, trial.number("lr"), 1, rounds), rng.fork("adaptation"), [&](int64 steps) {
+          trial.checkpoint(static_cast<double>(steps) / 7000);
+          last.push_back(score());
+          curve.x.push_back(static_cast<double>(steps)), curve.y.push_back(last.back().combined);
+          if (!reached && last.back().combined >= kGoodReturn) reached = steps;
+          return true;
+        });
   } catch (const NumericError& e) {
     outcome.diverged = true, outcome.note = e.what();
     return outcome;
@@ -109,7 +107,7 @@ Outcome regulator(const Trial& trial) {
 }
 
 void apg_experiment(Experiment& e) {
-  const std::vector<double> lr = {1e-4, 3e-4, 1e-3};
+  const std::vector<double> lr = {3e-4, 1e-3};
   for (const char* method : {"apg", "apg-learned", "ddpg"})
     e.arm(method).run(adapt_policy, {{"method", method}}).tune("lr", lr);
   e.arm("regulator").run(regulator).untuned("its steps are fixed by the curvature of the problem");

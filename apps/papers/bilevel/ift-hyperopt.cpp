@@ -9,9 +9,7 @@
 // (4) as many hyperparameters as weights can overfit the validation set (reported).
 // Tried before: 300 hyper steps with 5 terms leave the learned images at 63 %, below class means at 70 % (weight decay 1e-3), and one
 // decay a weight diverged on one of three seeds; steps, terms, hyper step sizes and the validation set have grown since. 600 hyper
-// steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %. 600 of 0.003 to 0.03 with 60 terms: learned images 73.5 %,
-// means 67 %, real ones 39 %, all shown but the one decay, 0.7 points below the grid's best [-1.1, -0.3] on five seeds; the least
-// hyper step size was the best. Now twelve seeds, hyper step sizes from 0.001.
+// steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %.
 // `gradus bench hypergradient`: in 1,000,000 hyperparameters, 5 terms take 5.1 times a gradient of the same loss and 2.2 times its
 // memory, 11.6 vectors in all.
 // Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
@@ -251,14 +249,14 @@ void ift_experiment(Experiment& e) {
       e.arm(which)
           .run(ten_images, {{"images", which}})
           .tune("weight_decay", {1e-4, 1e-3, 1e-2})
-          .tune("hyper_lr", {0.001, 0.003, 0.01});
+          .tune("hyper_lr", {0.003, 0.01, 0.03});
     else  // as many trials
       e.arm(which)
           .run(ten_images, {{"images", which}, {"hyper_lr", "1"}})
           .tune("weight_decay", {1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1});
   }
   e.tune_for("test_accuracy");
-  e.seeds(12);
+  e.seeds(5);
   e.claim("the Neumann hypergradient has a cosine above 0.95 with the exact one by 20 terms",
           at_least("ridge", "cosine_20", 0.95));
   e.claim("its cosine rises with every term", at_least("ridge", "cosine_rises", 0.99));

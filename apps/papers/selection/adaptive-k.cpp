@@ -22,12 +22,12 @@ namespace {
 
 // Accuracy on clean test labels after the last epoch; nothing where the training diverged.
 std::optional<double> train_noisy(const Trial& trial, const std::string& noise, const std::string& method) {
-  TrainConfig config{.model = "mlp:hidden=100", .optim = "sgd:lr=0.05", .schedule = "step:size=16,gamma=0.2"};
+  TrainConfig config{.model = "mlp:hidden=64", .optim = "sgd:lr=0.05", .schedule = "step:size=8,gamma=0.2"};
   config.data = fmt::format("mnist:limit=5000,test_limit=4000,view_seed={}", trial.seed);
   if (noise == "directed") config.data += ",noise=0.4,noise_kind=asymmetric,noise_shift=2";
   if (noise == "random") config.data += ",noise=0.4";
   if (method == "oracle" && noise != "clean") config.data += ",noise_left_out=true";
-  config.epochs = 24;
+  config.epochs = 12;
   config.batch_size.text = "10";
   config.eval_every = kAtTheEnd;
   // (An oracle that another arm is measured against has the step size that was best for it.)
@@ -68,7 +68,7 @@ void adaptive_k_experiment(Experiment& e) {
   };
   arm("adaptive-k").tune("lr", {0.02, 0.05}).tune("warmup", std::vector<std::string>{"2", "3"});
   arm("mkl").tune("lr", {0.02, 0.05}).tune("keep", {0.6, 0.8});
-  arm("vanilla").tune("lr", {0.0025, 0.005, 0.01, 0.02});
+  arm("vanilla").tune("lr", {0.005, 0.01, 0.02, 0.05});
   arm("oracle").tune("lr", {0.005, 0.01, 0.02, 0.05});
   e.tune_for("score");
   for (const char* noise : {"directed", "random"}) {
