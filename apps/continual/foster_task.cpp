@@ -57,7 +57,7 @@ double FosterTask::boost(const LabelledRows& b, int64 s) {
   const std::vector<Tensor> p = boost_.values();
   const Tensor phi_old = frozen_features(features_, old_.extractor, b.x),
                phi_new = features_(std::span(p).first(parts), b.x);
-  const BoostingLoss loss =
+  const FeatureBoostingLoss loss =
       boosting_loss(linear(both_features(phi_old, phi_new), p[parts], p[parts + 1]),
                     linear(phi_new, p[parts + 2], p[parts + 3]),
                     linear(phi_old, old_.fc.weight, old_.fc.bias), b.y, w1_, o_.boosting);

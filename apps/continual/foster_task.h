@@ -19,7 +19,7 @@ namespace gradus {
 
 /// All but the lengths of the two phases.
 struct FosterRule {
-  BoostingOptions boosting;
+  FeatureBoostingOptions boosting;
   double lr = 0.1, momentum = 0.9, weight_decay = 5e-4, beta1 = 0.97, beta2 = 0.97, wa_value = 1;
   std::string oofc = "ft";
   bool teacher_align = false, student_align = false;

@@ -48,8 +48,9 @@ Tensor soft_target_loss(const Tensor& logits, const Tensor& teacher, double temp
   return soft_cross_entropy(logits / t, softmax(stop_gradient(teacher) / t));
 }
 
-BoostingLoss boosting_loss(const Tensor& logits, const Tensor& fe_logits, const Tensor& old_logits,
-                           const IntTensor& labels, const Tensor& class_weights, const BoostingOptions& o) {
+FeatureBoostingLoss boosting_loss(const Tensor& logits, const Tensor& fe_logits, const Tensor& old_logits,
+                                  const IntTensor& labels, const Tensor& class_weights,
+                                  const FeatureBoostingOptions& o) {
   if (logits.rank() != 2) fail<ShapeError>("foster: logits of shape {}", logits.shape().str());
   const int64 n = logits.dim(0), k = logits.dim(1);
   require_matrix_of(fe_logits, n, k, "logits of the new features");
@@ -58,7 +59,7 @@ BoostingLoss boosting_loss(const Tensor& logits, const Tensor& fe_logits, const 
   require_matrix_of(old_logits, n, old_logits.dim(1), "old logits");
   if (class_weights.shape() != Shape{k})
     fail<ShapeError>("foster: class weights {} for {} classes", class_weights.shape().str(), k);
-  BoostingLoss loss;
+  FeatureBoostingLoss loss;
   loss.classify = cross_entropy(logits / class_weights, labels);
   loss.new_features = cross_entropy(fe_logits, labels);
   loss.distill = soft_target_loss(slice(logits, 1, 0, old_logits.dim(1)), old_logits, o.temperature) *

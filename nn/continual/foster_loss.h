@@ -20,19 +20,20 @@ Tensor class_balance_weights(const IntTensor& counts, double beta);
 /// KD(logits, teacher; T) as above, (N,C) both; the teacher is not differentiated.
 Tensor soft_target_loss(const Tensor& logits, const Tensor& teacher, double temperature);
 
-struct BoostingOptions {
+struct FeatureBoostingOptions {
   double temperature = 2, lambda_okd = 1;
   void visit(auto&& f) {
     f("temperature", temperature, "logits are divided by it before they are compared", positive());
     f("lambda_okd", lambda_okd, "weight of the distillation of the old network", at_least(0));
   }
 };
-struct BoostingLoss {
+struct FeatureBoostingLoss {
   Tensor total, classify, new_features, distill;
 };
 /// logits, fe_logits (N,K), old_logits (N,K0) with K0 <= K, labels (N), class_weights (K) > 0. Throws ShapeError.
-BoostingLoss boosting_loss(const Tensor& logits, const Tensor& fe_logits, const Tensor& old_logits,
-                           const IntTensor& labels, const Tensor& class_weights, const BoostingOptions& o);
+FeatureBoostingLoss boosting_loss(const Tensor& logits, const Tensor& fe_logits, const Tensor& old_logits,
+                                  const IntTensor& labels, const Tensor& class_weights,
+                                  const FeatureBoostingOptions& o);
 
 /// s (N,K) of the teacher's logits, which are not differentiated.
 Tensor balanced_target(const Tensor& teacher_logits, const Tensor& class_weights, double temperature);

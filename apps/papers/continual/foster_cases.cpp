@@ -29,7 +29,7 @@ CaseFunction balance() {
 }
 
 CaseFunction boosting() {
-  return case_function<BoostingOptions>(
+  return case_function<FeatureBoostingOptions>(
       {"boosting-loss",
        "cross-entropy of the balanced logits and of the new features' own, and distillation of the old "
        "network",
@@ -44,9 +44,9 @@ CaseFunction boosting() {
         {"loss_kd", ""},
         {"grad_logits", "N,K"},
         {"grad_fe_logits", "N,K"}}},
-      [](const BoostingOptions& o, const CaseValues& in, CaseValues& out) {
+      [](const FeatureBoostingOptions& o, const CaseValues& in, CaseValues& out) {
         const Tensor z = variable(in.tensor("logits")), e = variable(in.tensor("fe_logits"));
-        const BoostingLoss loss =
+        const FeatureBoostingLoss loss =
             boosting_loss(z, e, in.tensor("old_logits"), in.ints("labels"), in.tensor("class_weights"), o);
         const std::vector<Tensor> grads = grad(loss.total, {z, e});
         out.set("loss", stop_gradient(loss.total));

@@ -32,7 +32,7 @@ TEST_CASE("foster: weights of classes") {
 TEST_CASE("foster: logits are divided by the weights") {
   const Tensor z = Tensor::from({1, 2}, {2, 1}), w = Tensor::from({2}, {real(1.5), real(0.5)});
   for (const int64 y : {0, 1}) {
-    const BoostingLoss loss =
+    const FeatureBoostingLoss loss =
         boosting_loss(z, z, Tensor::from({1, 1}, {2}), IntTensor::from({1}, {y}), w, {});
     CHECK(at(loss.classify, 0) == Approx(y == 1 ? 0.414370 : 1.081037).epsilon(1e-5));
     CHECK(at(loss.distill, 0) == 0);  // one old class: certain
@@ -101,7 +101,7 @@ TEST_CASE(
   for (int64 n = 0; n < 5; ++n)
     for (int64 k = 0; k < 2; ++k)
       CHECK(static_cast<double>(z.at({n, k})) == Approx(static_cast<double>(q.at({n, k}))).epsilon(1e-5));
-  const BoostingLoss loss =
+  const FeatureBoostingLoss loss =
       boosting_loss(z, z, q, IntTensor::full({5}, 3), Tensor::ones({4}), {.temperature = 2});
   double entropy = 0;
   for (int64 n = 0; n < 5; ++n) {
