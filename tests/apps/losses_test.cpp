@@ -31,7 +31,7 @@ Batch batch_with_targets() {
 std::string line_file(const TempDir& dir) {
   std::string csv = "x,y\n";
   for (int i = 0; i < 200; ++i) csv += fmt::format("{},{}.5\n", i % 10, i % 25 == 0 ? 900 : 2 * (i % 10));
-  return "csv:path=" + dir.write("line.csv", csv);
+  return "csv:standardize_target=false,path=" + dir.write("line.csv", csv);
 }
 
 }  // namespace
