@@ -2,7 +2,6 @@
 //
 //   for_each_element(p.data, p.grad, s("m"), [=](real& w, real g, real& m) { m = mu * m + g; w -= lr * m; });
 //   const double square = sum_elements(p.grad, [](real g) { return double(g) * g; });
-//   const auto [size] = for_each_summed<1>(p.grad, s("m"), [](real g, real& m, auto& sums) { sums = {m += g}; });
 //
 // The last argument is the body; a Tensor before it is opened for writing, a const Tensor for reading. All
 // must have equal numel and distinct storage. Hoist every scalar into a local `real`: the loop then
@@ -73,34 +72,6 @@ double sum_chunk(int64 begin, int64 end, const Body body, const P* __restrict...
   return sum;
 }
 
-// The same for a body that writes, too, and fills terms[0..K-1] of K sums.
-template <size_t K, class Body, class... P>
-std::array<double, K> summed_chunk(int64 begin, int64 end, bool far, const Body body, P* __restrict... p) {
-  std::array<std::array<double, kSumLanes>, K> lanes{};
-  int64 i = begin;
-  for (; i + kSumLanes <= end; i += kSumLanes) {
-    if (far && i % kBlock == 0) (ask_for_block(p + i), ...);
-    std::array<std::array<real, kSumLanes>, K> terms;
-#pragma GCC ivdep
-    for (int64 j = 0; j < kSumLanes; ++j) {
-      std::array<real, K> term;
-      body(p[i + j]..., term);
-      for (size_t k = 0; k < K; ++k) terms[k][static_cast<size_t>(j)] = term[k];
-    }
-    for (size_t k = 0; k < K; ++k)
-      for (size_t j = 0; j < kSumLanes; ++j) lanes[k][j] += static_cast<double>(terms[k][j]);
-  }
-  for (size_t j = 0; i < end; ++i, ++j) {
-    std::array<real, K> term;
-    body(p[i]..., term);
-    for (size_t k = 0; k < K; ++k) lanes[k][j] += static_cast<double>(term[k]);
-  }
-  std::array<double, K> sums{};
-  for (size_t k = 0; k < K; ++k)
-    for (double lane : lanes[k]) sums[k] += lane;
-  return sums;
-}
-
 template <class First, class... Rest>
 int64 common_numel(const First& first, const Rest&... rest) {
   const int64 n = first.numel();
@@ -151,34 +122,6 @@ double sum_elements(const Args&... args) {
     double total = 0;
     for (double part : parts) total += part;
     return total;
-  }
-  (std::make_index_sequence<count>());
-}
-
-/// A pass that updates and sums at once: calls body(a[i], b[i], ..., terms) for every element, the last argument an
-/// array of K reals to fill; returns the K sums of these terms, in double, in a fixed order.
-template <size_t K, class... Args>
-std::array<double, K> for_each_summed(Args&&... args) {
-  constexpr size_t count = sizeof...(Args) - 1;
-  auto all = std::forward_as_tuple(args...);
-  const auto& body = std::get<count>(all);
-  return [&]<size_t... I>(std::index_sequence<I...>) {
-    const int64 n = detail::common_numel(std::get<I>(all)...);
-    const auto pointers = std::make_tuple(detail::open(std::get<I>(all))...);
-    const int64 chunks = (n + detail::kSumChunk - 1) / detail::kSumChunk;
-    std::vector<std::array<double, K>> parts(static_cast<size_t>(chunks));
-    parallel_for(chunks, kParallelGrain / detail::kSumChunk, [&](int64 first, int64 last) {
-      for (int64 c = first; c < last; ++c) {
-        const int64 begin = c * detail::kSumChunk;
-        parts[static_cast<size_t>(c)] =
-            detail::summed_chunk<K>(begin, std::min(n, begin + detail::kSumChunk), n >= detail::kFarFrom,
-                                    body, std::get<I>(pointers)...);
-      }
-    });
-    std::array<double, K> sums{};
-    for (const auto& part : parts)
-      for (size_t k = 0; k < K; ++k) sums[k] += part[k];
-    return sums;
   }
   (std::make_index_sequence<count>());
 }

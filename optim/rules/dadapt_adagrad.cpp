@@ -11,6 +11,7 @@
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
 #include "optim/vocabulary/filled.h"
+#include "optim/vocabulary/sums.h"
 
 namespace gradus::rules {
 namespace {
@@ -40,13 +41,15 @@ struct DadaptAdagrad {
       const Tensor g = decayed_gradient(item.p, item.o.weight_decay);
       item.s.starting_at("w0", item.p.data);
       Tensor &a = filled(item.s, "a", real(1e-6)), &s = item.s("s");
-      const auto [square_of_g, square_of_s, size] = for_each_summed<3>(
-          g, a, s, [c = real(dlr), eps = real(item.o.eps)](real x, real& square, real& sum, auto& terms) {
-            square += x * x;
-            sum += c * x;
-            const real A = std::sqrt(square) + eps;
-            terms = {x * x / A, sum * sum / A, sum < 0 ? -sum : sum};
-          });
+      const auto [square_of_g, square_of_s, size] =
+          for_each_with_sums<3>(g, a, s,
+                                [c = real(dlr), eps = real(item.o.eps)](real x, real& square, real& sum,
+                                                                        double& g2, double& s2, double& s1) {
+                                  square += x * x;
+                                  sum += c * x;
+                                  const real A = std::sqrt(square) + eps;
+                                  g2 = x * x / A, s2 = sum * sum / A, s1 = std::abs(sum);
+                                });
       gsq += dlr * dlr * square_of_g;
       energy += square_of_s;
       sizes += size;

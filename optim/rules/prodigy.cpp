@@ -14,6 +14,7 @@
 
 #include "optim/rules/families.h"
 #include "optim/rules/whole.h"
+#include "optim/vocabulary/sums.h"
 #include "optim/vocabulary/words.h"
 
 namespace gradus::rules {
@@ -75,22 +76,23 @@ struct Prodigy {
       const real keep2 = real(o.beta2), take2 = real(old_d * old_d * (1 - o.beta2));
       const real keep3 = real(beta3), take3 = real(old_d / o.d0 * (o.safeguard_warmup ? old_d : dlr));
       const auto second = [=](real x, real& v) { v = keep2 * v + take2 * (x * x); };
-      const auto sums = [=](real x, real from, real w, real& y, std::array<real, 2>& terms) {
+      const auto sums = [=](real x, real from, real w, real& y, double& moved, double& size) {
         y = keep3 * y + take3 * x;
-        terms = {x * (from - w), y < 0 ? -y : y};
+        moved = x * (from - w), size = std::abs(y);
       };
       Tensor& sum = s("s", part.shape());
       const Tensor& weights = p.data;
       std::array<double, 2> found;
       if (o.slice_p == 1 && o.beta1 > 0) {  // one pass over all
-        found = for_each_summed<2>(g, start, weights, s("m"), s("v"), sum,
-                                   [=](real x, real from, real w, real& m, real& v, real& y, auto& terms) {
-                                     m = keep1 * m + take1 * x;
-                                     second(x, v);
-                                     sums(x, from, w, y, terms);
-                                   });
+        found = for_each_with_sums<2>(
+            g, start, weights, s("m"), s("v"), sum,
+            [=](real x, real from, real w, real& m, real& v, real& y, double& moved, double& size) {
+              m = keep1 * m + take1 * x;
+              second(x, v);
+              sums(x, from, w, y, moved, size);
+            });
       } else {
-        found = for_each_summed<2>(part, start, now, sum, sums);
+        found = for_each_with_sums<2>(part, start, now, sum, sums);
         for_each_element(g, s("v"), second);
         if (o.beta1 > 0) for_each_element(g, s("m"), [=](real x, real& m) { m = keep1 * m + take1 * x; });
       }
