@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "apps/train/objective.h"
+#include "autograd/grad.h"
+#include "autograd/ops/nn_ops.h"
 #include "nn/adapters/registry.h"
 #include "nn/registry.h"
 #include "optim/problems/function_objective.h"
@@ -32,6 +34,17 @@ constexpr double kGpt = transformer(64, 128, 4) + conv(128, 65, 1, 64);
 constexpr double kAirbench = conv(3, 24, 4, 961) + conv(24, 64, 9, 961) + conv(64, 64, 9, 225) +
                              conv(64, 256, 9, 225) + 2 * conv(256, 256, 9, 49) + conv(256, 256, 9, 9) +
                              conv(256, 10, 1, 1);
+// Of 28x28 images with 16, 32 and 32 channels at 784, 196 and 49 pixels; the embedding of time and class does not count.
+constexpr double unet_block(double in, double out, double pixels) {
+  return conv(in, out, 9, pixels) + conv(out, out, 9, pixels) + (in == out ? 0 : conv(in, out, 1, pixels));
+}
+constexpr double kUnet = conv(1, 16, 9, 784) + unet_block(16, 16, 784) + conv(16, 16, 9, 196) +
+                         unet_block(16, 32, 196) + conv(32, 32, 9, 49) + unet_block(32, 32, 49) +  // down
+                         2 * unet_block(32, 32, 49) + conv(32, 32, 4, 49) + conv(49, 32, 2, 49) +  // middle
+                         2 * unet_block(64, 32, 49) + conv(32, 32, 9, 196) + unet_block(64, 32, 196) +  //
+                         unet_block(48, 32, 196) + conv(32, 32, 9, 784) + unet_block(48, 16, 784) +
+                         unet_block(32, 16, 784) +  // up
+                         conv(16, 1, 9, 784);
 // Two operations a multiply-add; forward, input gradient and weight gradient.
 constexpr double step_gflop(double batch, double sample) { return 6 * batch * sample; }
 
@@ -60,9 +73,32 @@ const std::vector<Workload>& training_workloads() {
        step_gflop(128, kAirbench)},
       {"vit-lora", "vit:patch=4,dim=128,depth=6,heads=4", "adamw", 128, cifar, step_gflop(128, kVit) * 2 / 3,
        "lora:rank=8,alpha=16,targets=*attn.qkv+*attn.proj"},
+      {"unet", "unet", "adam", 64, digits, step_gflop(64, kUnet)},
   };
   return table;
 }
+
+namespace {
+
+// The mean squared error of the noise in random images at random times, half of them with a class.
+std::function<void()> denoising_step(const std::shared_ptr<Model>& model, const Parameters& parameters,
+                                     const std::shared_ptr<Optimizer>& optimizer, int64 batch_size, Rng rng) {
+  Input input(rng.normal_tensor(model->example(batch_size).shape()));
+  input.time = rng.uniform_tensor({batch_size});
+  input.classes = IntTensor::full({batch_size}, -1);
+  for (int64 i = 0; i < batch_size; i += 2) input.classes.mutable_data()[i] = rng.below(10);
+  const Tensor noise = rng.normal_tensor(input.shape());
+  std::vector<Tensor> values;
+  for (const ParameterPtr& p : parameters) values.push_back(p->value);
+  return [=] {
+    const std::vector<Tensor> grads = grad(mse_loss((*model)(input), noise), values);
+    for (size_t i = 0; i < grads.size(); ++i) parameters[i]->grad = grads[i];
+    optimizer->step();
+    for (const ParameterPtr& p : parameters) p->grad = Tensor();
+  };
+}
+
+}  // namespace
 
 Step training_step(const Workload& w, const std::string& spec, int64 batch_size) {
   if (batch_size == 0) batch_size = w.batch;
@@ -71,6 +107,13 @@ Step training_step(const Workload& w, const std::string& spec, int64 batch_size)
   if (w.adapter) attach_adapters(*model, w.adapter, rng);
   const auto parameters = std::make_shared<const Parameters>(model->parameters());
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec.empty() ? w.optimizer : spec, *parameters);
+  Step step;
+  for (const ParameterPtr& p : *parameters)
+    if (!p->frozen) step.parameters += p->value.numel();
+  if (model->task() == Task::kDenoising) {
+    step.run = denoising_step(model, *parameters, optimizer, batch_size, rng.fork("noise"));
+    return step;
+  }
   const auto draw = [&](const Shape& s, int64 n) {
     IntTensor t(s);
     for (int64 i = 0; i < t.numel(); ++i) t.mutable_data()[i] = rng.below(n);
@@ -86,9 +129,6 @@ Step training_step(const Workload& w, const std::string& spec, int64 batch_size)
     batch.y = draw({batch_size}, w.data.classes);
   }
   batch.index = IntTensor::arange(batch_size);
-  Step step;
-  for (const ParameterPtr& p : *parameters)
-    if (!p->frozen) step.parameters += p->value.numel();
   step.run = [=] {
     ModelObjective objective(*model, *parameters, {batch}, {.keep_graph = optimizer->needs().hvp},
                              {.second = [=] { return batch; },

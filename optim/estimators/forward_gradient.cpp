@@ -18,8 +18,11 @@ std::vector<Tensor> draw_direction(std::span<const Tensor> like, const std::stri
   return v;
 }
 
-ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
-                                 std::span<const std::vector<Tensor>> directions) {
+namespace {
+
+// The loss and its derivatives along the directions.
+ForwardGradient along(const Function& f, std::span<const Tensor> xs,
+                      std::span<const std::vector<Tensor>> directions) {
   if (directions.empty()) fail<UsageError>("forward gradient: there is no direction");
   ForwardGradient out;
   for (const std::vector<Tensor>& v : directions) {
@@ -27,19 +30,30 @@ ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
     if (at.value.numel() != 1)
       fail<ShapeError>("forward gradient: the function gave shape {}, not one number",
                        at.value.shape().str());
-    const double d = static_cast<double>(at.tangent.item());
     out.loss = static_cast<double>(at.value.item());
-    out.derivatives.push_back(d);
-    // ONE number for all parameters: a derivative a tensor would be another estimator.
-    const real c = static_cast<real>(d / static_cast<double>(directions.size()));
-    const bool first = out.grads.empty();
-    for (size_t i = 0; i < xs.size(); ++i) {
-      if (first) {
-        out.grads.emplace_back(xs[i].shape());
-        for_each_element(out.grads[i], v[i], [c](real& g, real vi) { g = c * vi; });
-      } else {
-        for_each_element(out.grads[i], v[i], [c](real& g, real vi) { g += c * vi; });
-      }
+    out.derivatives.push_back(static_cast<double>(at.tangent.item()));
+  }
+  return out;
+}
+
+// What direction k counts in the mean: ONE number for all parameters, a derivative a tensor would be another estimator.
+real share(const ForwardGradient& at, size_t k) {
+  return static_cast<real>(at.derivatives[k] / static_cast<double>(at.derivatives.size()));
+}
+
+}  // namespace
+
+ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
+                                 std::span<const std::vector<Tensor>> directions) {
+  ForwardGradient out = along(f, xs, directions);
+  for (size_t i = 0; i < xs.size(); ++i) {
+    Tensor& grad = out.grads.emplace_back(xs[i].shape());
+    for (size_t k = 0; k < directions.size(); ++k) {
+      const real c = share(out, k);
+      if (k == 0)
+        for_each_element(grad, directions[k][i], [c](real& g, real v) { g = c * v; });
+      else
+        for_each_element(grad, directions[k][i], [c](real& g, real v) { g += c * v; });
     }
   }
   return out;
@@ -47,10 +61,13 @@ ForwardGradient forward_gradient(const Function& f, std::span<const Tensor> xs,
 
 double ForwardDescent::step(const Function& f, std::span<Tensor> xs,
                             std::span<const std::vector<Tensor>> directions, int64 t) const {
-  const ForwardGradient at = forward_gradient(f, xs, directions);
+  const ForwardGradient at = along(f, xs, directions);
   const real rate = static_cast<real>(lr * std::exp(-static_cast<double>(t) * lr_decay));
-  for (size_t i = 0; i < xs.size(); ++i)
-    for_each_element(xs[i], std::as_const(at.grads[i]), [rate](real& x, real g) { x -= rate * g; });
+  // One pass a direction; the gradient itself is never stored.
+  for (size_t k = 0; k < directions.size(); ++k)
+    for (size_t i = 0; i < xs.size(); ++i)
+      for_each_element(xs[i], directions[k][i],
+                       [rate, c = share(at, k)](real& x, real v) { x -= rate * (c * v); });
   return at.loss;
 }
 

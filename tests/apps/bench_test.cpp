@@ -36,7 +36,8 @@ TEST_CASE("bench: workloads are the standard ones") {
       {"gpt", 0, 12, 110.1},
       {"airbench", 0, 128, 236.0},
       // A and B of rank 8 beside qkv (128 to 384) and proj of six blocks, and the head; two thirds of the work.
-      {"vit-lora", 6 * 8 * (128 + 384 + 128 + 128) + 1290, 128, 110.5}};
+      {"vit-lora", 6 * 8 * (128 + 384 + 128 + 128) + 1290, 128, 110.5},
+      {"unet", 0, 64, 93.7}};
   REQUIRE(bench::training_workloads().size() == std::size(expected));
   for (std::size_t i = 0; i < std::size(expected); ++i) {
     const bench::Workload& w = bench::training_workloads()[i];

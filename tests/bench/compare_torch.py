@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Times gradus and PyTorch in turns on the same machine: one training step of each workload of `gradus bench`, and
+"""Times gradus and PyTorch in turns on the same machine: one training step of workloads of `gradus bench`, and
 optimizer steps on 10,000,000 parameters.
 
   tests/bench/compare_torch.py                        # the six training workloads, then the optimizers
   tests/bench/compare_torch.py vit gpt --rounds 5
+  tests/bench/compare_torch.py unet                   # further training steps, by name
   tests/bench/compare_torch.py optim --json out.json  # the optimizers alone
 
 Needs the distribution's python3-torch (exit 77 without it) and a built gradus. Each side has 2 threads. PyTorch runs with
@@ -23,6 +24,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRAINING = ["mlp", "lenet", "resnet20", "vit", "gpt", "airbench"]
+FURTHER = ["unet"]  # training workloads outside the mean of the six
 # gradus's spec -> torch.optim class and its arguments
 OPTIMIZERS = {
     "optim:sgd:momentum=0.9": ("SGD", {"lr": 0.01, "momentum": 0.9}),
@@ -41,7 +43,7 @@ OPTIMIZERS = {
 
 def variants(name):
     """Settings of PyTorch's own that may be faster."""
-    formats = [False, True] if name in ("lenet", "resnet20", "airbench") else [False]
+    formats = [False, True] if name in ("lenet", "resnet20", "airbench", "unet") else [False]
     return [{"foreach": foreach, "channels_last": last} for last, foreach in itertools.product(formats, [False, True])]
 
 
@@ -72,6 +74,7 @@ def torch_step(name, variant):
         "gpt": (lambda: nets.Gpt(65, 64, 128, 4, 4), torch.randint(65, (12, 64)), adamw),
         "airbench": (lambda: nets.Airbench(10), image(128, 3, 32), lambda p: torch.optim.SGD(
             p, lr=0.01, momentum=0.9, nesterov=True, foreach=foreach)),
+        "unet": (lambda: nets.UNet(1, 10), image(64, 1, 28), adam),
     }[name]
     net = make().train()
     if variant["channels_last"]:
@@ -79,8 +82,14 @@ def torch_step(name, variant):
     y = torch.randint(65, (12 * 64,)) if name == "gpt" else torch.randint(10, (x.shape[0],))
     optimizer = optimizer([p for p in net.parameters() if p.requires_grad])
 
+    if name == "unet":
+        time, classes, noise = torch.rand(64), torch.randint(11, (64,)), torch.randn_like(x)
+
     def step():
         optimizer.zero_grad(set_to_none=True)
+        if name == "unet":
+            F.mse_loss(net(x, time, classes), noise).backward()
+            return optimizer.step()
         out = net(x)
         F.cross_entropy(out.reshape(-1, out.shape[-1]), y).backward()
         optimizer.step()
@@ -181,7 +190,8 @@ def report(rows):
               f"{r['ratio_min']:>7.2f}-{r['ratio_max']:<5.2f}{share:>10}{r['torch_rss'] / 1e6:>8.0f} MB"
               f"{r['gradus_rss'] / 1e6:>6.0f} MB  {r['torch_variant']}")
     for title, rows in (("training", [r for r in rows if r["workload"] in TRAINING]),
-                        ("optimizers", [r for r in rows if r["workload"] not in TRAINING])):
+                        ("further training", [r for r in rows if r["workload"] in FURTHER]),
+                        ("optimizers", [r for r in rows if r["workload"] in OPTIMIZERS])):
         if rows:
             mean = math.exp(statistics.fmean(math.log(r["ratio"]) for r in rows))
             least = min(rows, key=lambda r: r["ratio"])
@@ -192,7 +202,7 @@ def main():
     if len(sys.argv) == 4 and sys.argv[1] == "--worker":
         return worker(sys.argv[2], json.loads(sys.argv[3]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", help=" ".join(TRAINING) + " optim " + " ".join(OPTIMIZERS))
+    parser.add_argument("workloads", nargs="*", help=" ".join(TRAINING + FURTHER) + " optim " + " ".join(OPTIMIZERS))
     parser.add_argument("--gradus", default=os.path.join(HERE, "..", "..", "build", "bin", "gradus"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--time", type=float, default=1, help="seconds a side and round")
@@ -207,7 +217,7 @@ def main():
     for name in args.workloads or TRAINING + ["optim"]:
         names += list(OPTIMIZERS) if name == "optim" else [name]
     for name in names:
-        if name not in TRAINING and name not in OPTIMIZERS:
+        if name not in TRAINING + FURTHER and name not in OPTIMIZERS:
             parser.error(f"unknown workload '{name}'")
     rows = [compare(args.gradus, name, args.rounds, args.time) for name in names]
     report(rows)

@@ -180,3 +180,73 @@ class Airbench(nn.Module):
     def forward(self, x):
         x = self.blocks(F.gelu(self.whiten(x)))
         return self.head(F.max_pool2d(x, 3).flatten(1)) / 9
+
+
+class UNetBlock(nn.Module):
+    def __init__(self, inp, out, embedding):
+        super().__init__()
+        groups = lambda c: math.gcd(c, math.gcd(max(1, c // 4), 8))
+        self.norm1, self.conv1 = nn.GroupNorm(groups(inp), inp), nn.Conv2d(inp, out, 3, padding=1)
+        self.emb = nn.Linear(embedding, out)
+        self.norm2, self.conv2 = nn.GroupNorm(groups(out), out), nn.Conv2d(out, out, 3, padding=1)
+        self.skip = nn.Identity() if inp == out else nn.Conv2d(inp, out, 1)
+
+    def forward(self, x, e):
+        h = self.conv1(F.silu(self.norm1(x))) + self.emb(F.silu(e))[:, :, None, None]
+        return self.skip(x) + self.conv2(F.silu(self.norm2(h)))
+
+
+class SpatialAttention(nn.Module):
+    def __init__(self, channels, heads):
+        super().__init__()
+        self.norm, self.attn = nn.GroupNorm(8, channels), VitAttention(channels, heads)
+
+    def forward(self, x):
+        return x + self.attn(self.norm(x).flatten(2).transpose(1, 2)).transpose(1, 2).reshape(x.shape)
+
+
+class UNet(nn.Module):
+    """channels 16, one block a resolution, channels times 1, 2, 2; classes + 1 embeddings."""
+
+    def __init__(self, image_channels, classes, channels=16, mults=(1, 2, 2), heads=4):
+        super().__init__()
+        e = 4 * channels
+        self.width = channels
+        self.time1, self.time2, self.classes = nn.Linear(channels, e), nn.Linear(e, e), nn.Embedding(classes + 1, e)
+        self.conv_in = nn.Conv2d(image_channels, channels, 3, padding=1)
+        self.down, self.shrink, self.up, self.grow = (nn.ModuleList() for _ in range(4))
+        skips, c = [channels], channels
+        for level, m in enumerate(mults):
+            self.down.append(UNetBlock(c, channels * m, e))
+            c = channels * m
+            skips.append(c)
+            if level + 1 < len(mults):
+                self.shrink.append(nn.Conv2d(c, c, 3, 2, 1))
+                skips.append(c)
+        self.mid1, self.mid_attn, self.mid2 = UNetBlock(c, c, e), SpatialAttention(c, heads), UNetBlock(c, c, e)
+        for level in reversed(range(len(mults))):
+            for _ in range(2):
+                self.up.append(UNetBlock(c + skips.pop(), channels * mults[level], e))
+                c = channels * mults[level]
+            if level:
+                self.grow.append(nn.Conv2d(c, c, 3, padding=1))
+        self.norm_out, self.conv_out = nn.GroupNorm(math.gcd(c, max(1, c // 4)), c), nn.Conv2d(c, image_channels, 3, padding=1)
+
+    def forward(self, x, time, classes):
+        half = self.width // 2
+        f = torch.exp(-math.log(10000) * torch.arange(half) / half) * time[:, None] * 1000
+        e = self.time2(F.silu(self.time1(torch.cat([f.sin(), f.cos()], 1)))) + self.classes(classes)
+        skips = [self.conv_in(x)]
+        h = skips[0]
+        for level, block in enumerate(self.down):
+            h = block(h, e)
+            skips.append(h)
+            if level < len(self.shrink):
+                h = self.shrink[level](h)
+                skips.append(h)
+        h = self.mid2(self.mid_attn(self.mid1(h, e)), e)
+        for i, block in enumerate(self.up):
+            h = block(torch.cat([h, skips.pop()], 1), e)
+            if i % 2 and i // 2 < len(self.grow):
+                h = self.grow[i // 2](F.interpolate(h, scale_factor=2))
+        return self.conv_out(F.silu(self.norm_out(h)))

@@ -4,7 +4,10 @@
 //   Sigma^ = Sigma + ve_lambda*diag(Sigma) for old classes
 // The claims at our scale, at the end of a stream without exemplars: more accurate on all classes than with ve_lambda = 0, than
 // distillation of logits (LwF) and fine-tuning, LwF above fine-tuning; the gap of new to old classes smaller than LwF's.
-//   Fashion-MNIST, 4,000 images, 5 tasks of 2 classes in an order by seed, a perceptron of 64 units with 16 features, 5 epochs a task
+//   Fashion-MNIST, 8,000 images, 4 classes and then 3 tasks of 2 in an order by seed, a perceptron of 64 units with 16 features, 5 epochs
+//   a task; tuned by three seeds
+// Tried before: 4,000 images, 5 tasks of 2 classes, tuned by one seed, with whose choice two of five seeds diverged: 1.4 points below
+// ve_lambda = 0 [-4.1, 1.4], 10 above LwF [-17, 37], which was 1.1 above fine-tuning [-0.7, 3.0].
 // Departures: a perceptron for the small CNN; the classifier on drawn features and nearest means are left out.
 #include <cmath>
 #include <memory>
@@ -36,7 +39,7 @@ std::unique_ptr<ContinualLearner> amgc_arm(const Trial& trial, const NetworkSize
 }
 
 Outcome amgc_stream(const Trial& trial) {
-  const TaskSequence tasks = load_tasks(trial, "fashion-mnist", {}, 4000, 2000);
+  const TaskSequence tasks = load_tasks(trial, "fashion-mnist", {.first_classes = 4}, 8000, 3000);
   const auto learner =
       amgc_arm(trial, {.inputs = tasks.features, .hidden = 64, .width = 16, .classes = tasks.classes});
   StreamTraining training(*learner, tasks, stream_options(trial, 64, 5), trial_rng(trial, "amgc"));
@@ -55,21 +58,19 @@ Outcome amgc_stream(const Trial& trial) {
 
 void amgc_experiment(Experiment& e) {
   // What pulls towards the network before: features of AMGC, logits of LwF.
-  const auto arm = [&](const char* method, const std::vector<double>& weights) {
-    e.arm(method)
-        .run(amgc_stream, {{"method", method}})
-        .tune("lr", {0.003, 0.01, 0.03})
-        .tune("weight", weights);
+  const auto arm = [&](const char* method, const std::vector<double>& lr,
+                       const std::vector<double>& weights) {
+    e.arm(method).run(amgc_stream, {{"method", method}}).tune("lr", lr).tune("weight", weights);
   };
-  arm("amgc", {0.1, 1, 10});
-  arm("dbgc", {0.1, 1, 10});
-  arm("lwf", {1, 3, 10});
+  arm("amgc", {0.003, 0.01, 0.03}, {0.01, 0.03, 0.1});
+  arm("dbgc", {0.003, 0.01, 0.03}, {0.01, 0.03, 0.1});
+  arm("lwf", {0.001, 0.003, 0.01}, {3, 10, 30});
   for (const char* method : {"finetune", "joint"})
     e.arm(method)
         .run(amgc_stream, {{"method", method}, {"weight", "0"}})
         .tune("lr", {0.0003, 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1});
   e.tune_for("average_accuracy");
-  e.seeds(5);
+  e.seeds(8, 3);
   e.claim("above the same loss without enlarged variances", better("amgc", "dbgc", "average_accuracy"));
   e.claim("above LwF", better("amgc", "lwf", "average_accuracy"));
   e.claim("LwF above fine-tuning", better("lwf", "finetune", "average_accuracy"));

@@ -6,7 +6,9 @@
 // behind SAR and TENT by half a point; calibration alone costs at most a point of base accuracy and raises that of new classes.
 //   MNIST; base classes 0-5, then {6,7} and {8,9} by five shots each; behind each session a stream of 40 batches of 64 images of all
 //   classes seen, turned from 0 to 45 degrees in the first, noisy up to 0.6 in the second; perceptron with batch norm
-// Departures: everything but the abstract is put together from its parts (card); a perceptron 784-64-32 for three convolutions.
+// Tried before: shift 0.5 for all, 784-64-32, 6,000 images, five seeds: 1.1 points above the network as it was [-1.6, 3.8]; calibration alone
+// lost 0.5 on new classes [-4.5, 3.5] and 3.7 on base classes [2.6, 4.7].
+// Departures: everything but the abstract is put together from its parts (card); a perceptron 784-128-64 for three convolutions.
 #include "apps/continual/csfa_learner.h"
 #include "apps/papers/continual/csfa_cases.h"
 #include "apps/papers/continual/stream_run.h"
@@ -22,7 +24,7 @@ CsfaOptions csfa_options(const Trial& trial) {
   CsfaOptions o;
   const std::string& method = trial.word("method");
   o.adapt = method == "tent" || method == "sar" || method == "csfa";
-  if (method == "source") o.calibration.shift = 0;
+  o.calibration.shift = method == "source" ? 0 : trial.number("shift");
   if (!o.adapt) return o;
   o.rsgs.lr = trial.number("lr");
   if (method != "csfa") o.rsgs.alpha = 0;
@@ -48,10 +50,10 @@ struct StreamScore {
 
 Outcome csfa_streams(const Trial& trial) {
   const TaskSequence tasks =
-      load_tasks(trial, "mnist", {.first_classes = kBase, .shuffle_classes = false}, 6000, 4000);
+      load_tasks(trial, "mnist", {.first_classes = kBase, .shuffle_classes = false}, 12000, 6000);
   CsfaLearner learner(csfa_options(trial),
-                      {.inputs = tasks.features, .hidden = 64, .width = 32, .classes = tasks.classes});
-  StreamTrainingOptions options = stream_options(trial, 64, 4);
+                      {.inputs = tasks.features, .hidden = 128, .width = 64, .classes = tasks.classes});
+  StreamTrainingOptions options = stream_options(trial, 64, 6);
   options.drift =
       DriftOptions{.change = "alternating", .batches = trial.quick ? 3 : 40, .sigma = 0.6 / 0.3081};
   StreamTraining training(learner, tasks, options, trial_rng(trial, "csfa"));
@@ -90,11 +92,16 @@ Outcome csfa_streams(const Trial& trial) {
 
 void csfa_experiment(Experiment& e) {
   for (const char* method : {"csfa", "sar", "tent"})
-    e.arm(method).run(csfa_streams, {{"method", method}}).tune("lr", {1e-3, 1e-2, 1e-1});
-  for (const char* method : {"source", "calibrated"})
-    e.arm(method).run(csfa_streams, {{"method", method}}).untuned("nothing is adapted");
+    e.arm(method)
+        .run(csfa_streams, {{"method", method}})
+        .tune("lr", {1e-4, 1e-3, 1e-2})
+        .tune("shift", {0.1, 0.3, 0.5});
+  e.arm("calibrated")
+      .run(csfa_streams, {{"method", "calibrated"}})
+      .tune("shift", {0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5});
+  e.arm("source").run(csfa_streams, {{"method", "source"}}).untuned("nothing is adapted or calibrated");
   e.tune_for("harmonic_accuracy");
-  e.seeds(5);
+  e.seeds(12, 2);
   for (const char* method : {"csfa", "sar", "tent"})
     e.claim(std::string(method) + " with calibration is above the network as it was",
             better(method, "source", "harmonic_accuracy"));

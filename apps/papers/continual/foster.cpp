@@ -4,8 +4,10 @@
 //   compression: both into one student by s = softmax(teacher/T)*w, rows scaled to sum 1
 // The claim at our scale: the compressed network's mean accuracy over the tasks is above fine-tuning and plain replay of as many steps
 // with the same memory, and within two points of its own two-branch teacher.
-//   Fashion-MNIST, 4,000 images, 5 tasks of 2 classes in an order by seed, memory 60, a perceptron of 64 units with 32 features
-// Departures: no convolutions, so no batch norm to freeze; 8 epochs of boosting and 6 of compression a task.
+//   Fashion-MNIST, 6,000 images, 5 tasks of 2 classes in an order by seed, memory 200, a perceptron of 64 units with 32 features
+// Tried before: 4,000 images, memory 60, 8 and 6 epochs: 2.6 points above replay [-1.9, 7.2], 5.0 below its teacher [2.8, 7.2]; step
+// sizes chosen by one seed, with which fine-tuning diverged.
+// Departures: no convolutions, so no batch norm to freeze; 15 epochs of boosting and 15 of compression a task.
 #include "apps/continual/foster_learner.h"
 #include "apps/papers/continual/foster_cases.h"
 #include "apps/papers/continual/stream_run.h"
@@ -15,7 +17,7 @@
 namespace gradus::paper_entries {
 namespace {
 
-constexpr int64 kFosterMemory = 60;
+constexpr int64 kFosterMemory = 200;
 
 std::unique_ptr<ContinualLearner> foster_arm(const Trial& trial, const NetworkSizes& sizes) {
   const std::string& method = trial.word("method");
@@ -23,6 +25,7 @@ std::unique_ptr<ContinualLearner> foster_arm(const Trial& trial, const NetworkSi
     FosterLearnerOptions o;
     o.lr = trial.number("lr");
     o.memory = kFosterMemory;
+    o.boosting_share = 0.5;
     return std::make_unique<FosterLearner>(o, sizes);
   }
   PlainOptions o;
@@ -33,10 +36,10 @@ std::unique_ptr<ContinualLearner> foster_arm(const Trial& trial, const NetworkSi
 }
 
 Outcome foster_stream(const Trial& trial) {
-  const TaskSequence tasks = load_tasks(trial, "fashion-mnist", {}, 4000, 2000);
+  const TaskSequence tasks = load_tasks(trial, "fashion-mnist", {}, 6000, 2000);
   const auto learner =
       foster_arm(trial, {.inputs = tasks.features, .hidden = 64, .width = 32, .classes = tasks.classes});
-  StreamTrainingOptions options = stream_options(trial, 64, 14);
+  StreamTrainingOptions options = stream_options(trial, 64, 30);
   if (trial.quick) options.steps = 6;
   StreamTraining training(*learner, tasks, options, trial_rng(trial, "foster"));
   AccuracyMatrix teacher;
@@ -64,9 +67,9 @@ Outcome foster_stream(const Trial& trial) {
 
 void foster_experiment(Experiment& e) {
   for (const char* method : {"foster", "finetune", "replay", "joint"})
-    e.arm(method).run(foster_stream, {{"method", method}}).tune("lr", {0.01, 0.03, 0.1});
+    e.arm(method).run(foster_stream, {{"method", method}}).tune("lr", {0.003, 0.006, 0.01, 0.03});
   e.tune_for("incremental_accuracy");
-  e.seeds(5);
+  e.seeds(6, 2);
   e.claim("above fine-tuning, over all tasks", better("foster", "finetune", "incremental_accuracy"));
   e.claim("above plain replay with the same memory", better("foster", "replay", "incremental_accuracy"));
   e.claim("the compressed network is within two points of its teacher",

@@ -4,8 +4,9 @@
 //   of mean 0 and norm 1;  every change of a weight is clipped
 // The claims at our scale: with AdaGrad hard_ash ends more accurate than ash and topk with theirs, and at
 // least 15 points above ReLU; with plain SGD it is clearly worse than with AdaGrad.
-//   MNIST, 12,000 images, five tasks of two digits in order, one pass in batches of 32, all classes compete, 784-400-10 without biases
-// Departures: a fifth of the images and 0.4 of the units; 15 points for the paper's 25, which are measured on all images.
+//   MNIST, 20,000 images, five tasks of two digits in order, one pass in batches of 32, all classes compete, 784-400-10 without biases
+// Tried before: 12,000 images, three seeds: 6.6 points above topk [-0.1, 13.2], whose best step size was the largest of its grid.
+// Departures: a third of the images and 0.4 of the units; 15 points for the paper's 25, which are measured on all images.
 #include "apps/continual/sparse_learner.h"
 #include "apps/papers/continual/hard-ash_cases.h"
 #include "apps/papers/continual/stream_run.h"
@@ -15,7 +16,7 @@ namespace gradus::paper_entries {
 namespace {
 
 Outcome hard_ash_stream(const Trial& trial) {
-  const TaskSequence tasks = load_tasks(trial, "mnist", {.shuffle_classes = false}, 12000, 3000);
+  const TaskSequence tasks = load_tasks(trial, "mnist", {.shuffle_classes = false}, 20000, 4000);
   SparseLearnerOptions o;
   o.activation.kind = trial.word("activation");
   o.activation.top_k = 26;  // 64 of 1000
@@ -38,13 +39,14 @@ void hard_ash_experiment(Experiment& e) {
         .run(hard_ash_stream, {{"activation", activation}, {"rule", rule}})
         .tune("lr", lr);
   };
-  arm("hard_ash", "adagrad", {2e-4, 4e-4, 8e-4});
-  arm("hard_ash", "rmsprop", {5e-6, 1e-5, 2e-5});
-  arm("hard_ash", "sgd", {3e-4, 3e-3, 3e-2});
-  arm("ash", "adagrad", {2e-4, 4e-4, 8e-4});
-  arm("topk_subtract", "adagrad", {1e-4, 3e-4, 1e-3});
-  arm("relu", "adagrad", {3e-5, 1e-4, 3e-4});
+  arm("hard_ash", "adagrad", {1e-4, 2e-4, 4e-4, 8e-4});
+  arm("hard_ash", "rmsprop", {3e-6, 5e-6, 1e-5, 2e-5});
+  arm("hard_ash", "sgd", {3e-4, 1e-3, 3e-3, 1e-2});
+  arm("ash", "adagrad", {1e-4, 2e-4, 4e-4, 8e-4});
+  arm("topk_subtract", "adagrad", {1e-4, 3e-4, 1e-3, 3e-3});
+  arm("relu", "adagrad", {3e-5, 1e-4, 3e-4, 1e-3});
   e.tune_for("average_accuracy");
+  e.seeds(6);
   e.claim("above ash", better("hard_ash-adagrad", "ash-adagrad", "average_accuracy"));
   e.claim("above topk", better("hard_ash-adagrad", "topk_subtract-adagrad", "average_accuracy"));
   e.claim("15 points above ReLU", better("hard_ash-adagrad", "relu-adagrad", "average_accuracy", 0.15));

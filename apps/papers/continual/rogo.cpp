@@ -5,7 +5,10 @@
 // The claims at our scale: where tasks share features (digits two by two, a head for all with the task known) new tasks are learned
 // better than by GPM, and the mean at the end is higher; on that stream and on permuted digits backward transfer stays within a point
 // of GPM's, and on permuted digits far above plain SGD's.
-//   MNIST, 3,000 images, 784-64-64-10 without biases, 3 epochs of batches of 10, five tasks; memories look at 200 rows
+//   MNIST, 3,000 images of the split stream and 1,200 of the permuted one, 784-64-64-10 without biases, 6 and 3 epochs of batches of
+//   10, five tasks; memories look at 200 rows, threshold 0.98
+// Tried before: 3 epochs, threshold 0.95, step sizes up to 0.03, which was the best, three seeds: new tasks 1.2 points worse than by GPM
+// [-2.5, 0.1], the mean 1.2 worse [-1.5, -0.9].
 // Departures: fewer images and units; one threshold for all layers. EWC is left out.
 #include "apps/continual/projected_learner.h"
 #include "apps/papers/continual/rogo_cases.h"
@@ -15,16 +18,17 @@
 namespace gradus::paper_entries {
 namespace {
 
-bool rogo_stream(const Trial& trial, const std::string& kind, int64 images, Outcome& outcome) {
+bool rogo_stream(const Trial& trial, const std::string& kind, int64 images, int64 epochs, Outcome& outcome) {
   const TaskSequence tasks = load_tasks(
       trial, "mnist", {.kind = kind, .scenario = kind == "split" ? "task" : "domain"}, images, 1500);
   ProjectedLearnerOptions o;
   o.method = trial.word("method");
   o.lr = trial.number("lr");
   o.lr_factor = trial.number("lr_factor");
+  o.threshold = 0.98;
   o.samples = trial.quick ? 20 : 200;
   ProjectedLearner learner(o, {.inputs = tasks.features, .hidden = 64, .classes = tasks.classes});
-  StreamTrainingOptions options = stream_options(trial, 10, trial.quick ? 1 : 3);
+  StreamTrainingOptions options = stream_options(trial, 10, trial.quick ? 1 : epochs);
   options.steps = 0;  // searches come behind whole epochs
   StreamTraining training(learner, tasks, options, trial_rng(trial, "rogo"));
   double relaxed = 0;
@@ -39,7 +43,7 @@ bool rogo_stream(const Trial& trial, const std::string& kind, int64 images, Outc
 
 Outcome rogo_streams(const Trial& trial) {
   Outcome outcome;
-  if (!rogo_stream(trial, "split", 3000, outcome) || !rogo_stream(trial, "permuted", 1200, outcome))
+  if (!rogo_stream(trial, "split", 3000, 6, outcome) || !rogo_stream(trial, "permuted", 1200, 3, outcome))
     return outcome;
   outcome.metrics["score"] =
       (outcome.metrics["split_average_accuracy"] + outcome.metrics["permuted_average_accuracy"]) / 2;
@@ -48,15 +52,14 @@ Outcome rogo_streams(const Trial& trial) {
 
 void rogo_experiment(Experiment& e) {
   const auto arm = [&](const char* name, const char* method, const char* factor) {
-    e.arm(name)
-        .run(rogo_streams, {{"method", method}, {"lr_factor", factor}})
-        .tune("lr", {0.003, 0.01, 0.03});
+    e.arm(name).run(rogo_streams, {{"method", method}, {"lr_factor", factor}}).tune("lr", {0.01, 0.03, 0.1});
   };
   arm("rogo", "rogo", "2");
   arm("rogo-full-rate", "rogo", "1");
   arm("gpm", "gpm", "1");
   arm("sgd", "sgd", "1");
   e.tune_for("score");
+  e.seeds(5);
   e.claim("new tasks of a split stream are learned better than by GPM",
           better("rogo", "gpm", "split_new_task_accuracy"));
   e.claim("and the mean at the end is higher", better("rogo", "gpm", "split_average_accuracy"));

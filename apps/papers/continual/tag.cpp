@@ -4,9 +4,11 @@
 //   alpha_tau = exp(-b*<unit(m_t), unit_tau>),  alpha_t = exp(-b);  p -= lr*g/(sqrt(V) + eps)
 // The claims at our scale: TAG in its three forms ends with a higher mean accuracy than the rule it extends and at most half its
 // forgetting.
-//   digits two by two, then clothing two by two: ten tasks, one epoch each in batches of 10, 1,500 images of each set; a head for all
-//   classes, those of other tasks masked; 784-64-20
-// Departures: 150 images a class; EWC and replay are left out.
+//   digits two by two, then clothing two by two: ten tasks, one epoch each in batches of 10, 8,000 images of each set; a head for all
+//   classes, those of other tasks masked; 784-100-20
+// Tried before: 1,500 images of each set, 64 units, three seeds: RMSProp 0.2 points above [-1.7, 2.1], AdaGrad 0.5 below [-2.7, 1.8] with
+// 0.42 of its forgetting [0.33, 0.54].
+// Departures: 800 images a class; EWC and replay are left out.
 #include "apps/continual/tag_learner.h"
 #include "apps/papers/continual/stream_run.h"
 #include "apps/papers/continual/tag_cases.h"
@@ -17,13 +19,13 @@ namespace {
 
 Outcome tag_stream(const Trial& trial) {
   const TaskStreamOptions two{.scenario = "task"};
-  const TaskSequence tasks = chained(load_tasks(trial, "mnist", two, 1500, 1000),
-                                     load_tasks(trial, "fashion-mnist", two, 1500, 1000));
+  const TaskSequence tasks = chained(load_tasks(trial, "mnist", two, 8000, 1000),
+                                     load_tasks(trial, "fashion-mnist", two, 8000, 1000));
   TagLearnerOptions o;
   o.optimizer = trial.word("rule");
   o.lr = trial.number("lr");
   o.aware = trial.word("method") != "plain";
-  TagLearner learner(o, {.inputs = tasks.features, .hidden = 64, .classes = tasks.classes});
+  TagLearner learner(o, {.inputs = tasks.features, .hidden = 100, .classes = tasks.classes});
   StreamTraining training(learner, tasks, stream_options(trial, 10, 1), trial_rng(trial, "tag"));
   Outcome outcome;
   if (!learn_stream(trial, training, tasks, outcome)) return outcome;
@@ -43,10 +45,11 @@ void tag_experiment(Experiment& e) {
     e.arm("tag-" + rule).run(tag_stream, {{"method", "tag"}, {"rule", rule}}).tune("lr", tag);
     e.arm(rule).run(tag_stream, {{"method", "plain"}, {"rule", rule}}).tune("lr", plain);
   };
-  arms("rmsprop", {3e-5, 1e-4, 3e-4, 1e-3, 3e-3}, {1e-5, 3e-5, 1e-4, 3e-4, 1e-3});
-  arms("adagrad", {3e-4, 1e-3, 3e-3, 1e-2, 3e-2}, {1e-4, 3e-4, 1e-3, 3e-3, 1e-2});
-  arms("adam", {3e-5, 1e-4, 3e-4, 1e-3, 3e-3}, {1e-5, 3e-5, 1e-4, 3e-4, 1e-3});
+  arms("rmsprop", {3e-5, 1e-4, 3e-4, 1e-3}, {1e-5, 3e-5, 1e-4, 3e-4});
+  arms("adagrad", {3e-4, 1e-3, 3e-3, 1e-2}, {1e-4, 3e-4, 1e-3, 3e-3});
+  arms("adam", {3e-5, 1e-4, 3e-4, 1e-3}, {1e-5, 3e-5, 1e-4, 3e-4});
   e.tune_for("average_accuracy");
+  e.seeds(6);
   for (const char* rule : {"rmsprop", "adagrad", "adam"}) {
     const std::string tag = std::string("tag-") + rule;
     e.claim(tag + " ends with a higher mean accuracy", better(tag, rule, "average_accuracy"));

@@ -2,9 +2,10 @@
 // Paper: Kim, Toghani, Uribe, Kyrillidis, "Adaptive Federated Learning with Auto-Tuned Clients", ICLR 2024, arXiv 2306.11201.
 //   dx = ||x_k - x_{k-1}||,  dg = ||grad f(x_k; B_k) - grad f(x_{k-1}; B_k)||
 //   lr = min(gamma*dx/(2*dg), sqrt(1 + delta*theta)*lr),  theta = ratio of the last two,  x <- x - lr*grad
-// The claim at our scale: with its defaults everywhere, the worst of four tasks is better than with any optimizer whose step size was
+// The claim at our scale: with its defaults everywhere, the worst of five tasks is better than with any optimizer whose step size was
 // tuned once, on the first task, and used for all.
-//   MNIST with labels Dirichlet(0.1) (the tuned one) and Dirichlet(1), Fashion-MNIST, and MNIST with a small convolutional network;
+//   MNIST with labels Dirichlet(0.1) (the tuned one) and Dirichlet(1), Fashion-MNIST with Dirichlet(0.1), and those of Dirichlet(0.1)
+//   with each client's images multiplied by a factor of its own, 10^-0.5 to 10^0.5
 //   100 clients, 10 a round, one epoch of batches of 64, perceptron of 64 hidden units, 40 rounds; the mean accuracy of the last ten
 // delta-sgd takes two gradients a step. Polyak's step size (sps, capped at 1), untuned as well, is reported beside it.
 // Tried before: three seeds: the worst task 1.4 points above SGD's [-3.5, 6.2] and 3.5 above Adam's [-2.7, 9.7].
@@ -21,14 +22,16 @@ namespace gradus::paper_entries {
 namespace {
 
 struct ClientTask {
-  const char *name, *data, *model;
+  const char *name, *data;
   double alpha, usual;
+  bool scaled;
 };
 constexpr ClientTask kClientTasks[] = {
-    {"mnist_0.1", "mnist:limit=30000,test_limit=5000", "mlp:hidden=64", 0.1, 0.93},
-    {"mnist_1", "mnist:limit=30000,test_limit=5000", "mlp:hidden=64", 1, 0.96},
-    {"fashion_0.1", "fashion-mnist:limit=30000,test_limit=5000", "mlp:hidden=64", 0.1, 0.76},
-    {"cnn_0.1", "mnist:limit=10000,test_limit=2000", "lenet:conv1=4,conv2=8,hidden=32", 0.1, 0.93},
+    {"mnist_0.1", "mnist:limit=30000,test_limit=5000", 0.1, 0.93, false},
+    {"mnist_1", "mnist:limit=30000,test_limit=5000", 1, 0.96, false},
+    {"fashion_0.1", "fashion-mnist:limit=30000,test_limit=5000", 0.1, 0.76, false},
+    {"scaled_mnist_0.1", "mnist:limit=30000,test_limit=5000", 0.1, 0.91, true},
+    {"scaled_fashion_0.1", "fashion-mnist:limit=30000,test_limit=5000", 0.1, 0.72, true},
 };
 
 Outcome over_tasks(const Trial& trial) {
@@ -38,11 +41,11 @@ Outcome over_tasks(const Trial& trial) {
   for (int64 i = 0; i < tasks; ++i) {
     const ClientTask& task = kClientTasks[i];
     FederatedConfig c = small_federation(trial, task.data, task.alpha);
-    if (!trial.quick) c.model = task.model;
     c.rounds = trial.quick ? 2 : 40;
     c.client = trial.word("client");
     if (trial.word("lr") != "own") c.client += "lr=" + trial.word("lr");
-    const FederatedOutcome run = run_federation(trial, c, i, tasks);
+    const FederatedOutcome run = task.scaled ? run_federation(trial, c, scaled_by_client(trial, c), i, tasks)
+                                             : run_federation(trial, c, i, tasks);
     if (run.diverged) outcome.note = run.note;
     outcome.metrics[std::string("accuracy_") + task.name] = run.accuracy;
     outcome.curves[std::string("test_accuracy_") + task.name] = run.test_accuracy;
@@ -66,7 +69,7 @@ void delta_sgd_experiment(Experiment& e) {
   tuned("sgdm", "sgd:momentum=0.9,", {0.005, 0.01, 0.02, 0.05, 0.1});
   tuned("adam", "adam:", {1e-4, 3e-4, 1e-3, 3e-3, 1e-2});
   e.tune_for("mean_accuracy");
-  e.seeds(8);
+  e.seeds(5);
   for (const char* other : {"sgd", "sgdm", "adam"})
     e.claim(std::string("delta-sgd's worst task is better than that of ") + other + ", tuned once",
             better("delta-sgd", other, "worst_share_accuracy"));
