@@ -187,6 +187,7 @@ TEST_CASE("sharpness: projection on an ellipsoid") {
   CHECK(ball[1] == doctest::Approx(1.6).epsilon(1e-12));
   CHECK(project_on_ellipsoid(Numbers{3, 4}, Numbers{0, 1}, 2) ==
         Numbers{0, project_on_ellipsoid(Numbers{4}, Numbers{1}, 2)[0]});
+  CHECK(project_on_ellipsoid(Numbers{3, .5}, Numbers{0, 1}, 2) == Numbers{0, .5});
   CHECK(project_on_ellipsoid(Numbers{3, 4}, Numbers{1, 2}, 0) == Numbers{0, 0});
   CHECK(project_on_ellipsoid(Numbers{}, Numbers{}, 1).empty());
   Rng rng(1);

@@ -70,10 +70,14 @@ TEST_CASE("gbnn: the merged network is the staged sum, at every stage, for all l
     const Activation& act = activation("sigmoid");
     BoostedNetwork network(kind.loss, act, start);
     Tensor raw = Tensor::full(y.shape(), start.data()[0]);
-    for (int t = 0; t < 3; ++t)
-      network.add({rng.normal_tensor({2, 2}), rng.normal_tensor({2}), rng.normal_tensor({kind.outputs, 2}),
-                   rng.normal_tensor({kind.outputs})},
-                  x, y, raw, 0.5);
+    for (int t = 0; t < 3; ++t) {
+      const BoostedBlock block{rng.normal_tensor({2, 2}), rng.normal_tensor({2}),
+                               rng.normal_tensor({kind.outputs, 2}), rng.normal_tensor({kind.outputs})};
+      BoostedNetwork whole = network;
+      Tensor other = raw;
+      const double unshrunk = whole.add(block, x, y, other, 1);
+      CHECK(network.add(block, x, y, raw, 0.5) == doctest::Approx(unshrunk / 2).epsilon(1e-5));
+    }
     CHECK(gap(network.raw(x).view(y.shape()), raw) < 1e-5);
     const real unit = kind.loss == BoostingLoss::kBinary ? 2 : 1;
     for (int64 s = 1; s <= 3; ++s) {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "autograd/grad.h"
 #include "autograd/ops/elementwise.h"
@@ -33,6 +34,17 @@ TEST_CASE("frequency bands: Parseval, the centre is the sum, the low band of 7x7
   // A constant map has nothing but the centre.
   const Tensor flat = spectral_magnitude(Tensor::full({1, 1, 4, 4}, real(.5)));
   for (int64 i = 0; i < 16; ++i) CHECK(entry(flat, i) == doctest::Approx(i == 10 ? 8 : 0).epsilon(1e-5));
+  // A wave along one diagonal has that diagonal's two frequencies, (1,1) and (-1,-1), each half of the 49 places.
+  Tensor wave({1, 1, 7, 7});
+  for (int64 y = 0; y < 7; ++y)
+    for (int64 x = 0; x < 7; ++x)
+      wave.mutable_data()[y * 7 + x] =
+          static_cast<real>(std::cos(2 * std::numbers::pi * static_cast<double>(x + y) / 7));
+  const Tensor two = spectral_magnitude(wave);
+  for (int64 i = 0; i < 49; ++i) {
+    CAPTURE(i);
+    CHECK(entry(two, i) == doctest::Approx(i == 4 * 7 + 4 || i == 2 * 7 + 2 ? 24.5 : 0).epsilon(1e-5));
+  }
   CHECK_THROWS_AS(spectral_magnitude(Tensor::ones({2, 2})), ShapeError);
 }
 

@@ -157,9 +157,12 @@ TEST_CASE(
     "forward-forward: a block with a classifier has the gradients of its cross-entropy, and votes by "
     "logits") {
   ForwardForwardNet net({.normalize = false});
-  for (int k = 0; k < 2; ++k)
-    net.add_block(make_local_layer({4, k ? 4 : 1, 3, 3}, true), std::make_unique<ClassifierHead>(4, 3, 3), 1,
-                  LocalHead::kClassifier);
+  std::vector<ClassifierHead*> heads;
+  for (int k = 0; k < 2; ++k) {
+    auto head = std::make_unique<ClassifierHead>(4, 3, 3);
+    heads.push_back(head.get());
+    net.add_block(make_local_layer({4, k ? 4 : 1, 3, 3}, true), std::move(head), 1, LocalHead::kClassifier);
+  }
   net.initialise(Rng(3));
   Rng rng(2);
   const Tensor x = rng.normal_tensor({5, 1, 4, 4});
@@ -173,6 +176,7 @@ TEST_CASE(
   const Tensor z = (*net.blocks()[0])(x), logits = net.blocks()[0]->goodness_of(z),
                next = net.blocks()[1]->goodness_of((*net.blocks()[1])(sample_norm(z)));
   REQUIRE(logits.shape() == Shape{5, 3});
+  CHECK(logits.values() == (*heads[0])(z).values());
   CHECK(losses[0] == doctest::Approx(double(cross_entropy(logits, y).item())).epsilon(1e-6));
   CHECK(losses[1] == doctest::Approx(double(cross_entropy(next, y).item())).epsilon(1e-6));
   const Tensor scores = net(x);

@@ -60,6 +60,15 @@ TEST_CASE("steering: hard and soft, rows of the prompt stay, alpha 0 changes not
   CHECK_THROWS_AS(steer(h, {Tensor::zeros({1, 3}), {}, {}}, {}), ShapeError);
 }
 
+TEST_CASE("steering: a probe divides a feature that never changes by 1") {
+  const SteeringProbe probe = zero_probe(Tensor::from({2, 2}, {1, 5, 3, 5}), 2);
+  CHECK(probe.std.values() == std::vector<real>{1, 1});
+  CHECK(probe.mean.values() == std::vector<real>{2, 5});
+  const Tensor h = Tensor::from({2, 2}, {0, 5, 0, 6});
+  CHECK(steer(h, {Tensor::from({2, 2}, {2, 0, 0, 2}), probe, {}}, {.alpha = 1, .mode = "soft"}, 0)
+            .hidden.values() == std::vector<real>{1, 6, 1, 7});
+}
+
 TEST_CASE("steering: one step of a probe online, and the centroid that moves") {
   const Tensor target = Tensor::from({1, 2}, {3, 4}), standard = Tensor::zeros({1, 2});
   Tensor centroids = Tensor::from({2, 2}, {1, 0, 0, 1});

@@ -75,6 +75,18 @@ TEST_CASE("cma-es: the first generation moves the mean to the weighted best, its
   CHECK(search.sigma() == doctest::Approx(2 * std::exp(k.cs / k.damps * (std::abs(ps) / k.chi_n - 1))));
 }
 
+TEST_CASE("cma-es: the path of the step size is of steps divided by the root of the covariance") {
+  CmaEs search({0}, 2, 2, 1);
+  const auto low = [](std::span<const double> x) { return x[0]; };
+  search.generation(std::vector<double>{1, -0.5}, low);
+  const double before = search.path_sigma()[0];
+  search.generation(std::vector<double>{2, -1.5}, low);
+  const CmaConstants k = cma_constants(1, 2);
+  // y = -1.5*root, and y/root = -1.5 whatever the covariance has become.
+  CHECK(search.path_sigma()[0] ==
+        doctest::Approx((1 - k.cs) * before - 1.5 * std::sqrt(k.cs * (2 - k.cs))).epsilon(1e-12));
+}
+
 TEST_CASE("cma-es: what makes no sense is refused") {
   CHECK_THROWS_AS(CmaEs({1, 2}, 0, 4), UsageError);
   CHECK_THROWS_AS(CmaEs({1, 2}, 1, 4, 0), UsageError);

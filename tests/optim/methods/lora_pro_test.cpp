@@ -69,6 +69,21 @@ TEST_CASE("lora-pro: the equivalent gradient is P_B g + (I - P_B) g P_A, with X 
   }
 }
 
+TEST_CASE("lora-pro: X solves B'B X + X A A' = -A_X A', A_X the move of A without it") {
+  const Tensor A = numbers({2, 6}, 1), B = numbers({5, 2}, 2), g = numbers({5, 6}, 3);
+  const PairGradient plain = pair_of_full_gradient(A, B, g, 1.5);
+  const Tensor without = adjust_pair(A, B, plain, 1.5, 0, false).A, At = linalg::transpose(A);
+  const Tensor Q = linalg::matmul(A, At), P = linalg::matmul(linalg::transpose(B), B);
+  // The moves of A differ by X A.
+  const Tensor XQ = linalg::matmul(difference(adjust_pair(A, B, plain, 1.5, 0).A, without), At);
+  const double a = double(Q.data()[0]), b = double(Q.data()[1]), d = double(Q.data()[3]), det = a * d - b * b;
+  const Tensor inverse = Tensor::from({2, 2}, {real(d / det), real(-b / det), real(-b / det), real(a / det)});
+  const Tensor X = linalg::matmul(XQ, inverse), C = linalg::matmul(without, At);
+  for (int64 i = 0; i < 4; ++i)
+    CHECK(double(linalg::matmul(P, X).data()[i]) + double(XQ.data()[i]) ==
+          doctest::Approx(-double(C.data()[i])).epsilon(kDouble ? 1e-8 : 1e-3));
+}
+
 TEST_CASE("lora-pro: of full rank the product moves by the gradient itself") {
   const Tensor A = numbers({3, 3}, 1), B = numbers({3, 3}, 2), g = numbers({3, 3}, 3);
   const PairGradient own = adjust_pair(A, B, pair_of_full_gradient(A, B, g, 2), 2, 0);
