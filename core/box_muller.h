@@ -11,6 +11,9 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/kernels/vmath.h"
+#include "core/real.h"
+
 namespace gradus::box_muller {
 
 /// 53 random bits (of 64) as a number in [0, 1). The two halves are exact, and so is their sum.
@@ -65,6 +68,33 @@ inline double cos_of_turns(double t) {
 inline double normal(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
   const double square = -2 * log(1 - unit(a, b));
   return std::sqrt(square > 0 ? square : 0) * cos_of_turns(unit(c, d));
+}
+
+/// Two standard normals, z = sqrt(-2 log u1) (cos, sin)(2 pi u2), of 64 random bits in single precision. The angle is halved for two
+/// short series, sin and cos of a quarter turn at most, and doubled again.
+inline void quick_pair(std::uint32_t a, std::uint32_t b, real& z0, real& z1) {
+  const real u1 = (static_cast<real>(static_cast<std::int32_t>(a >> 16)) * 65536 +
+                   static_cast<real>(static_cast<std::int32_t>(a & 0xffff)) + real(0.5)) *
+                  real(0x1p-32);
+  const real square = -2 * vmath::log(u1), radius = std::sqrt(square > 0 ? square : real(0));
+  const real x = (static_cast<real>(static_cast<std::int32_t>(b >> 8)) * real(0x1p-24) - real(0.5)) *
+                 real(3.14159265358979);  // half of the angle less half a turn
+  const real y = x * x;
+  real s = real(-2.50521084e-8);  // -1/11!
+  s = s * y + real(2.75573192e-6);
+  s = s * y - real(1.98412698e-4);
+  s = s * y + real(8.33333333e-3);
+  s = s * y - real(1.66666667e-1);
+  s = x + x * y * s;
+  real c = real(2.08767570e-9);  // 1/12!
+  c = c * y - real(2.75573192e-7);
+  c = c * y + real(2.48015873e-5);
+  c = c * y - real(1.38888889e-3);
+  c = c * y + real(4.16666667e-2);
+  c = c * y - real(0.5);
+  c = 1 + y * c;
+  z0 = -radius * (1 - 2 * s * s);
+  z1 = -radius * 2 * s * c;
 }
 
 }  // namespace gradus::box_muller

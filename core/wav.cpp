@@ -11,7 +11,7 @@
 namespace gradus {
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 31;
+constexpr std::uint64_t kMostWavBytes = std::uint64_t{1} << 31;
 
 std::uint64_t little(const std::uint8_t* bytes, int count) {
   std::uint64_t v = 0;
@@ -61,7 +61,7 @@ Sound read_wav(ByteSource& source) {
       fail<DataError>("{}: at byte {}: {} bytes of samples are no whole number of {} channels of {} bits",
                       source.name(), source.offset(), size, format.channels, format.bits);
     const std::uint64_t padded = size + (samples ? 0 : size % 2);
-    if (padded > kMostBytes)
+    if (padded > kMostWavBytes)
       fail<DataError>("{}: at byte {}: a chunk of {} bytes", source.name(), source.offset(), padded);
     const ByteBuffer body = source.read(padded, samples ? "the samples" : "a chunk");
     if (std::memcmp(chunk, "fmt ", 4) == 0) {

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "data/augment.h"
 #include "data/augmentations/transform_entry.h"
+#include "data/image_shift.h"
 #include "data/pixel_maps.h"
 
 namespace gradus {
@@ -14,11 +15,6 @@ namespace {
 real black(const DatasetInfo& info, int64 channel) {
   const auto c = static_cast<std::size_t>(channel);
   return static_cast<real>(-info.mean[c] / info.std[c]);
-}
-
-void mirror(real* image, const Shape& chw) {
-  for (int64 row = 0; row < chw[0] * chw[1]; ++row)
-    std::reverse(image + row * chw[2], image + (row + 1) * chw[2]);
 }
 
 // A random window of the image with a border around it.
@@ -34,39 +30,14 @@ class PadCrop : public Transform {
   };
   explicit PadCrop(Options o) : o_(std::move(o)) {}
   void apply_example(real* image, Rng& rng, const ExampleContext& context) const override {
-    const int64 c = context.info.example[0], h = context.info.example[1], w = context.info.example[2];
     const int64 dy = rng.below(2 * o_.pad + 1) - o_.pad, dx = rng.below(2 * o_.pad + 1) - o_.pad;
-    if (!dy && !dx) return;
-    // Columns x0..x1-1 of the result come from inside the image.
-    const int64 x0 = std::clamp<int64>(-dx, 0, w), x1 = std::clamp<int64>(w - dx, x0, w);
-    std::vector<real> plane(static_cast<std::size_t>(h * w));
-    for (int64 k = 0; k < c; ++k) {
-      real* out = image + k * h * w;
-      std::copy_n(out, h * w, plane.begin());
-      const real border = black(context.info, k);
-      for (int64 y = 0; y < h; ++y) {
-        real* row = out + y * w;
-        if (o_.fill == "black" && (y + dy < 0 || y + dy >= h)) {
-          std::fill_n(row, w, border);
-          continue;
-        }
-        const real* from = plane.data() + reflect(y + dy, h) * w;
-        std::copy(from + x0 + dx, from + x1 + dx, row + x0);
-        const auto outside = [&](int64 x) { return o_.fill == "black" ? border : from[reflect(x + dx, w)]; };
-        for (int64 x = 0; x < x0; ++x) row[x] = outside(x);
-        for (int64 x = x1; x < w; ++x) row[x] = outside(x);
-      }
-    }
+    std::vector<real> border;
+    if (o_.fill == "black")
+      for (int64 k = 0; k < context.info.example[0]; ++k) border.push_back(black(context.info, k));
+    shift_image(image, context.info.example, dy, dx, border);
   }
 
  private:
-  // ... 2 1 | 0 1 2 ... n-1 | n-2 n-3 ...: the border pixel itself is not repeated.
-  static int64 reflect(int64 i, int64 n) {
-    if (n == 1) return 0;
-    const int64 period = 2 * (n - 1);
-    i = ((i % period) + period) % period;
-    return i < n ? i : period - i;
-  }
   Options o_;
 };
 
@@ -78,7 +49,7 @@ class Flip : public Transform {
   };
   explicit Flip(Options o) : o_(o) {}
   void apply_example(real* image, Rng& rng, const ExampleContext& context) const override {
-    if (rng.bernoulli(o_.p)) mirror(image, context.info.example);
+    if (rng.bernoulli(o_.p)) mirror_image(image, context.info.example);
   }
 
  private:
@@ -96,7 +67,8 @@ class AlternatingFlip : public Transform {
   explicit AlternatingFlip(Options) {}
   void apply_example(real* image, Rng&, const ExampleContext& context) const override {
     Rng coin = Rng(context.seed).fork("alternating-flip").fork(static_cast<std::uint64_t>(context.index));
-    if ((static_cast<int64>(coin.bits32() & 1) + context.epoch) % 2) mirror(image, context.info.example);
+    if ((static_cast<int64>(coin.bits32() & 1) + context.epoch) % 2)
+      mirror_image(image, context.info.example);
   }
 };
 

@@ -148,10 +148,6 @@ Data cross_validation(const DatasetPtr& train, int64 folds, int64 fold, int64 se
   return {subset(train, outside), subset(train, inside)};
 }
 
-DatasetPtr first(const DatasetPtr& base, std::optional<int64> n) {
-  return n && *n < base->size() ? subset(base, range(0, *n)) : base;
-}
-
 // Exponential long tail (Cui, Jia, Lin, Song, Belongie, CVPR 2019): class c of C keeps n_c * imbalance^(-c /
 // (C-1)).
 DatasetPtr long_tail(const DatasetPtr& base, double imbalance) {
@@ -175,6 +171,10 @@ void need_labels(const DatasetInfo& info, const char* option) {
 }
 
 }  // namespace
+
+DatasetPtr first_examples(const DatasetPtr& base, std::optional<int64> n) {
+  return n && *n < base->size() ? subset(base, range(0, *n)) : base;
+}
 
 DatasetPtr subset(DatasetPtr base, std::vector<int64> indices) {
   return std::make_shared<Subset>(std::move(base), std::move(indices));
@@ -232,7 +232,8 @@ Data apply_views(Data data, const ViewOptions& o) {
                        o.holdout, n);
     data = {subset(data.train, range(0, n - o.holdout)), subset(data.train, range(n - o.holdout, n))};
   }
-  data = {data.train ? first(data.train, o.limit) : nullptr, first(data.test, o.test_limit)};
+  data = {data.train ? first_examples(data.train, o.limit) : nullptr,
+          first_examples(data.test, o.test_limit)};
   if (o.imbalance > 1 && data.train) {
     need_labels(data.info(), "imbalance");
     data.train = long_tail(data.train, o.imbalance);

@@ -11,6 +11,8 @@ namespace gradus {
 /// The examples `indices` of `base`, in that order (repeats allowed). Throws UsageError for an index out of
 /// range or none at all.
 DatasetPtr subset(DatasetPtr base, std::vector<int64> indices);
+/// The first `n` examples, where it has more.
+DatasetPtr first_examples(const DatasetPtr& base, std::optional<int64> n);
 /// The same examples with other labels, one an example. `class_names` as long as there are classes, or empty.
 DatasetPtr relabelled(DatasetPtr base, std::vector<int64> labels, int64 classes,
                       std::vector<std::string> class_names);

@@ -152,6 +152,26 @@ struct OneCycle {
   }
 };
 
+// Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv 2404.00498, appendix A: two straight lines. The peak is at the
+// step floor(peak*total), as in the author's code.
+struct Triangular {
+  static constexpr bool kNeedsTotal = true;
+  struct Options {
+    double start = 0.2, peak = 0.23, end = 0.07;
+    void visit(auto&& f) {
+      f("start", start, "factor of the first step", between(0, 1));
+      f("peak", peak, "share of the steps before the factor is 1", between(0, 1));
+      f("end", end, "factor behind the last step", between(0, 1));
+    }
+  };
+  static double scale(const Options& o, const Position& p) {
+    const double peak = std::floor(o.peak * p.total);
+    if (p.t < peak) return o.start + (1 - o.start) * p.t / peak;
+    if (p.total <= peak) return 1;
+    return 1 + (o.end - 1) * std::min((p.t - peak) / (p.total - peak), 1.0);
+  }
+};
+
 // Warm-up, stable, decay: Hu et al., "MiniCPM", 2024, arXiv 2404.06395; 1-sqrt: Haegele et al., 2024, arXiv
 // 2405.18392.
 struct Wsd {
@@ -310,6 +330,7 @@ const std::vector<ScheduleEntry>& schedules() {
       entry<Polynomial>("polynomial", "min + (1-min)*(1-t/T)^power"),
       entry<InverseSqrt>("inverse-sqrt", "sqrt(timescale/(t + timescale))"),
       entry<OneCycle>("one-cycle", "up to 1 and far down again"),
+      entry<Triangular>("triangular", "straight up to 1, straight down to end"),
       entry<Wsd>("wsd", "stays at 1, falls at the end (warm-up, stable, decay)"),
       plateau(),
       refined_schedule_entry(),

@@ -44,7 +44,8 @@ struct ScheduleEntry {
   std::vector<std::string> paths = {};  ///< those of its options that name files
 };
 
-/// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, wsd, plateau, refined.
+/// constant, step, multistep, exponential, cosine, linear, polynomial, inverse-sqrt, one-cycle, triangular, wsd, plateau,
+/// refined.
 /// All but refined take `warmup` (steps) and `warmup_from`: the factor climbs linearly from warmup_from and reaches 1
 /// after `warmup` steps; the schedule proper then runs over the steps that remain (step and multistep count
 /// from the very first step).

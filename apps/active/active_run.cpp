@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 
 #include "apps/report/plot.h"
 #include "apps/train/checkpoint.h"
@@ -100,11 +99,7 @@ ActiveRun::ActiveRun(const ActiveConfig& config, Data data)
   if (data_.info().kind == DataKind::kText || data_.info().classes < 2)
     fail<UsageError>("data set {}: active learning asks for labels of classes; these data have none",
                      data_.info().name);
-  if (config.pool && *config.pool < data_.train->size()) {
-    std::vector<int64> first(static_cast<size_t>(*config.pool));
-    std::iota(first.begin(), first.end(), int64{0});
-    data_.train = subset(data_.train, std::move(first));
-  }
+  data_.train = first_examples(data_.train, config.pool);
   if (config.budget > data_.train->size())
     fail<UsageError>("--budget {}: the pool has {} examples", config.budget, data_.train->size());
   model_ = make_model(config.model, data_shape(data_.info()), rng_);

@@ -11,6 +11,7 @@
 #include "apps/report/plot.h"
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
+#include "apps/testtime/image_views.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
@@ -191,6 +192,7 @@ void table_pages(BookMaker& book) {
   plain(corruptions(), "corruption", "corruptions", {"data/corruptions/"});
   plain(adaptations(), "adaptation", "adaptations at test time", {"apps/testtime/", "nn/"});
   plain(attacks(), "attack", "attacks", {"apps/testtime/", "nn/"});
+  plain(image_views(), "view", "looks at test images", {"apps/testtime/"});
   plain(ranking_losses(), "ranking", "ranking losses", {"nn/ranking/"});
 }
 

@@ -13,10 +13,13 @@
 #include "apps/commands/weights_flags.h"
 #include "apps/preference/preference_run.h"
 #include "apps/testtime/adapted_scores.h"
+#include "apps/testtime/image_views.h"
 #include "apps/train/progress.h"
 #include "apps/train/scores.h"
 #include "core/error.h"
 #include "data/corruptions/corruption.h"
+#include "data/validation.h"
+#include "data/views.h"
 #include "nn/adapters/adapter_file.h"
 
 namespace gradus {
@@ -25,8 +28,8 @@ namespace {
 struct EvalOptions : WeightsOptions, FidFlags {
   std::optional<int64> limit;
   int64 batch_size = 256;
-  std::string logits, weights = "last", corrupt, adapt, attack;
-  bool train = false, train_mode = false, json = false, quiet = false;
+  std::string logits, weights = "last", corrupt, adapt, attack, views;
+  bool train = false, held_out = false, train_mode = false, json = false, quiet = false;
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
@@ -37,6 +40,8 @@ struct EvalOptions : WeightsOptions, FidFlags {
       "also write the model's outputs (and the labels) to this file: .safetensors, .npz, .csv, or .npy "
       "(outputs only)");
     f("train", train, "score the training set instead");
+    f("held_out", held_out,
+      "score the training examples that the run held out instead (`train --validation`)");
     f("train_mode", train_mode, "run the model as in training: statistics of the batch, dropout");
     visit_fid(f);
     f("corrupt", corrupt,
@@ -47,24 +52,44 @@ struct EvalOptions : WeightsOptions, FidFlags {
     f("attack", attack,
       "attack a classifier of images too and print both accuracies: pgd:eps=0.3,steps=20 (`gradus model "
       "attacks`)");
+    f("views", views,
+      "the mean of the outputs over several looks at each image: mirror, translate or both, "
+      "mirror,translate (`gradus model views`)");
     f("json", json, "print the result as one JSON object");
     f("quiet", quiet, "no progress on stderr");
   }
 };
 
+// Outputs over looks; the model stays as it is.
+class OverViews final : public Adaptation {
+ public:
+  OverViews(Model& model, std::vector<ImageView> views) : model_(model), views_(std::move(views)) {}
+  Tensor output(const Batch& batch) override { return output_over_views(model_, batch.x, views_); }
+
+ private:
+  Model& model_;
+  std::vector<ImageView> views_;
+};
+
+std::string folder_of(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
 // Pairs of responses. Of a run that was trained on them those it held out (or, with --train, the others), against its reference; of
 // another file all pairs; of weights without a reference the pairs whose chosen response is the likelier one.
 int eval_pairs(const Weights& weights, const EvalOptions& options) {
   for (const auto& [given, flag] :
-       {std::pair{!options.logits.empty(), "--logits"}, std::pair{options.train_mode, "--train-mode"}})
+       {std::pair{!options.logits.empty(), "--logits"}, std::pair{options.train_mode, "--train-mode"},
+        std::pair{!options.views.empty(), "--views"}, std::pair{options.held_out, "--held-out"}})
     if (given) fail<UsageError>("{}: is not for pairs of responses", flag);
   need_model(weights);
   PreferenceConfig config;
   std::string reference;
   bool own_pairs = false;
-  const std::string folder = std::filesystem::path(weights.file).parent_path().string();
+  const std::string folder = folder_of(weights.file);
   if (std::filesystem::exists(std::filesystem::path(folder) / "config.json")) {
-    const RunDirectory run = RunDirectory::open(folder.empty() ? "." : folder);
+    const RunDirectory run = RunDirectory::open(folder);
     if (run.settings().value("command", "") == kPreferenceRun) {
       assign(config, given_in_json(run.settings_of(kPreferenceRun), run.file("config.json")));
       reference = reference_file(run);
@@ -109,9 +134,22 @@ int eval_pairs(const Weights& weights, const EvalOptions& options) {
   return kOk;
 }
 
+// The examples by which a run chose its best weights.
+DatasetPtr held_out_by_run(const Weights& weights, const Data& data) {
+  const RunDirectory run = RunDirectory::open(folder_of(weights.file));
+  const TrainConfig config = run.config();
+  const DatasetPtr held = data.train && config.validation > 0
+                              ? hold_out(first_examples(data.train, config.limit), config.validation).held
+                              : nullptr;
+  if (!held) fail<UsageError>("--held-out: the run {} held no examples out", run.path());
+  return held;
+}
+
 // The set that is scored, corrupted where that is asked for.
-DatasetPtr scored_set(const Data& data, const EvalOptions& options) {
-  const DatasetPtr& set = options.train ? data.train : data.test;
+DatasetPtr scored_set(const Weights& weights, const Data& data, const EvalOptions& options) {
+  const DatasetPtr set = options.held_out ? held_out_by_run(weights, data)
+                         : options.train  ? data.train
+                                          : data.test;
   return options.corrupt.empty() ? set : corrupted(set, options.corrupt);
 }
 
@@ -130,6 +168,7 @@ Scores score_pass(Model& model, const DatasetPtr& set, const EvalOptions& option
   };
   std::unique_ptr<Adaptation> adaptation;
   if (!options.adapt.empty()) adaptation = make_adaptation(options.adapt, model);
+  if (!options.views.empty()) adaptation = std::make_unique<OverViews>(model, parse_views(options.views));
   if (adaptation || attack)
     return adapted_scores(model, set,
                           {.attack = attack,
@@ -154,17 +193,24 @@ int eval(const std::string& run, const EvalOptions& options) {
   if (!weights.data.empty() && is_preference_data(weights.data)) return eval_pairs(weights, options);
   const Data data = open_scored_data(weights);
   for (const std::string& note : data.info().notes) fmt::print(stderr, "{}\n", note);
+  if (options.held_out && (options.train || !options.data.empty()))
+    fail<UsageError>("--held-out is for the examples of the run's own data; it takes no {}",
+                     options.train ? "--train" : "--data");
   if (options.train && !data.train)
     fail<UsageError>("--train: all {} examples of {} are its test set", data.test->size(), weights.data);
-  const DatasetPtr set_scored = scored_set(data, options);
+  const DatasetPtr set_scored = scored_set(weights, data, options);
   std::unique_ptr<Attack> attack;
   if (!options.attack.empty()) attack = make_attack(options.attack);
   const auto model = load_model(weights, data.info());
   if (attack && (data.info().kind != DataKind::kImages || model->task() != Task::kClassification))
     fail<UsageError>("--attack: {} on {} is no classifier of images", model->spec(), weights.data);
-  if (options.train_mode && !options.adapt.empty())
-    fail<UsageError>("--train-mode and --adapt both say how the model runs; take one of them");
-  OutputTable outputs;
+  if (!options.views.empty()) {
+    parse_views(options.views);
+    check_views(*model, data.info(), "--views");
+  }
+  if (options.train_mode + !options.adapt.empty() + !options.views.empty() > 1)
+    fail<UsageError>("--train-mode, --adapt and --views all say how the model runs; take one of them");
+  OutputTable outputs(model->task(), data.info());
   EvaluateOptions how{
       .batch_size = options.batch_size, .limit = options.limit.value_or(0), .training = options.train_mode};
   how.each = [&](const Batch& batch, const Tensor& output) {
@@ -182,8 +228,12 @@ int eval(const std::string& run, const EvalOptions& options) {
     robust = score_pass(*model, set_scored, options, attack.get(), how).sums();
   }
 
+  const std::vector<std::pair<const char*, std::string>> asked = {{"corrupt", options.corrupt},
+                                                                  {"adapt", options.adapt},
+                                                                  {"attack", options.attack},
+                                                                  {"views", options.views}};
   const bool text = model->task() == Task::kLanguageModel;
-  const char* set = options.train ? "train" : "test";
+  const char* set = options.held_out ? "validation" : options.train ? "train" : "test";
   if (options.json) {
     nlohmann::ordered_json json = {
         {"data", weights.data}, {"model", model->spec()}, {"weights", weights.file}};
@@ -195,8 +245,7 @@ int eval(const std::string& run, const EvalOptions& options) {
       json["bits_per_token"] = score.loss() / std::log(2.0);
     }
     json[text ? "tokens" : "examples"] = score.count;
-    for (const auto& [key, value] :
-         {std::pair{"corrupt", options.corrupt}, {"adapt", options.adapt}, {"attack", options.attack}})
+    for (const auto& [key, value] : asked)
       if (!value.empty()) json[key] = value;
     if (robust) json["robust_loss"] = robust->loss(), json["robust_accuracy"] = robust->accuracy();
     scores.add_classes(json);
@@ -208,8 +257,7 @@ int eval(const std::string& run, const EvalOptions& options) {
       {"data", fmt::format("{} ({}, {} {})", weights.data, which, score.count, text ? "tokens" : "examples")},
       {"model", model->spec()},
       {"weights", weights.file}};
-  for (const auto& [key, value] :
-       {std::pair{"corrupt", options.corrupt}, {"adapt", options.adapt}, {"attack", options.attack}})
+  for (const auto& [key, value] : asked)
     if (!value.empty()) rows.push_back({key, value});
   for (auto& row : scores.rows("")) rows.push_back(std::move(row));
   if (robust)

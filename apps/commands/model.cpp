@@ -8,6 +8,7 @@
 #include "apps/commands/registry_commands.h"
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
+#include "apps/testtime/image_views.h"
 #include "apps/train/fine_tuning.h"
 #include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
@@ -176,6 +177,7 @@ void add_model(CLI::App& app, Action& action) {
   add_testtime("adaptations", "what eval --adapt knows: all, or the options of one", "adaptation",
                adaptations);
   add_testtime("attacks", "what eval --attack knows: all, or the options of one", "attack", attacks);
+  add_testtime("views", "what eval --views knows", "view", image_views);
   add_check_mup(*model, action);
   add_drawing_tables(*model, action);
   CLI::App* one = model->add_subcommand("show", "options, layers, parameters, FLOPs of one");

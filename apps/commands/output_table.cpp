@@ -1,11 +1,13 @@
 #include "apps/commands/output_table.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/npy.h"
 #include "core/tensor_formats.h"
+#include "data/fitted.h"
 
 namespace gradus {
 namespace {
@@ -38,7 +40,12 @@ void check_outputs_path(const std::string& path) {
 }
 
 void OutputTable::add(const Batch& batch, const Tensor& output) {
-  values_.insert(values_.end(), output.data(), output.data() + output.numel());
+  const int64 width = output.numel() / std::max<int64>(output.dim(0), 1);
+  for (int64 i = 0; i < output.numel(); ++i)
+    values_.push_back(in_units_of_
+                          ? static_cast<real>(in_units(static_cast<double>(output.data()[i]),
+                                                       static_cast<std::size_t>(i % width), *in_units_of_))
+                          : output.data()[i]);
   const auto grow = [](std::vector<int64>& dims, const Shape& shape) {
     const int64 before = dims.empty() ? 0 : dims[0];
     dims.assign(shape.begin(), shape.end());

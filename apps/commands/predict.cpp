@@ -18,7 +18,7 @@ namespace gradus {
 namespace {
 
 struct PredictOptions : WeightsOptions {
-  std::string weights = "last", out;
+  std::string weights = "last", out, views;
   int64 top = 3, batch_size = 64;
   bool invert = false, json = false, quiet = false;
 
@@ -32,6 +32,9 @@ struct PredictOptions : WeightsOptions {
     f("top", top, "classes shown for each example", at_least(1));
     f("batch_size", batch_size, "examples a batch", at_least(1));
     f("invert", invert, "swap light and dark of images (MNIST has white ink on black)");
+    f("views", views,
+      "the mean of the outputs over several looks at each image: mirror, translate or both, "
+      "mirror,translate");
     f("json", json, "print the result as one JSON object");
     f("quiet", quiet, "no progress on stderr");
   }
@@ -114,6 +117,11 @@ int predict(std::vector<std::string> words, const PredictOptions& options) {
   if (model->task() == Task::kDenoising)
     fail<UsageError>("predict is not for {} models such as {}", task_name(model->task()), model->spec());
   const PredictionKind kind{model->task(), info};
+  std::vector<ImageView> views;
+  if (!options.views.empty()) {
+    views = parse_views(options.views);
+    check_views(*model, info, "--views");
+  }
   std::vector<std::string> missing;
   const std::vector<InputFile> files = input_files(words, info.kind, missing);
   std::unique_ptr<PredictionWriter> writer;
@@ -133,7 +141,7 @@ int predict(std::vector<std::string> words, const PredictOptions& options) {
     errors.push_back({{"file", file}, {"error", what}});
   };
   for (const std::string& what : missing) failed(what.substr(0, what.find(": ")), what, kBadData);
-  PredictRun how{.batch_size = options.batch_size, .stop = interrupted};
+  PredictRun how{.batch_size = options.batch_size, .views = views, .stop = interrupted};
   how.noted = [&](const std::string& what) {
     progress.clear();
     note("gradus: " + what + "\n");

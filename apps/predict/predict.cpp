@@ -37,7 +37,7 @@ class Waiting {
     dims.insert(dims.end(), example_.begin(), example_.end());
     const Tensor x = Tensor::from(Shape(dims), numbers_);
     const Recording off(false);
-    const Tensor output = model_(x);
+    const Tensor output = run_.views.empty() ? model_(x) : output_over_views(model_, x, run_.views);
     const int64 n = x.dim(0), width = output.numel() / n, one = x.numel() / n;
     const Tensor values = model_.task() == Task::kClassification ? softmax(output) : output;
     for (int64 i = 0; i < n; ++i) {

@@ -5,11 +5,14 @@
 
 #include "apps/predict/forms.h"
 #include "apps/predict/inputs.h"
+#include "apps/testtime/image_views.h"
 
 namespace gradus {
 
 struct PredictRun {
   int64 batch_size = 64;
+  /// Looks at each image over which outputs are averaged (apps/testtime/image_views.h); none: the image alone.
+  std::vector<ImageView> views = {};
   /// Asked between batches; true ends the loop.
   std::function<bool()> stop = nullptr;
   std::function<void(const Prediction&)> each;

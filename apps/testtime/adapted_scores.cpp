@@ -1,7 +1,5 @@
 #include "apps/testtime/adapted_scores.h"
 
-#include <algorithm>
-#include <numeric>
 
 #include "apps/train/evaluate.h"
 #include "data/loader.h"
@@ -13,10 +11,8 @@ namespace gradus {
 Scores adapted_scores(Model& model, const DatasetPtr& data, const AdaptedScoring& options) {
   const ModeScope mode(model, false);
   const Recording off(false);
-  std::vector<int64> chosen(
-      static_cast<size_t>(options.limit > 0 ? std::min(options.limit, data->size()) : data->size()));
-  std::iota(chosen.begin(), chosen.end(), int64{0});
-  const DatasetPtr part = subset(data, std::move(chosen));
+  const DatasetPtr part =
+      first_examples(data, options.limit > 0 ? std::optional(options.limit) : std::nullopt);
   Scores scores(model.task(), data->info());
   Score sums;
   Loader loader(part, {.batch_size = options.batch_size});

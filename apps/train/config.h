@@ -38,7 +38,7 @@ struct TrainConfig {
   std::string class_weights, sampler = "plain";
   double focal = 0;
   std::optional<double> clip_norm, clip_value, ema;
-  std::vector<std::string> group, freeze;
+  std::vector<std::string> group, freeze, freeze_after;
   int64 freeze_layers = 0;
   double layer_decay = 1;
   std::string init;
@@ -120,6 +120,8 @@ struct TrainConfig {
       decay_rate());
     f("group", group, "other options for some parameters, 'GLOB:lr=1e-4,...' or 'kind=bias+norm:...'");
     f("freeze", freeze, "parameters that are not trained, by name ('conv*')");
+    f("freeze_after", freeze_after,
+      "parameters that are trained in the first epochs only, 'GLOB=EPOCHS' ('whiten.bias=3')");
     f("freeze_layers", freeze_layers,
       "the first N layers (blocks) are not trained; -N: all but the last N; 'model show NAME' numbers them");
     f("layer_decay", layer_decay,

@@ -8,6 +8,7 @@
 
 #include "apps/train/checkpoint.h"
 #include "core/error.h"
+#include "core/glob.h"
 #include "nn/state_dict.h"
 
 namespace gradus {
@@ -120,6 +121,33 @@ void freeze_layers(const Parameters& parameters, int64 n) {
         count - 1);
   for (size_t i = 0; i < parameters.size(); ++i)
     if (layers[i] < frozen) parameters[i]->frozen = true;
+}
+
+std::vector<LateFreeze> late_freezes(const Parameters& parameters, const std::vector<std::string>& texts) {
+  std::vector<LateFreeze> all;
+  for (const std::string& text : texts) {
+    const size_t at = text.rfind('=');
+    if (at == std::string::npos || at == 0)
+      fail<UsageError>("--freeze-after {}: it takes GLOB=EPOCHS, such as 'conv1.*=3'", text);
+    int64 epochs = 0;
+    parse_option(text.substr(at + 1), &epochs, at_least(1), "--freeze-after " + text);
+    const size_t before = all.size();
+    std::vector<std::string> names;
+    for (const auto& p : parameters) {
+      if (p->frozen) continue;
+      names.push_back(p->name);
+      if (glob_match(text.substr(0, at), p->name)) all.push_back({p, epochs});
+    }
+    if (all.size() == before)
+      fail<UsageError>("--freeze-after {}: no parameter that is trained matches; there are: {}", text,
+                       fmt::join(names, ", "));
+  }
+  if (!all.empty() && std::all_of(parameters.begin(), parameters.end(), [&](const auto& p) {
+        return p->frozen ||
+               std::any_of(all.begin(), all.end(), [&](const LateFreeze& l) { return l.parameter == p; });
+      }))
+    fail<UsageError>("--freeze-after {}: no parameter is left to train in the end", fmt::join(texts, " "));
+  return all;
 }
 
 std::vector<double> layer_decay_factors(const Parameters& parameters, double decay) {

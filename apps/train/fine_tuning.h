@@ -21,6 +21,15 @@ std::vector<std::string> head_of(const Parameters& parameters);
 /// Freezes the first n layers, or with n < 0 all but the last -n. Throws UsageError if none would be left to train, or none frozen.
 void freeze_layers(const Parameters& parameters, int64 n);
 
+/// Parameters that stop learning after some epochs.
+struct LateFreeze {
+  ParameterPtr parameter;
+  int64 epochs;  ///< in which it is trained
+};
+/// Those of "GLOB=EPOCHS" among `parameters` as they are then. Throws UsageError for a text of another form, a pattern that none that
+/// is trained matches, and where none would be left to train in the end.
+std::vector<LateFreeze> late_freezes(const Parameters& parameters, const std::vector<std::string>& texts);
+
 /// The factor decay^(layers above it) on each parameter's step size: "layer-wise learning rate decay", Clark, Luong, Le, Manning,
 /// "ELECTRA", ICLR 2020, arXiv 2003.10555, section 3.3 and table 6.
 std::vector<double> layer_decay_factors(const Parameters& parameters, double decay);

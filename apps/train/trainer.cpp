@@ -109,6 +109,7 @@ BatchSources Trainer::sources() const {
 
 double Trainer::step_at(double scale) {
   const auto start = Clock::now();
+  for (const LateFreeze& late : late_) late.parameter->frozen = state_.position.epoch >= late.epochs;
   std::vector<Batch> batches = next_batches();
   auto* watcher = dynamic_cast<LossWatcher*>(model_.get());
   std::vector<Tensor> targets;

@@ -11,6 +11,7 @@
 #include "apps/train/config.h"
 #include "apps/train/divided_objective.h"
 #include "apps/train/evaluation_weights.h"
+#include "apps/train/fine_tuning.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/objective.h"
@@ -162,6 +163,7 @@ class Trainer {
   std::optional<Scores> last_scores_;  // of the last evaluation in this process
   std::shared_ptr<Model> model_;
   Parameters parameters_;
+  std::vector<LateFreeze> late_;  // of --freeze-after
   OptimizerPtr optimizer_;
   GradientMethodPtr gradient_;           // null: backprop
   SelectorPtr selector_;                 // null: all examples

@@ -1,7 +1,6 @@
 // What a run is made of before its first step: data, what is held out of them, model, optimizer, loaders, schedule; and what
 // cannot be trained.
 #include <algorithm>
-#include <numeric>
 
 #include "apps/train/fine_tuning.h"
 #include "apps/train/losses.h"
@@ -53,9 +52,7 @@ Data open_training_data(const TrainConfig& config, std::vector<std::string>& not
   if (!data.train) fail<UsageError>("data set {}: test = 1 leaves no examples to train on", data.info().name);
   if (!config.limit || *config.limit >= data.train->size()) return data;
   if (data.info().kind == DataKind::kText) fail<UsageError>("--limit is not for text: name a smaller corpus");
-  std::vector<int64> first(static_cast<size_t>(*config.limit));
-  std::iota(first.begin(), first.end(), int64{0});
-  data.train = subset(data.train, std::move(first));
+  data.train = first_examples(data.train, config.limit);
   return data;
 }
 
@@ -188,6 +185,7 @@ void Trainer::make_trained_parts() {
     freeze(parameters_ = model_->parameters(), config_.freeze);
     notes_.push_back(fmt::format("--adapter {}: {}", config_.adapter, count_parameters(*model_).str()));
   }
+  late_ = late_freezes(parameters_, config_.freeze_after);
   std::vector<GroupSpec> groups;
   for (const std::string& text : config_.group) groups.push_back(parse_group(text));
   in_flag("--group", [&] { check_groups(groups, parameters_); });

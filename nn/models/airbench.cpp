@@ -61,6 +61,7 @@ Airbench::Airbench(const Options& o, const DataShape& data)
       whiten_(add<Conv2d>("whiten", data.channels, 2 * kPatch * kPatch * data.channels, kPatch)),
       blocks_(add<ModuleList<AirbenchBlock>>("blocks")) {
   whiten_.weight.parameter()->frozen = true;
+  whiten_.bias.set_init(init::zeros());
   int64 channels = 2 * kPatch * kPatch * data.channels;
   int64 height = data.height - kPatch + 1, width = data.width - kPatch + 1;
   for (int64 out : o.widths) {

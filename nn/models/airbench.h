@@ -8,7 +8,8 @@
 //   max pool 3, linear without bias, logits divided by 9.
 // Batch norms keep weight 1 and learn the bias, momentum 0.4 in torch's counting, eps 1e-12. Convolutions
 // start as torch's default with the first `in` filters set to the identity (Dirac). The optimizer side
-// (lookahead, scaled bias rates, alternating flip) is not part of the network.
+// (lookahead, scaled bias rates, alternating flip; the bias of `whiten`, which begins at 0, learns for three epochs) is
+// not part of the network: README.md has the whole recipe.
 #pragma once
 
 #include "nn/layers/container.h"

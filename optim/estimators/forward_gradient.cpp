@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/quick_normals.h"
 #include "optim/elements.h"
 
 namespace gradus {
@@ -13,7 +14,7 @@ std::vector<Tensor> draw_direction(std::span<const Tensor> like, const std::stri
   for (size_t i = 0; i < like.size(); ++i) {
     Rng own = rng.fork(i);
     v.push_back(distribution == "rademacher" ? own.rademacher_tensor(like[i].shape())
-                                             : own.normal_tensor(like[i].shape()));
+                                             : quick_normal_tensor(own, like[i].shape()));
   }
   return v;
 }

@@ -259,3 +259,34 @@ TEST_CASE("train --freeze-layers --layer-decay: frozen layers do not move, lower
   CHECK_THROWS_WITH_AS(run({"train", "--layer-decay", "0", "--quiet"}), doctest::Contains("--layer-decay"),
                        UsageError);
 }
+
+TEST_CASE("train --freeze-after: trained for the first epochs only, resumed or not") {
+  const TempDir dir;
+  const auto weights = [&](const std::string& name, const std::string& epochs, const Words& more) {
+    Words line = {"--data",       "digits:train=64,test=32",
+                  "--model",      "mlp:hidden=12-8",
+                  "--epochs",     epochs,
+                  "--optim",      "adam:lr=0.01",
+                  "--batch-size", "16"};
+    line.insert(line.end(), more.begin(), more.end());
+    return read_safetensors(trained(dir, name, line) + "/model.safetensors");
+  };
+  const Words late = {"--freeze-after", "fc1.*=2"};
+  const TensorFile two = weights("two", "2", {}), plain = weights("plain", "3", {}),
+                   frozen = weights("frozen", "3", late), first = weights("parts", "1", late);
+  for (const char* name : {"fc1.weight", "fc1.bias"}) {
+    CHECK(tensor_gap(frozen.get(name, ""), two.get(name, "")) == 0);
+    CHECK(tensor_gap(plain.get(name, ""), two.get(name, "")) > 0);
+  }
+  CHECK(tensor_gap(frozen.get("fc2.weight", ""), two.get("fc2.weight", "")) > 0);
+  REQUIRE(run({"train", "--resume", dir / "parts", "--epochs", "3", "--quiet"}).code == kOk);
+  const TensorFile parts = read_safetensors(dir / "parts/model.safetensors");
+  for (const auto& [name, tensor] : frozen.tensors) CHECK(tensor_gap(parts.get(name, ""), tensor) == 0);
+  const auto refused = [&](const char* text) {
+    return complaint({"train", "--data", "digits", "--quiet", "--freeze-after", text});
+  };
+  CHECK(refused("fc1.*").find("GLOB=EPOCHS") != std::string::npos);
+  CHECK(refused("fc1.*=0").find("--freeze-after fc1.*=0") != std::string::npos);
+  CHECK(refused("conv*=2").find("no parameter that is trained matches") != std::string::npos);
+  CHECK(refused("*=2").find("no parameter is left") != std::string::npos);
+}

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/train/checkpoint.h"
 #include "core/error.h"
@@ -49,6 +50,16 @@ TEST_CASE(
   CHECK(rmse == doctest::Approx(deviation * std::sqrt(eval.at("test_loss").get<double>())));
   CHECK(rmse < 60);
   CHECK(eval.at("test_r2").get<double>() > 0.95);
+
+  // Outputs are written in the units of the rents too, which are 500 to 1800.
+  REQUIRE(run({"eval", path, "--quiet", "--logits", dir / "said.csv"}).code == kOk);
+  std::istringstream lines(dir.read("said.csv"));
+  std::string line;
+  std::getline(lines, line);
+  CHECK(line == "logit_0");
+  int64 count = 0;
+  for (; std::getline(lines, line); ++count) CHECK(std::abs(std::stod(line) - 1150) < 900);
+  CHECK(count == eval.at("examples").get<int64>());
 
   // The columns in another order, one more that was left out, no target; an unknown district is none.
   dir.write("new.csv", "note,district,size\nx,centre,50\ny,south,50\nz,mars,50\n");

@@ -9,6 +9,7 @@
 
 #include "core/box_muller.h"
 #include "core/error.h"
+#include "core/quick_normals.h"
 #include "core/threads.h"
 
 using namespace gradus;
@@ -64,6 +65,57 @@ TEST_CASE(
       REQUIRE(static_cast<double>(t.data()[i]) == doctest::Approx(1 + 3 * one.normal()).epsilon(1e-6));
     CHECK(one.state() == all.state());
   }
+}
+
+TEST_CASE("quick_normals: pairs of Box and Muller, four numbers a block, whatever the threads") {
+  double worst = 0;
+  Rng bits(6);
+  for (int i = 0; i < 20000; ++i) {
+    std::uint32_t a = bits.bits32(), b = bits.bits32();
+    if (i % 5 == 0) a = i % 2 ? ~0u >> (i / 5 % 32) : 0;
+    if (i % 7 == 0) b = i % 2 ? ~0u : 0;
+    real z0, z1;
+    box_muller::quick_pair(a, b, z0, z1);
+    const double radius = std::sqrt(-2 * std::log((double(a) + 0.5) * 0x1p-32)),
+                 angle = 2 * std::numbers::pi * (b >> 8) * 0x1p-24;
+    // A radius near 0 comes in the steps that single precision has below 1.
+    const double allowed = radius > 0.5 ? 3e-7 * std::max(radius, 1.0) : 4e-4;
+    worst = std::max({worst, std::abs(double(z0) - radius * std::cos(angle)) / allowed,
+                      std::abs(double(z1) - radius * std::sin(angle)) / allowed});
+  }
+  CHECK(worst < 1);
+  const int before = threads();
+  std::vector<std::vector<real>> draws;
+  for (int n : {1, 3}) {
+    set_threads(n);
+    Rng rng(7, 3);
+    rng.bits32();
+    draws.push_back(quick_normal_tensor(rng, {100001}).values());
+    CHECK(rng.state() == Rng::State{7, 3, 100002});
+  }
+  set_threads(before);
+  CHECK(draws[0] == draws[1]);
+  // Numbers j, 64 + j, 128 + j, 192 + j of a row of 256 are of block j.
+  Rng one(7, 3);
+  for (int skipped = 0; skipped < 1 + 64 + 5; ++skipped) one.bits32();
+  const Rng::State s = one.state();
+  const auto r = philox({static_cast<std::uint32_t>(s.counter), 0, 3, 0}, {7, 0});
+  real z0, z1;
+  box_muller::quick_pair(r[2], r[3], z0, z1);
+  CHECK(draws[0][256 + 128 + 5] == doctest::Approx(z0).epsilon(1e-5));
+  CHECK(draws[0][256 + 192 + 5] == doctest::Approx(z1).epsilon(1e-5));
+  double mean = 0, square = 0, fourth = 0, neighbours = 0, partners = 0;
+  for (size_t i = 0; i + 256 < draws[0].size(); ++i) {
+    const double z = static_cast<double>(draws[0][i]);
+    mean += z, square += z * z, fourth += z * z * z * z;
+    neighbours += z * static_cast<double>(draws[0][i + 1]);
+    partners += z * static_cast<double>(draws[0][i + 64]);
+  }
+  CHECK(std::abs(mean / 1e5) < 0.01);
+  CHECK(square / 1e5 == doctest::Approx(1).epsilon(0.015));
+  CHECK(fourth / 1e5 == doctest::Approx(3).epsilon(0.04));
+  CHECK(std::abs(neighbours / 1e5) < 0.01);
+  CHECK(std::abs(partners / 1e5) < 0.01);
 }
 
 TEST_CASE("rng: state restores the sequence; forks are independent of what was drawn") {

@@ -83,6 +83,17 @@ TEST_CASE("lookahead: every k steps a part of the way from the slow weights") {
   CHECK(near(w[3][0], -1.0));
 }
 
+TEST_CASE("lookahead: along a ramp the slow step shrinks from 1 to alpha") {
+  // alpha_1 = 1 - 0.75/8, alpha_2 = 1 - 0.75 = alpha_3.
+  const auto w = run("lookahead(sgd:lr=1):k=1,alpha=0.25,ramp=2", {{1}, {1}, {1}}, {0}, {1});
+  CHECK(near(w[0][0], -0.90625));
+  CHECK(near(w[1][0], -0.90625 - 0.25));
+  CHECK(near(w[2][0], -0.90625 - 0.5));
+  const auto v = run("lookahead(sgd:lr=1):k=1,alpha=0.25,ramp=2,ramp_power=1", {{1}, {1}}, {0}, {1});
+  CHECK(near(v[0][0], -0.625));
+  CHECK(near(v[1][0], -0.875));
+}
+
 TEST_CASE("ema: trains as the rule inside, evaluates with the corrected mean") {
   Probe probe("ema(sgd:lr=1):decay=0.5", {0});
   probe.step({1});

@@ -107,3 +107,19 @@ TEST_CASE("schedule: every schedule describes itself, stays finite and refuses w
   CHECK_THROWS_AS(make_schedule("step:size=3", {.total_steps = 7}), UsageError);
   CHECK_THROWS_AS(make_schedule("cosine(adam)", {.total_steps = 7}), UsageError);
 }
+
+TEST_CASE("schedule: triangular is two lines that meet at 1") {
+  CHECK(agrees(at("triangular", 0), 0.2));
+  CHECK(agrees(at("triangular", 10), 0.2 + 0.8 * 10 / 23));
+  CHECK(agrees(at("triangular", 23), 1));
+  CHECK(agrees(at("triangular", 61), 1 - 0.93 * 38 / 77));
+  CHECK(agrees(at("triangular", 100), 0.07));
+  CHECK(agrees(at("triangular", 500), 0.07));
+  // The peak is a whole step: 2 of 9.
+  CHECK(agrees(at("triangular:peak=0.3,start=0.5,end=0", 1, {.total_steps = 9}), 0.75));
+  CHECK(agrees(at("triangular:peak=0.3,start=0.5,end=0", 2, {.total_steps = 9}), 1));
+  CHECK(agrees(at("triangular:peak=0.3,start=0.5,end=0", 3, {.total_steps = 9}), 6.0 / 7));
+  CHECK(agrees(at("triangular:peak=0", 0), 1));
+  CHECK(agrees(at("triangular:peak=1", 100), 1));
+  CHECK_THROWS_AS(at("triangular", 0, {}), UsageError);
+}
