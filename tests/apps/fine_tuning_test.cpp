@@ -267,7 +267,8 @@ TEST_CASE("train --freeze-after: trained for the first epochs only, resumed or n
                   "--model",      "mlp:hidden=12-8",
                   "--epochs",     epochs,
                   "--optim",      "adam:lr=0.01",
-                  "--batch-size", "16"};
+                  "--batch-size", "16",
+                  "--schedule",   "constant"};
     line.insert(line.end(), more.begin(), more.end());
     return read_safetensors(trained(dir, name, line) + "/model.safetensors");
   };
