@@ -76,7 +76,7 @@ inline void quick_pair(std::uint32_t a, std::uint32_t b, real& z0, real& z1) {
   const real u1 = (static_cast<real>(static_cast<std::int32_t>(a >> 16)) * 65536 +
                    static_cast<real>(static_cast<std::int32_t>(a & 0xffff)) + real(0.5)) *
                   real(0x1p-32);
-  const real square = -2 * vmath::log(u1), radius = std::sqrt(square > 0 ? square : real(0));
+  const real radius = std::sqrt(std::fabs(2 * vmath::log(u1)));
   const real x = (static_cast<real>(static_cast<std::int32_t>(b >> 8)) * real(0x1p-24) - real(0.5)) *
                  real(3.14159265358979);  // half of the angle less half a turn
   const real y = x * x;

@@ -22,7 +22,7 @@ TEST_CASE("airbench: fitted filters whiten the patches of the images they were f
   const Tensor images = numbers({64, 2, 16, 16}, 1);
   model->prepare(images);
   Module& whiten = model->find("whiten");
-  model->find_slot("whiten.bias").parameter()->value.fill(0);
+  for (const real b : model->find_slot("whiten.bias").value().span()) CHECK(b == 0);
   const Tensor y = whiten(images);  // (64,16,15,15): eight filters, then their negatives
   const int64 plane = 15 * 15;
   for (int64 a = 0; a < 8; ++a)

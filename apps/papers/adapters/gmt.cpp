@@ -4,9 +4,9 @@
 //   in every step and tensor: g <- 1[|g| >= the K-th largest |g|] .* g, K = max(1, floor(keep_ratio*N))
 // The claims: fine-tuning with the largest one or two fifths of the gradient (tuned) is more accurate than with all
 // of it, and than with a random share; and at one step size the accuracy differs by less than a point between shares of 0.2, 0.4, 0.6.
-// Departures: a transformer of two blocks of 32 pre-trained on MNIST for 400 steps, all its weights trained on 1,000 images of
-// Fashion-MNIST, 12 epochs. Retention of the first
-// task is left out: its head is replaced.
+// Tried before: 1,000 images, 12 epochs, three seeds: 1.9 points below the whole gradient [-3.6, -0.1], shares 3.7 points apart.
+// Departures: a transformer of two blocks of 32 pre-trained on MNIST for 400 steps, all its weights trained on 500 images of
+// Fashion-MNIST, 40 epochs. Retention of the first task is left out: its head is replaced.
 #include <algorithm>
 
 #include "apps/papers/adapters/bench.h"
@@ -20,13 +20,13 @@ namespace {
 
 bool tune_masked(const Trial& trial, const std::string& selection, double keep, const std::string& lr,
                  Outcome& outcome, double& accuracy) {
-  AdapterBench bench(trial, {.images = 1000, .batch_size = 32});
+  AdapterBench bench(trial, {.images = 500, .batch_size = 32});
   const std::string rule = "adamw:lr=" + lr;
   const std::string optim = selection == "all"
                                 ? rule
                                 : fmt::format("gradient-mask({}):keep_ratio={},selection={},seed={}", rule,
                                               keep, selection, trial.seed);
-  if (!bench.train(optim, 12 * bench.task().steps_per_epoch(), outcome)) return false;
+  if (!bench.train(optim, 40 * bench.task().steps_per_epoch(), outcome)) return false;
   accuracy = bench.test_accuracy();
   return true;
 }
@@ -55,6 +55,7 @@ Outcome spread_of_shares(const Trial& trial) {
 
 void gmt_experiment(Experiment& e) {
   e.tune_for("test_accuracy");
+  e.seeds(8);
   const std::vector<double> lrs = {1e-3, 3e-3}, shares = {0.2, 0.4};
   for (const std::string selection : {"largest", "random", "fixed"})
     e.arm(selection == "largest" ? "gmt" : selection)

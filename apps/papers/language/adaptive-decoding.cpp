@@ -231,7 +231,7 @@ void decoding_experiment(Experiment& e) {
   e.arm("oracle").run(decode_mixture, {{"arm", "oracle"}}).tune("text_temperature", all);
   e.arm("nll").run(decode_mixture, {{"arm", "nll"}, {"beta", "0"}}).untuned("the likelihood has no beta");
   e.tune_for("reward");
-  e.seeds(8);
+  e.seeds(16);
   e.claim("the head's reward is 2 % above the best single temperature's",
           ratio_at_most("fixed", "lpo", "reward", 1 / 1.02));
   e.claim("and within 1 % of the best temperature of each kind",
