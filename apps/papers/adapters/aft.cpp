@@ -6,10 +6,12 @@
 // training without a teacher; and where 64 features of noise are appended to the teacher's, the weights of noise end below half of
 // those of real features, and AFT loses less than a point.
 // Tried before: three seeds, strengths up to 30, step sizes from 2e-3, of the scales 0.03: 0.5 points above regression of features
-// [-1.0, 2.0], with noise 0 points lost [-2.2, 2.2]; all best values at the ends of their grids.
+// [-1.0, 2.0], with noise 0 points lost [-2.2, 2.2]; all best values at the ends of their grids. Ten seeds, 150 epochs, noise of deviation 1: 1.7 points
+// above [1.2, 2.1], with noise 0.7 points lost [0.4, 1.0], within noise.
 // Departures: the teacher is a perceptron of 256 and 128 units trained on 20,000 images of Fashion-MNIST (it has seen the classes, as
-// a model pre-trained on much does), the student has 32 hidden units and 300 other labelled images; full batches of 100. The part with
+// a model pre-trained on much does), the student has 32 hidden units and 300 other labelled images; batches of 100, 330 epochs. The part with
 // two teachers is left out.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -83,6 +85,15 @@ Batch labelled_few(const Trial& trial, const std::string& data) {
   return Loader(part, {.batch_size = part->size(), .prefetch = 0}).make({});
 }
 
+// Over all numbers.
+real deviation_of(const Tensor& x) {
+  double sum = 0, squares = 0;
+  for (const real v : x.span())
+    sum += static_cast<double>(v), squares += static_cast<double>(v) * static_cast<double>(v);
+  const double n = static_cast<double>(x.numel()), centre = sum / n;
+  return static_cast<real>(std::sqrt(std::max(squares / n - centre * centre, 0.0)));
+}
+
 // Mean of sigmoid(scales[begin..end-1]).
 double mean_weight(const Tensor& scales, int64 begin, int64 end) {
   double sum = 0;
@@ -102,14 +113,16 @@ Outcome transfer(const Trial& trial) {
   Tensor psi = teacher_features(teacher, rows).detach();
   const int64 real_features = psi.dim(1);
   if (trial.word("noise") == "yes")
-    psi = concat(std::vector<Tensor>{psi, rng.normal_tensor({psi.dim(0), kNoise})}, 1).detach();
+    psi = concat(std::vector<Tensor>{psi, rng.normal_tensor({psi.dim(0), kNoise}, 0, deviation_of(psi))}, 1)
+              .detach();
   std::vector<Tensor> start;
   add_layer(start, task.features(), kStudent, rng), add_layer(start, kStudent, task.classes(), rng);
   if (method == "kd") add_layer(start, kStudent, psi.dim(1), rng);
   if (method == "kernel-kd") add_layer(start, kStudent, kStudent, rng);
   RuleSteps network("adamw:lr=1,weight_decay=0", start),
       prior("adamw:lr=1,weight_decay=0", {Tensor::zeros({psi.dim(1)})});
-  const int64 size = std::min<int64>(100, rows.dim(0)), batches = rows.dim(0) / size, steps = 150 * batches;
+  const int64 size = std::min<int64>(100, rows.dim(0)), batches = rows.dim(0) / size,
+              steps = (trial.quick ? 4 : 330) * batches;
   std::vector<int64> order;
   run_steps(trial, steps, outcome, [&](int64 t) {
     if (t % batches == 0) order = rng.permutation(rows.dim(0));
@@ -150,7 +163,7 @@ Outcome transfer(const Trial& trial) {
 
 void aft_experiment(Experiment& e) {
   e.tune_for("test_accuracy");
-  e.seeds(10);
+  e.seeds(12);
   const std::vector<double> lrs = {1e-3, 2e-3, 4e-3};
   const auto arm = [&](const std::string& name, const std::string& method, const std::string& noise,
                        const std::vector<double>& precs) {

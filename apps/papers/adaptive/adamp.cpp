@@ -7,7 +7,10 @@
 // The claims at our scale: momentum lets the norm of scale-invariant weights grow, so that effective steps shrink; the projection
 // stops most of it; networks with batch norm are at least as accurate.
 //   toy: f(w) = ||w/||w|| - u||^2 in ten dimensions, w and u of norm 1 drawn by the seed, lr 0.1, 200 steps
-// Departures: a residual network of 8 layers on Fashion-MNIST in place of ResNets on ImageNet and the other tasks.
+// Departures: a perceptron of 128-128 units with batch norm on 20,000 images of MNIST, 6 epochs, in place of ResNets on ImageNet and the
+// other tasks.
+// Tried before: a residual network of 8 layers on 4,000 images of Fashion-MNIST, 5 epochs, all four step sizes at the upper ends of their
+// grids, four seeds: AdamP 0.50 points above AdamW [0.06, 0.93], SGDP 0.37 below SGD [-0.87, 0.13], within noise.
 #include <algorithm>
 #include <cmath>
 
@@ -59,10 +62,10 @@ Outcome adamp_sphere(const Trial& trial) {
 }
 
 Outcome adamp_network(const Trial& trial) {
-  TrainConfig config{.data = "fashion-mnist:limit=4000",
-                     .model = "resnet8:width=8",
+  TrainConfig config{.data = "mnist:limit=20000",
+                     .model = "mlp:hidden=128-128,norm=bn",
                      .schedule = "cosine",
-                     .epochs = 5,
+                     .epochs = 6,
                      .batch_size = 64,
                      .eval_every = kAtTheEnd};
   config.optim = trial.word("optim") + ",lr=" + trial.word("lr");
@@ -86,12 +89,12 @@ void adamp_experiment(Experiment& e) {
   const auto network = [&](const char* name, const char* optim, const std::vector<double>& lr) {
     e.arm(name).run(adamp_network, {{"optim", optim}}).tune("lr", lr);
   };
-  network("adamp", "adamp:weight_decay=1e-2", {1e-3, 3e-3, 1e-2});
-  network("adamw", "adamw:weight_decay=1e-2", {1e-3, 3e-3, 1e-2});
-  network("sgdp", "sgdp:momentum=0.9,weight_decay=1e-4", {1e-2, 3e-2, 1e-1});
-  network("sgd", "sgd:momentum=0.9,weight_decay=1e-4", {1e-2, 3e-2, 1e-1});
+  network("adamp", "adamp:weight_decay=1e-2", {3e-4, 1e-3, 3e-3, 1e-2});
+  network("adamw", "adamw:weight_decay=1e-2", {3e-4, 1e-3, 3e-3, 1e-2});
+  network("sgdp", "sgdp:momentum=0.9,weight_decay=1e-4", {3e-3, 1e-2, 3e-2, 1e-1});
+  network("sgd", "sgd:momentum=0.9,weight_decay=1e-4", {3e-3, 1e-2, 3e-2, 1e-1});
   e.tune_for("test_accuracy");
-  e.seeds(4);
+  e.seeds(6);
   e.claim("momentum makes the norm of a scale-invariant vector three times that of gradient descent or more",
           ratio_at_most("sphere-gd", "sphere-momentum", "weight_norm", 1 / 3.0));
   e.claim("SGDP's norm is at most half of it",
@@ -126,7 +129,7 @@ Paper adamp() {
           .files = {"optim/rules/adamp.cpp", "optim/rules/sgdp.cpp", "optim/vocabulary/projection.cpp"},
           .use = "gradus train --optim adamp:lr=1e-3",
           .experiment = adamp_experiment,
-          .minutes = 4};
+          .minutes = 2};
 }
 
 }  // namespace gradus::paper_entries

@@ -5,9 +5,16 @@
 // The claims: the flow over noise levels ends at a lower energy distance to data than flows at one fixed level do in the mean, and than a
 // flow with a Gaussian kernel between points, with as many steps. Reported: against the best fixed level, and the approximate flow.
 // Setting: eight Gaussians of deviation 0.08 on a circle of radius 1.5; phi a perceptron of [x, 16 features of t], 64-64 (residual)-32,
-// SiLU, x_t = cos(pi t/2) x_0 + sin(pi t/2) noise; 1500 steps of Adam on 4 levels of 64 points; 400 particles, 20 levels of 5 steps.
+// SiLU, x_t = cos(pi t/2) x_0 + sin(pi t/2) noise; 8000 steps of Adam on 8 levels of 64 points, a running mean of the weights for the
+// flows; 400 particles, 20 levels of 5 steps.
 // Every arm has six trials, of its step size and, of the kernel, its bandwidth; the network is trained once a seed and shared.
 // Departures: sizes; MNIST is left out.
+// Tried before: 1500 steps on 4 levels, three seeds, step sizes to 0.4: some features had hardly left 0; energy distance 0.033 below the
+// mean of fixed levels [0.093 below, 0.027 above] and 0.046 above the Gaussian kernel's [0.016, 0.075], not shown.
+// What is wide in the present figures is one seed of five, whose step size lies next to divergence; on the other four the flow is 0.004 to
+// 0.007 below fixed levels, and 0.007 to 0.019 above the kernel's, which is near the floor in the plane.
+// Tried besides: digits of 14x14 on 16 principal directions, 5000 steps, twelve trials on two seeds: 0.037 below fixed levels [0.022, 0.051],
+// 0.023 above the kernel's [0.015, 0.031] at bandwidths of 1 to 8, not shown.
 #include "nn/diffusion/dmmd.h"
 
 #include <cmath>
@@ -79,11 +86,11 @@ Parameters first_weights(Rng rng) {
 void train_features(const Trial& trial, const std::string& path) {
   Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("features");
   const Parameters w = first_weights(rng.fork("init"));
-  const OptimizerPtr adam = make_optimizer("adam:lr=1e-3,beta1=0,beta2=0.9", w);
+  const OptimizerPtr adam = make_optimizer("ema(adam:lr=1e-3,beta1=0,beta2=0.9):decay=0.999", w);
   std::vector<Tensor> values;
   for (const ParameterPtr& p : w) values.push_back(p->value);
   const LevelFeatures phi = network(values);
-  const int64 steps = trial.quick ? 3 : 1500, levels = trial.quick ? 1 : 4, points = 64;
+  const int64 steps = trial.quick ? 3 : 8000, levels = trial.quick ? 1 : 8, points = 64;
   for (int64 step = 0; step < steps; ++step) {
     Tensor x0({levels, points, 2}), x_t({levels, points, 2});
     std::vector<double> t;
@@ -101,6 +108,7 @@ void train_features(const Trial& trial, const std::string& path) {
     adam->step(1 - static_cast<double>(step) / static_cast<double>(steps));
     trial.checkpoint(static_cast<double>(step) / static_cast<double>(steps));
   }
+  adam->use_evaluation_weights(true);
   StateDict state;
   for (const ParameterPtr& p : w) state.emplace_back(p->name, p->value.detach());
   write_safetensors(path, {state, {}, {}});
@@ -178,12 +186,13 @@ Outcome flow(const Trial& trial) {
 
 void plan(Experiment& e) {
   e.tune_for("energy_distance");
+  e.seeds(5);
   for (const char* kind : {"exact", "fixed", "approximate"})
-    e.arm(kind).run(flow, {{"flow", kind}}).tune("step_size", {0.01, 0.03, 0.06, 0.1, 0.2, 0.4});
+    e.arm(kind).run(flow, {{"flow", kind}}).tune("step_size", {0.03, 0.06, 0.1, 0.2, 0.4, 0.8});
   e.arm("kernel")
       .run(flow, {{"flow", "kernel"}})
-      .tune("step_size", {0.03, 0.1, 0.3})
-      .tune("bandwidth", {0.3, 0.8});
+      .tune("step_size", {0.03, 0.1})
+      .tune("bandwidth", {0.15, 0.3, 0.8});
   e.claim("closer to data than fixed levels in the mean", better("exact", "fixed", "energy_distance"));
   e.claim("closer to data than a fixed Gaussian kernel", better("exact", "kernel", "energy_distance"));
   e.claim("closer than the best fixed level",

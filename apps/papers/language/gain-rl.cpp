@@ -8,8 +8,10 @@
 // ends as high, and the signal goes with the norm of a prompt's gradient (Spearman's correlation above 0.3).
 // The problem: additions and subtractions of numbers of one or two digits, each behind the same example; the policy has seen them
 // solved until it solves some. Reward 1 for the right answer.
-// Departures: sigma, n and adj_max are scaled to 600 prompts and 60 steps as the method's authors' settings are to theirs
+// Departures: sigma, n and adj_max are scaled to 600 prompts and 150 steps as the method's authors' settings are to theirs
 // (sigma = 0.13*N, n = 4*N/steps, adj_max = 2*n); two layers of 48.
+// Tried before: warm-up of 900 steps, 60 steps, step sizes of 3e-4 and 1e-3: too large for a policy that solves a quarter, all fell to 10 to
+// 20 %, so that none reached the target; correlation 0.15 [0.07, 0.22], not shown.
 #include <algorithm>
 #include <cmath>
 
@@ -160,7 +162,7 @@ Outcome train_grpo(const Trial& trial) {
       trial.base(trial.quick ? "quick-warm.safetensors" : "warm.safetensors", [&](const std::string& path) {
         TextModel model = spec.fresh();
         Rng lines = Rng(23).fork("warm-up");
-        pretrain(model, trial.quick ? 3 : 900, 3e-3, [&](int64) {
+        pretrain(model, trial.quick ? 3 : 1500, 3e-3, [&](int64) {
           std::vector<TextPair> batch;
           for (int64 i = 0; i < 64; ++i) batch.push_back(random_sum(lines).text);
           return token_batch(model.alphabet(), batch);
@@ -168,7 +170,7 @@ Outcome train_grpo(const Trial& trial) {
         model.save(path);
       }));
   policy.copy_from(reference);
-  const int64 count = trial.quick ? 16 : 600, steps = trial.quick ? 2 : 60, together = trial.quick ? 4 : 16;
+  const int64 count = trial.quick ? 16 : 600, steps = trial.quick ? 2 : 150, together = trial.quick ? 4 : 16;
   const std::vector<Sum> sums = random_sums(count, rng.fork("prompts")),
                          held_out = random_sums(trial.quick ? 16 : 300, rng.fork("held-out"));
   const std::vector<double> signals = angle_signals(spec, policy, sums);
@@ -207,7 +209,7 @@ Outcome train_grpo(const Trial& trial) {
     for (const int64 i : sampler.subset(draws)) chosen.push_back(sums[static_cast<size_t>(i)]);
     const EpochMeans means = grpo_step(spec, policy, reference, training, chosen, draws);
     sampler.update(means.accuracy, means.angle);
-    if (step % 5 == 0 || step == steps) score(step);
+    if (step % 10 == 0 || step == steps) score(step);
     trial.checkpoint(static_cast<double>(step) / static_cast<double>(steps));
   }
   outcome.metrics["target_steps"] = target_at;
@@ -220,7 +222,7 @@ Outcome train_grpo(const Trial& trial) {
 void gain_rl_experiment(Experiment& e) {
   for (const auto& [name, order] :
        {std::pair("gain-rl", "angle"), std::pair("uniform", "uniform"), std::pair("easy-first", "digits")})
-    e.arm(name).run(train_grpo, {{"order", order}}).tune("lr", {3e-4, 1e-3});
+    e.arm(name).run(train_grpo, {{"order", order}}).tune("lr", {3e-5, 1e-4});
   e.tune_for("mean_accuracy");
   e.seeds(5);
   e.claim("60 % solved after two thirds of uniform sampling's steps",

@@ -5,8 +5,10 @@
 //   m, v = Adam's means of d*g and d^2*g^2,   w = w - d*m/(sqrt(v) + d*eps)
 // The claim at our scale: with lr = 1, never tuned, within half a point of Adam with its best step size, for first estimates d0 from
 // 1e-8 to 1e-4; and better than D-Adapted Adam.
-//   softmax regression and a perceptron on MNIST, the step size falling to 0
+//   softmax regression and a perceptron on 20,000 images of MNIST, ten epochs, the step size falling to 0
 // Departures: these in place of CIFAR, ImageNet, ViT and language models.
+// Tried before: 10,000 images, five epochs, that is 390 steps, of which the growth from d0 = 1e-8 takes its part, five seeds: the
+// perceptron 1.08 points below Adam [0.80, 1.36], not shown, and 10.8 above D-Adapted Adam [-1.2, 22.8].
 #include <algorithm>
 
 #include "apps/papers/entries.h"
@@ -18,10 +20,10 @@ namespace gradus::paper_entries {
 namespace {
 
 TrainConfig prodigy_setting(const std::string& model) {
-  return {.data = "mnist:limit=10000",
+  return {.data = "mnist:limit=20000",
           .model = model,
           .schedule = "cosine",
-          .epochs = 5,
+          .epochs = 10,
           .batch_size = 128,
           .eval_every = kAtTheEnd};
 }
@@ -50,7 +52,7 @@ void prodigy_experiment(Experiment& e) {
         .optim("adam")
         .tune("lr", {3e-4, 1e-3, 3e-3, 1e-2, 3e-2});
   }
-  e.seeds(5);
+  e.seeds(8);
   for (const auto& [name, model] : models)
     e.claim(
         fmt::format("{}, untuned: worst test accuracy over d0 no more than half a point below tuned Adam's",

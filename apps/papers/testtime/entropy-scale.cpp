@@ -4,9 +4,11 @@
 // The claims: on objects far larger or smaller than any in training, 32 steps raise the mean intersection over union by a point; at
 // trained sizes they do not lower it by more than 0.3 points.
 // Setting: scenes of 32x32 with one MNIST digit resized by 0.7 to 1.3, tested by 0.45 and 1.8; cells of 4x4 are labelled by what covers them.
-// Convolutions of 12 and 24 channels at stride 2 and of 32, the dynamic layer of 32, scores; 2000 steps. (With two convolutions of 8 and
+// Convolutions of 12 and 24 channels at stride 2 and of 32, the dynamic layer of 32, scores; 3000 steps; 60 scenes a size. (With two convolutions of 8 and
 // 16 channels and 500 steps a cell saw 15 pixels and the network read nothing: an overlap of 0.03 at trained sizes.) Departures:
 // smaller scenes, one object, labels at the map's resolution in place of upsampled scores.
+// Tried before: 2000 steps, 24 scenes a size, three seeds, step sizes from 3e-4 to 3e-3 (the end won): 2.0 points at other sizes
+// [-1.8, 5.7], within noise.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -103,7 +105,7 @@ std::vector<Tensor> trained_scene_net(const Trial& trial, const Dataset& set, Rn
                         make_parameter("scale.weight", ParamKind::kWeight, Tensor::zeros({1, 32, 3, 3})),
                         bias("scale.bias", 1, real(0.01))};
   const OptimizerPtr adam = make_optimizer("adam:lr=4e-3", w);
-  const int64 steps = trial.quick ? 5 : 2000;
+  const int64 steps = trial.quick ? 5 : 3000;
   for (int64 t = 0; t < steps; ++t) {
     const Scenes scenes = draw_scenes(set, 16, 0.7, 1.3, rng);
     const Function loss = [&](std::span<const Tensor> v) {
@@ -166,7 +168,7 @@ Outcome adapt_scenes(const Trial& trial) {
   const auto overlap_at = [&](const char* name, double low, double high) {
     Rng rng = seed.fork(name).fork(trial.tuning ? "tuning" : "test");
     ClassOverlap overlap;
-    const int64 count = trial.quick ? 2 : 24;
+    const int64 count = trial.quick ? 2 : 60;
     for (int64 i = 0; i < count; ++i) {
       const Scenes scene = draw_scenes(*data.test, 1, low, high, rng);
       const Tensor features = [&] {
@@ -195,7 +197,8 @@ Outcome adapt_scenes(const Trial& trial) {
 void entropy_scale_experiment(Experiment& e) {
   // Step sizes are tuned at trained sizes: shifted ones are not known beforehand.
   e.tune_for("trained_sizes_iou");
-  const std::vector<double> lr = {3e-4, 1e-3, 3e-3};
+  e.seeds(6);
+  const std::vector<double> lr = {1e-3, 3e-3, 1e-2};
   e.arm("feed-forward").run(adapt_scenes, {{"adapt", "none"}}).untuned("nothing adapts");
   for (const char* adapt : {"both", "score", "scale"})
     e.arm(adapt).run(adapt_scenes, {{"adapt", adapt}, {"objective", "entropy"}}).tune("lr", lr);
