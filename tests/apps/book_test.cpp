@@ -18,6 +18,7 @@
 #include "apps/papers/paper.h"
 #include "apps/testtime/adaptation.h"
 #include "apps/testtime/attack.h"
+#include "apps/testtime/image_views.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/losses.h"
 #include "autograd/registry.h"
@@ -303,6 +304,7 @@ TEST_CASE("book: every registry entry has a page") {
   for (const auto& e : corruptions()) want("corruption", e.name);
   for (const auto& e : adaptations()) want("adaptation", e.name);
   for (const auto& e : attacks()) want("attack", e.name);
+  for (const auto& e : image_views()) want("view", e.name);
   for (const auto& e : ranking_losses()) want("ranking", e.name);
   for (const auto& e : papers()) want("paper", e.slug);
   for (const char* layer : {"Linear", "Conv2d", "Norm", "MultiHeadAttention", "LSTM"}) want("layer", layer);
