@@ -5,8 +5,10 @@
 // The claims at our scale: a perceptron 784-50-10 trained so comes within two points of backpropagation on clean images and is above
 // it under FGSM attacks; with threshold units, and by the 0-1 loss, it trains where backpropagation has no gradient; of equally many
 // forward passes, antithetic pairs and one layer at a time come closer to the gradient than one-sided noise.
-// Departures: 10,000 images, 6 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
+// Departures: 50,000 images, 5 epochs; ten pairs a sample and layer; the head's gradient is exact but under the 0-1 loss; quasi-random
 // noise is a Latin hypercube (ten Halton coordinates do not reach a layer of 50 units), its part is reported.
+// Tried before: 10,000 images, 6 epochs: 1.9 points below backpropagation [1.2, 2.7], under FGSM 1.8 below [-0.4, 4.1], threshold units 87.5 %
+// [87.3, 87.7], the 0-1 loss 62 % [50, 73], not shown.
 // Left out: perturbing all weights with as many passes, which takes six times as long (76 % at lr = 0.1 in a trial).
 #include <cmath>
 
@@ -114,14 +116,14 @@ Outcome train_noisy(const Trial& trial) {
   const std::string method = trial.word("method");
   const bool step_units = method == "ulr-threshold", zero_one = method == "ulr-zero-one";
   const Rng rng = Rng(static_cast<std::uint64_t>(trial.seed)).fork("ulr");
-  const ImageTask task(trial, "mnist", 10000, 128, 5000);
+  const ImageTask task(trial, "mnist", 50000, 128, 5000);
   const Activation act =
       step_units ? Activation{"threshold", "1 if x > 0 else 0", threshold} : activation("sigmoid");
   NoisyPerceptron net(task.features(), task.classes(), act, rng.fork("start"));
   const real lr = static_cast<real>(trial.number("lr"));
   LikelihoodOptions options;
   options.exact_head = !zero_one;
-  const int64 steps = 6 * task.steps_per_epoch();
+  const int64 steps = 5 * task.steps_per_epoch();
   const bool whole = run_steps(trial, steps, outcome, [&](int64 t) {
     const Batch batch = task.batch(t);
     const Tensor x = rows_of_images(batch.x);

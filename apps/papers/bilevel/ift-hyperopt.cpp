@@ -9,10 +9,12 @@
 // (4) as many hyperparameters as weights can overfit the validation set (reported).
 // Tried before: 300 hyper steps with 5 terms leave the learned images at 63 %, below class means at 70 % (weight decay 1e-3), and one
 // decay a weight diverged on one of three seeds; steps, terms, hyper step sizes and the validation set have grown since. 600 hyper
-// steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %.
+// steps of 0.05 with 20 terms: 53 % +- 10, means 67 %, real images 42 %. In (2), 300 training images, runs of the grid of 300 steps but
+// 900 for the one of hypergradients, so that the grid was stopped early: 0.7 points behind its best [0.3, 1.1], within noise. Now all
+// take 900 steps.
 // `gradus bench hypergradient`: in 1,000,000 hyperparameters, 5 terms take 5.1 times a gradient of the same loss and 2.2 times its
 // memory, 11.6 vectors in all.
-// Departures: MNIST with 300 training and 300 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
+// Departures: MNIST with 500 training and 500 validation images and 20 hidden units in (2) and (4); 700 validation images in (3).
 #include <algorithm>
 #include <cmath>
 
@@ -129,7 +131,7 @@ double accuracy_at(const Parameters& w, const Tensor& x, const IntTensor& y) {
 // A tanh network with weight decay: decays "grid" (ten runs, the one of the least validation loss), "global" or "each" (one run,
 // hypergradients), all from the same weights.
 Outcome decays(const Trial& trial) {
-  const HalvedImages data(trial, 300, 300);
+  const HalvedImages data(trial, 500, 500);
   const Tensors start =
       tanh_net({data.x[0].dim(1), 20, 10}, Rng(static_cast<std::uint64_t>(trial.seed)).fork("net"));
   const std::string how = trial.word("decay");
@@ -162,10 +164,10 @@ Outcome decays(const Trial& trial) {
       const double l = std::log(1e-5) + static_cast<double>(i) / 9 * (std::log(0.3) - std::log(1e-5));
       const Parameters w = named(start);
       HyperTraining run(train, val, w, named({Tensor::scalar(static_cast<real>(l))}), sgd, "sgd:lr=1", {});
-      for (int64 t = 0; t < steps; ++t) {
+      for (int64 t = 0; t < 3 * steps; ++t) {
         if (t % 20 == 0)
-          trial.checkpoint((static_cast<double>(i) + static_cast<double>(t) / static_cast<double>(steps)) /
-                           10);
+          trial.checkpoint(
+              (static_cast<double>(i) + static_cast<double>(t) / static_cast<double>(3 * steps)) / 10);
         run.inner_step();
       }
       score(w);
@@ -256,7 +258,7 @@ void ift_experiment(Experiment& e) {
           .tune("weight_decay", {1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1});
   }
   e.tune_for("test_accuracy");
-  e.seeds(5);
+  e.seeds(8);
   e.claim("the Neumann hypergradient has a cosine above 0.95 with the exact one by 20 terms",
           at_least("ridge", "cosine_20", 0.95));
   e.claim("its cosine rises with every term", at_least("ridge", "cosine_rises", 0.99));

@@ -4,13 +4,15 @@
 //   f = log((1-alpha) softmax(g) + alpha softmax(h))
 // The claims: with a weight from 0.5 to 0.7 the mixture wins back half of the clean accuracy that the robust classifier lacks, and
 // loses at most 3 points of its robust accuracy; logits mixed with weights and scales tuned alike do no better.
-// Setting: Fashion-MNIST of 14x14 means, perceptrons of 64 hidden units; eps 0.1 in every number; h trained against PGD of 5 steps;
-// robust accuracy against PGD of 20 steps on the whole mixture. The scales of both logits are tuned beside the weight (the paper takes
-// 0.5 to 2): at 1 our small robust network is so unsure that few of its margins reach (1-alpha)/alpha, and the accurate one, attacked
-// through the mixture, decides: 16 to 35 points of robust accuracy lost. With the robust logits times 8 and a weight of 0.7 it is 2
-// points, and the clean accuracy won back is 2 of 9 points, where half were claimed; half of it costs 8 points or more. Tuned for
-// clean accuracy less five times what is lost beyond 2 points. Departures: fixed weights alone are compared; the network that sets
-// weights by input is there as mixing_weight and composite_loss, but not trained here.
+// Setting: Fashion-MNIST of 14x14 means, perceptrons of 128 hidden units; eps 8/255, the paper's, in every number; h trained against PGD
+// of 5 steps; robust accuracy against PGD of 20 steps on the whole mixture. The scales of both logits are tuned beside the weight (the
+// paper takes 0.5 to 2). Tuned for clean accuracy less five times what is lost beyond 2 points. Departures: fixed weights alone are
+// compared; the network that sets weights by input is there as mixing_weight and composite_loss, but not trained here.
+// Tried before: eps 0.1, 64 hidden units, 300 test images, three seeds. At scales of 1 the robust network is so unsure that few of its
+// margins reach (1-alpha)/alpha, and the accurate one, attacked through the mixture, decides: 16 to 35 points of robust accuracy lost;
+// with tuned scales 1.6 points lost [-0.2, 3.3], and the clean accuracy 3.9 points short of half of the gap [3.3, 4.5], not shown. The present
+// eps and networks, 1,000 test images, five seeds, four weights by three by four scales, tuned on one seed: 1.6 points lost, the clean
+// accuracy 0.1 points above half of the gap [-0.3, 0.5], within noise. Now a finer grid, two seeds of tuning, 2,000 images, ten seeds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,11 +36,11 @@
 namespace gradus::paper_entries {
 namespace {
 
-constexpr double kAttackEps = 0.1;
+constexpr double kAttackEps = 8 / 255.0;
 
 // A perceptron of one hidden layer, trained on clean images or on attacked ones.
 std::vector<Tensor> trained_classifier(const Trial& trial, const PooledImages& train, bool robust, Rng rng) {
-  const int64 d = train.x.dim(1), hidden = 64, classes = 10, steps = trial.quick ? 10 : 900;
+  const int64 d = train.x.dim(1), hidden = 128, classes = 10, steps = trial.quick ? 10 : 3000;
   const auto matrix = [&](int64 rows, int64 columns) {
     return rng.normal_tensor({rows, columns}, 0,
                              static_cast<real>(1 / std::sqrt(static_cast<double>(columns))));
@@ -61,7 +63,7 @@ std::vector<Tensor> trained_classifier(const Trial& trial, const PooledImages& t
       std::vector<Tensor> now;
       for (const ParameterPtr& p : w) now.push_back(p->value.detach());
       PgdOptions o;
-      o.eps = kAttackEps, o.step_size = 0.03, o.steps = 5;
+      o.eps = kAttackEps, o.step_size = 0.3 * kAttackEps, o.steps = 5;
       x = pgd_attack([&](const Tensor& at) { return cross_entropy(dense_network(now, relu_layers, at), y); },
                      x, rng.uniform_tensor(x.shape(), -1, 1), o)
               .x;
@@ -86,10 +88,10 @@ double share_right(const Tensor& logits, const IntTensor& labels) {
 }
 
 Outcome mix_classifiers(const Trial& trial) {
-  const Data data = trial.data("fashion-mnist:limit=8000,test_limit=500");
+  const Data data = trial.data("fashion-mnist:limit=10000,test_limit=2000");
   const int64 window = std::max<int64>(data.info().example[1] / 14, 1);
-  const PooledImages train = unit_images(*data.train, trial.quick ? 128 : 8000, window),
-                     test = unit_images(*data.test, trial.quick ? 16 : 300, window);
+  const PooledImages train = unit_images(*data.train, trial.quick ? 128 : 10000, window),
+                     test = unit_images(*data.test, trial.quick ? 16 : 2000, window);
   const Rng seed = Rng(static_cast<std::uint64_t>(trial.seed));
   // All arms and trials of a seed mix the same two.
   const auto classifier = [&](const char* name, bool robust) {
@@ -118,7 +120,7 @@ Outcome mix_classifiers(const Trial& trial) {
     return mixed_logits(a, b, Tensor::full({x.dim(0)}, static_cast<real>(alpha)), scales);
   };
   PgdOptions o;
-  o.eps = kAttackEps, o.step_size = 0.02, o.steps = trial.quick ? 3 : 20;
+  o.eps = kAttackEps, o.step_size = 0.2 * kAttackEps, o.steps = trial.quick ? 3 : 20;
   const auto accuracies = [&](double alpha) {
     Rng rng = seed.fork("attack");
     const Attacked attacked =
@@ -161,12 +163,13 @@ Outcome mix_classifiers(const Trial& trial) {
 
 void adaptive_smoothing_experiment(Experiment& e) {
   e.tune_for("balance");
+  e.seeds(10, 2);
   for (const char* mix : {"probabilities", "logits"})
     e.arm(mix)
         .run(mix_classifiers, {{"mix", mix}})
-        .tune("alpha", {0.5, 0.55, 0.6, 0.7})
-        .tune("std_scale", {0.5, 1, 2})
-        .tune("rob_scale", {2, 4, 8, 16});
+        .tune("alpha", {0.5, 0.55, 0.6, 0.65, 0.7})
+        .tune("std_scale", {0.25, 0.5, 1})
+        .tune("rob_scale", {1.5, 2, 3, 4, 6});
   e.claim("half of the clean accuracy that the robust classifier lacks is won back",
           at_least("probabilities", "clean_gain_over_half_the_gap", 0));
   e.claim("at most 3 points of its robust accuracy are lost",
