@@ -102,6 +102,7 @@ TEST_CASE("every optimizer: every option changes the trajectory") {
       "d0=1,beta2=0.5",
       "threshold=0.3,wait_steps=2",
       "reset_every=3",
+      "ramp=7,k=1",
       "total_steps=7",
       "window=2",
       "s_init=0.1",

@@ -8,8 +8,8 @@
 // Tried before: normal directions drawn one number at a time took 8.4 passes in all [7.8, 8.9] (drawing alone 5); softmax regression
 // 80 % at 1e-3, the least of its step sizes; the perceptron 69 % at 5e-4; Rosenbrock's function 2.8e-3 with the decay of the paper's
 // step size, which starves it.
-// `gradus bench forward-gradient`, the update too: 2.5 passes with signs and 3.5 with normal numbers for MLP 784-256-256-10 and batches
-// of 512, backpropagation 2.7; 3.1, 8.0 and 3.3 for batches of 64. The paper reports 2.46 and 4.17.
+// `gradus bench forward-gradient`, the update too: 2.4 passes with signs and 2.6 with normal numbers for MLP 784-256-256-10 and batches
+// of 512, backpropagation 2.7; 2.6 and 3.8 for batches of 64, whose passes are short beside the drawing. The paper reports 2.46 and 4.17.
 // Departures: MLP 784-64-64-10 in place of 1024-1024, batches of 64, fewer epochs; costs are processor seconds on one thread, of
 // MLP 784-256-256-10 with batches of 512, the drawing of v included; directions of signs there, unbiased like
 // normal ones. No decay of the step size on the two functions.
