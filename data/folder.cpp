@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/image.h"
 #include "core/image_fit.h"
+#include "core/kept_memory.h"
 #include "core/md5.h"
 #include "core/rng.h"
 #include "core/threads.h"
@@ -96,6 +97,7 @@ ByteBuffer decode(const DatasetInfo& info, const std::vector<File>& files,
   const auto n = static_cast<int64>(files.size());
   ByteBuffer pixels(files.size() * static_cast<std::size_t>(numel + 1));
   std::uint8_t* good = pixels.data() + n * numel;
+  keep_freed_memory();
   parallel_for(n, 4, [&](int64 begin, int64 end) {
     for (int64 i = begin; i < end; ++i) try {
         const Image image = fit_image(

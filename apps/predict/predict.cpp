@@ -7,6 +7,7 @@
 
 #include "autograd/ops/nn_ops.h"
 #include "core/error.h"
+#include "core/kept_memory.h"
 #include "core/threads.h"
 #include "data/fitted.h"
 
@@ -96,6 +97,7 @@ int64 predict_files(Model& model, const std::vector<InputFile>& files, const Inp
                     const PredictRun& run) {
   const auto n = static_cast<int64>(files.size());
   Waiting waiting(model, inputs.info, run);
+  keep_freed_memory();
   std::set<std::string> noted;
   for (int64 begin = 0; begin < n;) {
     const int64 count = std::min(run.batch_size, n - begin);
