@@ -8,6 +8,9 @@
 #include "apps/cli/program.h"
 #include "apps/continual/learners.h"
 #include "apps/papers/paper.h"
+#include "apps/testtime/adaptation.h"
+#include "apps/testtime/attack.h"
+#include "apps/testtime/image_views.h"
 #include "apps/train/gradients/gradient_method.h"
 #include "apps/train/losses.h"
 #include "apps/train/parametrisation.h"
@@ -15,6 +18,7 @@
 #include "core/options.h"
 #include "data/augment.h"
 #include "data/clients/partition.h"
+#include "data/corruptions/corruption.h"
 #include "data/fetch.h"
 #include "data/registry.h"
 #include "data/selection/sample_selector.h"
@@ -86,6 +90,12 @@ std::optional<SpecTable> vocabulary_of(const std::string& word) {
   if (word == "--tasks" || word == "tasks") return vocabulary(task_kinds(), own_name, own_options);
   if (word == "--drift" || word == "drifts") return vocabulary(drift_patterns(), own_name, own_options);
   if (word == "--method" || word == "continual") return vocabulary(learners(), own_name, own_options);
+  if (word == "--adapt" || word == "adaptations") return vocabulary(adaptations(), own_name, own_options);
+  if (word == "--attack" || word == "attacks") return vocabulary(attacks(), own_name, own_options);
+  if (word == "--corrupt" || word == "corruptions")
+    return vocabulary(corruptions(), own_name,
+                      [](const Corruption&) { return describe_options<CorruptionOptions>(); });
+  if (word == "--views" || word == "views") return vocabulary(image_views(), own_name, own_options);
   if (word == "--server" || word == "servers") return vocabulary(server_rules(), own_name, own_options);
   return std::nullopt;
 }
@@ -242,10 +252,15 @@ fi
 constexpr const char* kFish = R"(# Completion of gradus for fish: gradus completion fish | source
 function __gradus_complete
   set -l words (commandline -opc) (commandline -ct)
-  $words[1] completion fish --for -- $words[2..-1] 2>/dev/null
+  set -l found ($words[1] completion fish --for -- $words[2..-1] 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c gradus -a '(__gradus_complete)'
-complete -c gradus64 -a '(__gradus_complete)'
+complete -c gradus -f -a '(__gradus_complete)'
+complete -c gradus64 -f -a '(__gradus_complete)'
 )";
 
 }  // namespace

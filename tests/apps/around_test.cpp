@@ -92,6 +92,11 @@ TEST_CASE("completion: commands, flags, entries of registries and their options,
   CHECK(completed({"optim", "show", "adabel"}) == Words{"adabelief"});
   CHECK(completed({"data", "fetch", "mni"}) == Words{"mnist"});
   CHECK(has(completed({"papers", "run", "ada"}), "adabelief"));
+  CHECK(completed({"eval", "--views", ""}) == Words{"mirror", "translate"});
+  CHECK(completed({"eval", "--corrupt", "gaussian-noise:se"}) ==
+        Words{"gaussian-noise:severity=", "gaussian-noise:seed="});
+  CHECK(completed({"eval", "--attack", "pg"}) == Words{"pgd"});
+  CHECK(has(completed({"eval", "--adapt", "ent"}), "entropy"));
   CHECK(completed({"help", "opt"}) == Words{"optim"});
   CHECK(completed({"help", "optim", "sho"}) == Words{"show"});
   CHECK(completed({"train", "--out", "x"}).empty());  // a file or folder: the shell's own
