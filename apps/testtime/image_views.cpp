@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "autograd/ops/elementwise.h"
 #include "core/error.h"
 #include "core/threads.h"
 #include "data/image_shift.h"
