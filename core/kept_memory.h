@@ -9,7 +9,7 @@
 namespace gradus {
 
 /// From here on, blocks of up to 64 MiB come from the heap, which gives little back to the system. Decoding photographs is else
-/// mostly waiting for fresh pages: the C library maps and unmaps every buffer of 128 KiB or more (a picture of 500x375 takes 2.3 ms
+/// mostly waiting for fresh pages: the C library maps and unmaps every buffer of 128 KiB or more (a picture of 500x375 takes 2.5 ms
 /// with this, 6.5 ms without). Where the C library is not GNU's this does nothing.
 inline void keep_freed_memory() {
 #ifdef __GLIBC__

@@ -65,7 +65,8 @@ def main():
     ours, theirs = [], []
     for _ in range(given.rounds):
         start = time.perf_counter()
-        subprocess.run([given.program, "data", "show", f"folder:path={given.folder},size={given.size}"],
+        subprocess.run([given.program, "data", "show", f"folder:path={given.folder},size={given.size}",
+                        "--out", os.path.join(given.folder, "sheet.png")],
                        check=True, stdout=subprocess.DEVNULL)
         ours.append(time.perf_counter() - start)
         with multiprocessing.Pool() as pool:
