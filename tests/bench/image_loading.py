@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--folder", default="/tmp/gradus-photographs")
     given = parser.parse_args()
     make_folder(given.folder, given.images)
-    jobs = [(os.path.join(d, f), given.size) for d, _, files in os.walk(given.folder) for f in files]
+    jobs = [(os.path.join(d, f), given.size) for d, _, files in os.walk(given.folder) for f in files if f.endswith(".jpg")]
     ours, theirs = [], []
     for _ in range(given.rounds):
         start = time.perf_counter()

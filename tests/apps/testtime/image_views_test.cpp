@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/image.h"
 #include "nn/registry.h"
 #include "tests/apps/in_process.h"
 
@@ -77,6 +79,29 @@ TEST_CASE("eval and predict --views, eval --held-out: what is printed, and refus
   const auto last = nlohmann::json::parse(rows.substr(rows.rfind('\n') + 1));
   CHECK(static_cast<double>(held.at("validation_loss")) ==
         doctest::Approx(static_cast<double>(last.at("validation_loss"))).epsilon(1e-4));
+  // The class probabilities over a picture and its mirror image are the geometric means of both.
+  Image picture{1, 28, 28, std::vector<std::uint8_t>(28 * 28)}, mirror = picture;
+  for (size_t i = 0; i < picture.pixels.size(); ++i) {
+    picture.pixels[i] = static_cast<std::uint8_t>(i * 37 % 251);
+    mirror.pixels[i / 28 * 28 + 27 - i % 28] = picture.pixels[i];
+  }
+  write_png(dir / "a.png", picture);
+  write_png(dir / "b.png", mirror);
+  const auto predicted = [&](const std::string& file, std::vector<std::string> more) {
+    std::vector<std::string> words = {"predict", run_dir, dir / file, "--json", "--quiet", "--top", "10"};
+    words.insert(words.end(), more.begin(), more.end());
+    std::vector<double> p(10);
+    const auto json = nlohmann::json::parse(run(words).text);
+    for (const auto& c : json.at("predictions").at(0).at("classes"))
+      p.at(c.at("class").get<size_t>()) = c.at("probability").get<double>();
+    return p;
+  };
+  const auto a = predicted("a.png", {}), b = predicted("b.png", {}),
+             both = predicted("a.png", {"--views", "mirror"});
+  double total = 0;
+  for (size_t k = 0; k < 10; ++k) total += std::sqrt(a[k] * b[k]);
+  for (size_t k = 0; k < 10; ++k)
+    CHECK(both[k] == doctest::Approx(std::sqrt(a[k] * b[k]) / total).epsilon(1e-3).scale(1e-3));
   CHECK_THROWS_WITH_AS(eval({"--held-out", "--train"}), doctest::Contains("--train"), UsageError);
   CHECK_THROWS_WITH_AS(eval({"--views", "mirror", "--train-mode"}), doctest::Contains("--views"), UsageError);
   CHECK_THROWS_WITH_AS(eval({"--views", "zoom"}), doctest::Contains("mirror"), UsageError);
