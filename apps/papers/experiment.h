@@ -54,9 +54,10 @@ class Trial {
   /// A training run as training arms have, with this trial's seed, threads and data (`config` need not name them): what it
   /// leaves; of one that diverged no metrics. A seed k > 0 of `config` stands for another one of this trial's own, where the
   /// spread over seeds is the question. With log_grad_norms the curves grad_norm_l1 and grad_norm_l2 have a point a step.
-  /// `inspect` sees the trained state and may add to the outcome.
+  /// `inspect` sees the trained state and may add to the outcome. The curve train_loss has a point an evaluation; or, with
+  /// `loss_every`, one every so many steps, their mean loss, and nothing need be evaluated for it.
   using Inspect = std::function<void(Trainer&, Outcome&)>;
-  virtual Outcome train(TrainConfig config, const Inspect& inspect = nullptr) const = 0;
+  virtual Outcome train(TrainConfig config, const Inspect& inspect = nullptr, int64 loss_every = 0) const = 0;
   /// To be asked between steps: throws Interrupted when the run should stop.
   virtual void checkpoint(double share_done) const = 0;
 };

@@ -27,19 +27,30 @@ void add_metric(Outcome& outcome, const char* name, double value) {
   if (!std::isnan(value)) outcome.metrics[name] = value;
 }
 
+// The mean loss of every `every` steps, as a curve.
+void observe_losses(Trainer& trainer, int64 every, Outcome& outcome) {
+  trainer.observe_steps([every, sum = 0.0, &outcome](int64 step, double loss) mutable {
+    sum += loss;
+    if (step % every != 0) return;
+    add_point(outcome, "train_loss", "step", static_cast<double>(step), sum / static_cast<double>(every));
+    sum = 0;
+  });
+}
+
 Outcome training_run(const TrainConfig& config, bool tuning, DataShelf& shelf, const RunMonitor& monitor,
-                     const Trial::Inspect& inspect = nullptr) {
+                     const Trial::Inspect& inspect = nullptr, int64 loss_every = 0) {
   Outcome outcome;
   Trainer trainer(config, shelf.data(config, tuning));
   const bool by_epoch = !config.steps;
   trainer.observe_rows([&](const MetricsRow& row) {
     const double x = by_epoch ? row.epoch : static_cast<double>(row.step);
     const char* label = by_epoch ? "epoch" : "step";
-    add_point(outcome, "train_loss", label, x, row.train_loss);
+    if (!loss_every) add_point(outcome, "train_loss", label, x, row.train_loss);
     add_point(outcome, "train_accuracy", label, x, row.train_accuracy);
     add_point(outcome, "test_loss", label, x, row.test_loss);
     add_point(outcome, "test_accuracy", label, x, row.test_accuracy);
   });
+  if (loss_every) observe_losses(trainer, loss_every, outcome);
   trainer.observe_grad_norms([&](int64 step, const GradNorms& norms) {
     add_point(outcome, "grad_norm_l1", "step", static_cast<double>(step), norms.l1);
     add_point(outcome, "grad_norm_l2", "step", static_cast<double>(step), norms.l2);
@@ -84,7 +95,7 @@ class FunctionTrial : public Trial {
     config.data_dir = plan_.data_dir;
     return shelf_.data(config, tuning);
   }
-  Outcome train(TrainConfig config, const Inspect& inspect) const override {
+  Outcome train(TrainConfig config, const Inspect& inspect, int64 loss_every) const override {
     config.seed = seed + config.seed * kSeedStride;
     config.data_dir = plan_.data_dir;
     config.threads = plan_.threads;
@@ -92,7 +103,7 @@ class FunctionTrial : public Trial {
     check(config);
     refuse_looking(arm_, config);
     try {
-      return training_run(config, tuning, shelf_, monitor_, inspect);
+      return training_run(config, tuning, shelf_, monitor_, inspect, loss_every);
     } catch (const NumericError& e) {
       return diverged(e);
     }

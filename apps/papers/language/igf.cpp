@@ -204,8 +204,8 @@ Outcome finetune_gap(const Trial& trial, const char* filter) {
       options = {{"filter", name}, {"lr", t.word("lr")}};
     }
     Data data(const std::string& spec) const override { return whole.data(spec); }
-    Outcome train(TrainConfig config, const Inspect& inspect) const override {
-      return whole.train(config, inspect);
+    Outcome train(TrainConfig config, const Inspect& inspect, int64 loss_every) const override {
+      return whole.train(config, inspect, loss_every);
     }
     void checkpoint(double share) const override { whole.checkpoint(share); }
   };

@@ -21,8 +21,8 @@ struct ZooTask {
   double target;  // of the training loss, mean of kEvery steps
 };
 constexpr ZooTask kTasks[] = {
-    {"lenet", "mnist:limit=6400,test_limit=50", "lenet", 100, 16, 0.6},
-    {"resnet8", "cifar10:limit=6400,test_limit=50", "resnet8:width=8", 100, 32, 1.95},
+    {"lenet", "mnist:limit=2000,test_limit=50", "lenet", 100, 16, 0.6},
+    {"resnet8", "cifar10:limit=4000,test_limit=50", "resnet8:width=8", 100, 32, 1.95},
     {"gpt", "tinyshakespeare:val=0.001", "gpt:block=32,dim=32,layers=1", 150, 12, 2.75},
 };
 
@@ -81,11 +81,10 @@ Outcome zoo_run(const Trial& trial) {
   config.epochs.reset();
   config.steps = task.steps;
   config.batch_size = task.batch_size;
-  config.eval_every = kEvery;
   Outcome outcome;
   double steps = static_cast<double>(task.steps);
   try {
-    const Outcome run = trial.train(config);
+    const Outcome run = trial.train(config, nullptr, kEvery);
     const auto curve = run.curves.find("train_loss");
     if (!run.diverged && curve != run.curves.end()) steps = steps_to(curve->second, task.target, task.steps);
     if (run.diverged) outcome.note = run.note;

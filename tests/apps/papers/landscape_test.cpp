@@ -22,7 +22,7 @@ class StagedTrial : public Trial {
  public:
   explicit StagedTrial(OptionList given = {}) { options = std::move(given); }
   Data data(const std::string& spec) const override { return open_data(spec); }
-  Outcome train(TrainConfig config, const Inspect&) const override {
+  Outcome train(TrainConfig config, const Inspect&, int64) const override {
     Outcome outcome;
     const double lr = std::stod(parse_spec(config.optim).options.at(0).second);
     if (lr > 1)
