@@ -10,7 +10,9 @@
 #include <new>
 #include <vector>
 
+#include "core/processors.h"
 #include "core/spin.h"
+#include "core/threads.h"
 
 namespace gradus {
 namespace {
@@ -34,7 +36,8 @@ SizeClass size_class(std::size_t bytes) {
 
 class Pool {
  public:
-  void* take(std::size_t request) {
+  // `fresh`: whether the system gave it just now.
+  void* take(std::size_t request, bool& fresh) {
     const auto [index, bytes] = size_class(request);
     const std::lock_guard lock(lock_);
     void* block = nullptr;
@@ -43,6 +46,7 @@ class Pool {
       list.pop_back();
     } else {
       block = from_system(bytes);
+      fresh = true;
     }
     stats_.bytes_in_use += bytes;
     stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
@@ -137,7 +141,21 @@ Pool& pool() {
 
 }  // namespace
 
-void* allocate(std::size_t bytes) { return pool().take(bytes); }
+void first_touch(void* block, std::size_t bytes) {
+  constexpr int64 kPage = 4096;
+  auto* const begin = static_cast<char*>(block);
+  const auto pages = static_cast<int64>(bytes) / kPage;
+  parallel_for(pages, 64, [&](int64 first, int64 last) {
+    for (int64 i = first; i < last; ++i) begin[i * kPage] = 0;
+  });
+}
+
+void* allocate(std::size_t bytes) {
+  bool fresh = false;
+  void* const block = pool().take(bytes, fresh);
+  if (fresh && bytes >= kHugePage && memory_nodes() > 1) first_touch(block, bytes);
+  return block;
+}
 void deallocate(void* block, std::size_t bytes) noexcept { pool().give_back(block, bytes); }
 void* allocate_region(std::size_t bytes) { return pool().take_region(bytes); }
 void deallocate_region(void* region, std::size_t bytes) noexcept { pool().give_back_region(region, bytes); }

@@ -21,6 +21,11 @@ void* allocate(std::size_t bytes);
 /// Gives back a block of allocate(bytes), with the same `bytes`. Thread-safe.
 void deallocate(void* block, std::size_t bytes) noexcept;
 
+/// Writes to every page of a new block (4 KiB; contents undefined after it), each thread to the part that a parallel_for over the
+/// block gives it: where memory has several nodes it then lies near the thread that will use it. allocate() does so for large
+/// blocks on such machines.
+void first_touch(void* block, std::size_t bytes);
+
 /// Memory from the system for who divides it himself (scratch.h), aligned as above; counted as held, not as in use. Throws
 /// std::bad_alloc. Thread-safe.
 void* allocate_region(std::size_t bytes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/bench/autodiff.h"
+#include "apps/bench/division.h"
 #include "apps/bench/hypergradient.h"
 #include "apps/bench/loader_speed.h"
 #include "apps/bench/machine.h"
@@ -45,6 +46,8 @@ class Bench {
       forward_gradient();
     else if (name == "hypergradient")
       hypergradient();
+    else if (name == "division")
+      division();
     else if (name == "loader")
       loader();
     else
@@ -193,6 +196,20 @@ class Bench {
     }
   }
 
+  void division() {
+    constexpr double kStart =
+        1e-7;  // core/kernels/README.md: 0.3 to 0.9 us for a loop on two threads, most of it once
+    for (const Workload& w : training_workloads()) {
+      const Step step = training_step(w, options_.optimizer, options_.batch);
+      for (const int threads : {2, 4, 8, 16, 64}) {
+        const DividedStep d = divided_step(threads, median_division(threads, 3, step.run), kStart);
+        Row row{.workload = "division", .part = fmt::format("{} on {}", w.name, threads), .step_s = d.step_s};
+        row.more = {{"times_faster", d.ratio}, {"outside_loops", d.outside}, {"balance", d.balance}};
+        emit(row);
+      }
+    }
+  }
+
   void hypergradient() {
     const HypergradientCosts c = measure_hypergradient(10000, 5, options_.seconds);
     const auto kind = [&](const std::string& what, double seconds, double bytes) {
@@ -244,6 +261,8 @@ const std::vector<Entry>& workloads() {
     all.push_back({"autodiff", "vjp, jvp, Hessian and Gauss-Newton products, per-sample gradients"});
     all.push_back({"forward-gradient", "steps by forward gradients in forward passes, draws included"});
     all.push_back({"hypergradient", "implicit differentiation in 1,000,000 hyperparameters: time, memory"});
+    all.push_back(
+        {"division", "training steps cut for 2 to 64 threads, parts timed one by one: what they would take"});
     all.push_back({"loader", "batches normalised, augmented, collated"});
     all.push_back({"peak", "multiply-adds in registers: what shares of peak refer to"});
     return all;

@@ -8,6 +8,7 @@
 #include "apps/cli/flags.h"
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
+#include "apps/cli/thread_count.h"
 #include "core/blas.h"
 #include "core/threads.h"
 
@@ -31,7 +32,7 @@ struct BenchFlags {
 };
 
 int run_bench(const BenchFlags& flags, std::vector<std::string> names) {
-  if (flags.threads > 0) set_threads(flags.threads);
+  use_threads(flags.threads);
   if (names.empty())
     for (const bench::Entry& entry : bench::workloads()) names.push_back(entry.name);
   bool begun = false;

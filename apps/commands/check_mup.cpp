@@ -7,6 +7,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/commands/registry_commands.h"
 #include "apps/report/plot.h"
 #include "apps/train/interrupt.h"
@@ -87,7 +88,7 @@ std::string check_picture(const std::string& model, const MupCheck& mup, const M
 }
 
 int run_check_mup(const std::string& model, const CheckMupOptions& o) {
-  if (o.threads > 0) set_threads(o.threads);
+  use_threads(o.threads);
   TrainConfig config;
   config.data = o.data;
   config.data_dir = o.data_dir;

@@ -4,6 +4,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/commands/registry_commands.h"
 #include "apps/commands/run_settings.h"
 #include "apps/continual/continual_run.h"
@@ -56,7 +57,7 @@ int continual(const DirectoryCall& call, const OptionList& given) {
     print(config_json(config).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
+  use_threads(config.threads);
   config.threads = threads();  // recorded
   check_save_path(config.save);
   const InterruptScope

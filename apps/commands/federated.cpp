@@ -5,6 +5,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/ranks.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/commands/run_settings.h"
 #include "apps/federated/federation.h"
 
@@ -76,7 +77,7 @@ int federated(const DirectoryCall& call, const OptionList& given) {
     assign(config, settings_given(nlohmann::json::parse(text), kFederated, "settings of rank 0"));
   }
   if (config.threads == 0) config.threads = threads_of_rank();
-  set_threads(config.threads);  // recorded
+  use_threads(config.threads);  // recorded
   const InterruptScope
       signals;  // from before the run directory is made, so that what is there can be resumed
   std::optional<Federation> made;

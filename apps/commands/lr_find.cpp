@@ -6,6 +6,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/report/plot.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/lr_range.h"
@@ -75,7 +76,7 @@ int lr_find(const LrFindCall& call, const OptionList& given) {
   check(config);
   if (config.batch_size.adaptive()) fail<UsageError>("--batch-size adaptive: lr-find takes a number");
   if (!(call.from < call.to)) fail<UsageError>("--from {} --to {}: needs from < to", call.from, call.to);
-  if (config.threads > 0) set_threads(config.threads);
+  use_threads(config.threads);
   const InterruptScope signals;
   Trainer trainer(config);
   constexpr int64 kUsualSteps = 100;

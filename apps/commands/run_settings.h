@@ -9,6 +9,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/train/interrupt.h"
 #include "apps/train/run_dir.h"
 #include "core/json_file.h"
@@ -74,7 +75,7 @@ int train_in_rounds(const RoundsCommand<Config, Training>& c, const DirectoryCal
     print(config_json(config).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
+  use_threads(config.threads);
   config.threads = threads();  // recorded
   check_save_path(config.save);
   const InterruptScope

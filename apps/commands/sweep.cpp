@@ -10,6 +10,7 @@
 #include "apps/cli/output.h"
 #include "apps/cli/program.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/report/page.h"
 #include "apps/report/plot.h"
 #include "apps/train/interrupt.h"
@@ -175,7 +176,7 @@ int sweep(const SweepCall& call, const OptionList& given) {
   if (!call.budget.empty()) options.budget = parse_duration(call.budget, "--budget");
   const InterruptScope signals;
   const auto [folder, plan] = prepare_sweep(call, given);
-  if (const int asked = plan.config(0, 0).threads; asked > 0) set_threads(asked);
+  use_threads(plan.config(0, 0).threads);
   Progress progress(call.quiet);
   options.say = [&](const std::string& line) { progress.message(line); };
   options.progress = [&](int64 done, int64 all) {

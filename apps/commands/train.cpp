@@ -9,6 +9,7 @@
 #include "apps/cli/program.h"
 #include "apps/cli/ranks.h"
 #include "apps/cli/terminal.h"
+#include "apps/cli/thread_count.h"
 #include "apps/commands/run_settings.h"
 #include "apps/diffusion/diffusion_run.h"
 #include "apps/preference/preference_run.h"
@@ -134,7 +135,7 @@ int train(const Call& call, const OptionList& given) {
   TrainConfig config = shared_config(ranks, call, given, started);
   if (config.threads == 0) config.threads = config.deterministic ? 1 : threads_of_rank();
   // Recorded, because results are the same bytes only for the same number of threads.
-  set_threads(config.threads);
+  use_threads(config.threads);
   const InterruptScope
       signals;  // from before the run directory is made, so that what is there can be resumed
   std::optional<Trainer> made;
@@ -237,7 +238,7 @@ int train_pairs(const Call& call, const OptionList& given) {
     print(options_json(config).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
+  use_threads(config.threads);
   config.threads = threads();
   check_save_path(config.save);
   const InterruptScope signals;
@@ -303,7 +304,7 @@ int train_diffusion(const Call& call, const OptionList& given) {
     print(options_json(config).dump(2) + "\n");
     return kOk;
   }
-  if (config.threads > 0) set_threads(config.threads);
+  use_threads(config.threads);
   config.threads = threads();
   check_save_path(config.save);
   const InterruptScope signals;

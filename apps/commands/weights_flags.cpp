@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "apps/cli/thread_count.h"
 #include "apps/train/run_dir.h"
 #include "apps/train/trainer.h"
 #include "core/error.h"
@@ -37,7 +38,7 @@ TensorFile checkpoint_weights(const std::string& path, bool ema, const std::stri
 }
 
 Weights find_weights(const std::string& run, const WeightsOptions& options, const std::string& which) {
-  if (options.threads > 0) set_threads(options.threads);
+  use_threads(options.threads);
   if (!run.empty() && !options.init.empty()) fail<UsageError>("name a run or --init FILE, not both");
   const std::string path = run.empty() ? options.init : run;
   if (path.empty())

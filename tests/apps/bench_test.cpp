@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/bench/autodiff.h"
+#include "apps/bench/division.h"
 #include "apps/bench/hypergradient.h"
 #include "apps/bench/workload.h"
 #include "core/allocator.h"
 #include "core/error.h"
+#include "core/threads.h"
 
 using namespace gradus;
 
@@ -48,6 +50,24 @@ TEST_CASE("bench: workloads are the standard ones") {
     CHECK(mflop == doctest::Approx(expected[i].mflop_a_sample).epsilon(0.02));
     if (expected[i].parameters) CHECK(bench::training_step(w, "", 2).parameters == expected[i].parameters);
   }
+}
+
+TEST_CASE("bench: a step cut for several threads") {
+  // 10 s, of which 8 in loops whose longest parts come to 3 s; 100 loops, each 1 ms dearer with a further thread.
+  const bench::DividedStep d =
+      bench::divided_step(4, {.total_s = 10, .parts_s = 8, .longest_s = 3, .loops = 100}, 1e-3);
+  CHECK(d.step_s == doctest::Approx(2 + 3 + 0.3));
+  CHECK(d.outside == doctest::Approx(0.2));
+  CHECK(d.balance == doctest::Approx(8.0 / 4 / 3));
+  CHECK(d.ratio == doctest::Approx(10 / 5.3));
+  int runs = 0;
+  const DivisionOfWork work = bench::median_division(3, 5, [&] {
+    ++runs;
+    parallel_for(9, 1, [](int64, int64) {});
+    parallel_for(9, 1, [](int64, int64) {});
+  });
+  CHECK(runs == 6);
+  CHECK(work.loops == 2);
 }
 
 TEST_CASE("bench: a row has the same keys whatever was measured") {

@@ -1,6 +1,7 @@
 #include "core/threads.h"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,9 +13,11 @@
 #include <vector>
 
 #include "core/allocator.h"
+#include "core/division_of_work.h"
 #include "core/error.h"
 #include "core/scratch.h"
 #include "core/spin.h"
+#include "core/thread_pool.h"
 
 using namespace gradus;
 
@@ -100,6 +103,75 @@ TEST_CASE("parallel_for: several threads may call it at once, and workers that f
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(visits(2, 1) == std::vector<int>{1, 1});
   }
+}
+
+TEST_CASE("thread pool: no more threads than processors, each with neighbouring parts in order") {
+  static auto& pool = *new detail::ThreadPool(3);  // its workers never end
+  std::vector<std::thread::id> who(100);
+  std::vector<int> order(100);
+  std::atomic<int> met{0};
+  const auto body = [&](int64 begin, int64 end) {
+    CHECK(end == begin + 1);
+    who[static_cast<size_t>(begin)] = std::this_thread::get_id();
+    order[static_cast<size_t>(begin)] = ++met;
+  };
+  pool.run(
+      {[](const void* b, int64 begin, int64 end) { (*static_cast<const decltype(body)*>(b))(begin, end); },
+       &body, 100, 100});
+  CHECK(met == 100);
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t first = i < 33 ? 0 : i < 66 ? 33 : 66;
+    CHECK(who[i] == who[first]);
+    if (i > first) CHECK(order[i] > order[i - 1]);
+  }
+  CHECK(who[0] == std::this_thread::get_id());
+}
+
+TEST_CASE("divide_work: loops cut for n threads, all parts on the calling one") {
+  const Threads one(1);
+  const auto here = std::this_thread::get_id();
+  std::vector<int64> parts;
+  bool elsewhere = false;
+  const DivisionOfWork work = divide_work(5, [&] {
+    CHECK(threads() == 5);
+    std::this_thread::sleep_for(std::chrono::milliseconds(4));
+    parallel_for(10, 1, [&](int64 begin, int64 end) {
+      parts.push_back(end - begin);
+      elsewhere |= std::this_thread::get_id() != here || !in_parallel();
+      std::this_thread::sleep_for(std::chrono::milliseconds(begin == 0 ? 6 : 1));
+      parallel_for(10, 1, [&](int64, int64) {});
+    });
+    parallel_for(1, 1, [&](int64, int64) { parts.push_back(0); });  // is not divided
+  });
+  CHECK(parts == std::vector<int64>{2, 2, 2, 2, 2, 0});
+  CHECK_FALSE(elsewhere);
+  CHECK(work.loops == 1);
+  CHECK(work.longest_s >= 0.006);
+  CHECK(work.parts_s >= 0.010);
+  CHECK(work.longest_s + 0.004 <= work.parts_s);
+  CHECK(work.total_s >= work.parts_s + 0.004);
+  CHECK(threads() == 1);
+  CHECK_THROWS_AS(divide_work(0, [] {}), UsageError);
+  CHECK_THROWS_AS(divide_work(3, [] { throw UsageError("x"); }), UsageError);
+  CHECK(threads() == 1);
+  CHECK(visits(100, 1) == std::vector<int>(100, 1));
+}
+
+TEST_CASE("first touch: every page of a block is there afterwards") {
+  const Threads two(2);
+  constexpr size_t kPages = 300, kPage = 4096;
+  void* const block =
+      mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(block != MAP_FAILED);
+  const auto resident = [&] {
+    std::vector<unsigned char> pages(kPages);
+    REQUIRE(mincore(block, kPages * kPage, pages.data()) == 0);
+    return std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p & 1; });
+  };
+  CHECK(resident() == 0);
+  first_touch(block, kPages * kPage);
+  CHECK(resident() == kPages);
+  munmap(block, kPages * kPage);
 }
 
 TEST_CASE("spin lock: no two threads are inside at once") {
