@@ -8,6 +8,7 @@
 
 #include "core/blas.h"
 #include "core/error.h"
+#include "core/kernels/gemm_symmetric.h"
 #include "core/linalg_wide.h"
 
 namespace gradus::linalg {
@@ -72,6 +73,21 @@ void matmul_into(Tensor& c, double beta, double alpha, const Tensor& a, const Te
                      b.shape().str(), tb ? "'" : "", c.shape().str());
   gemm(ta, tb, m, n, k, static_cast<real>(alpha), a.data(), std::max<int64>(1, a.dim(1)), b.data(),
        std::max<int64>(1, b.dim(1)), static_cast<real>(beta), c.mutable_data(), std::max<int64>(1, n));
+}
+
+void symmetric_product_into(Tensor& c, double beta, double alpha, const Tensor& a, const Tensor& b, bool ta,
+                            bool tb) {
+  check_matrix(a, "symmetric product"), check_matrix(b, "symmetric product");
+  const int64 m = ta ? a.dim(1) : a.dim(0), k = ta ? a.dim(0) : a.dim(1);
+  const bool fits =
+      (tb ? b.dim(0) : b.dim(1)) == m && (tb ? b.dim(1) : b.dim(0)) == k && c.shape() == Shape{m, m};
+  const auto left = kernels::matrix_view(a.data(), a.dim(1), ta),
+             right = kernels::matrix_view(b.data(), b.dim(1), tb);
+  if (!fits || !kernels::symmetric_product_pays(left, m, k)) return matmul_into(c, beta, alpha, a, b, ta, tb);
+  real* entries = c.mutable_data();
+  if (beta != 0 && beta != 1)
+    for (int64 i = 0; i < c.numel(); ++i) entries[i] *= static_cast<real>(beta);
+  kernels::gemm_symmetric(left, right, m, k, static_cast<real>(alpha), entries, m, beta != 0);
 }
 
 Tensor transpose(const Tensor& a) {

@@ -25,6 +25,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 /// c = alpha * op(A) op(B) + beta * c, in place.
 void matmul_into(Tensor& c, double beta, double alpha, const Tensor& a, const Tensor& b,
                  bool transpose_a = false, bool transpose_b = false);
+/// The same of a product that is symmetric (X X', products of symmetric matrices that commute), c with it: half of it is computed, where
+/// that pays, and mirrored. Throws ShapeError.
+void symmetric_product_into(Tensor& c, double beta, double alpha, const Tensor& a, const Tensor& b,
+                            bool transpose_a = false, bool transpose_b = false);
 /// (m,n) -> (n,m).
 Tensor transpose(const Tensor& a);
 Tensor identity(int64 n);

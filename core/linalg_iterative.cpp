@@ -39,8 +39,8 @@ namespace {
 Tensor newton_schulz_by_gram(const Tensor& g, std::span<const NewtonSchulzStep> steps) {
   const bool tall = g.dim(0) > g.dim(1);
   const int64 m = std::min(g.dim(0), g.dim(1));
-  Tensor a({m, m}), next({m, m}), polynomial({m, m}), product = identity(m);
-  matmul_into(a, 0, 1, g, g, tall, !tall);
+  Tensor a({m, m}), next({m, m}), polynomial({m, m}), product({m, m});
+  symmetric_product_into(a, 0, 1, g, g, tall, !tall);
   double trace = 0;
   for (int64 i = 0; i < m; ++i) trace += static_cast<double>(a.data()[i * m + i]);
   const double scale = 1 / (std::sqrt(trace) + 1e-8);
@@ -50,15 +50,20 @@ Tensor newton_schulz_by_gram(const Tensor& g, std::span<const NewtonSchulzStep> 
   for (size_t k = 0; k < steps.size(); ++k) {
     const auto& [c0, c1, c2] = steps[k];
     polynomial.copy_from(a);
-    matmul_into(polynomial, c1, c2, a, a);
+    symmetric_product_into(polynomial, c1, c2, a, a);
     real* diagonal = polynomial.mutable_data();
     for (int64 i = 0; i < m; ++i) diagonal[i * m + i] += static_cast<real>(c0);
-    matmul_into(next, 0, 1, polynomial, product);
-    std::swap(next, product);
+    if (k == 0) {
+      product.copy_from(polynomial);
+    } else {
+      symmetric_product_into(next, 0, 1, polynomial, product);
+      std::swap(next, product);
+    }
     if (k + 1 == steps.size()) break;
-    matmul_into(next, 0, 1, polynomial, a);
-    matmul_into(a, 0, 1, next, polynomial);
+    symmetric_product_into(next, 0, 1, polynomial, a);
+    symmetric_product_into(a, 0, 1, next, polynomial);
   }
+  if (steps.empty()) product = identity(m);
   Tensor out(g.shape());
   matmul_into(out, 0, scale, tall ? g : product, tall ? product : g);
   return out;
@@ -78,9 +83,9 @@ Tensor newton_schulz(const Tensor& g, std::span<const NewtonSchulzStep> steps) {
   for (int64 i = 0; i < x.numel(); ++i) p[i] *= scale;
   Tensor gram({m, m}), poly({m, m}), next({m, n});
   for (const auto& [a, b, c] : steps) {
-    matmul_into(gram, 0, 1, x, x, false, true);  // A = X X'
+    symmetric_product_into(gram, 0, 1, x, x, false, true);  // A = X X'
     poly.copy_from(gram);
-    matmul_into(poly, b, c, gram, gram);  // b A + c A A
+    symmetric_product_into(poly, b, c, gram, gram);  // b A + c A A
     next.copy_from(x);
     matmul_into(next, a, 1, poly, x);
     std::swap(x, next);

@@ -6,7 +6,9 @@
 
 namespace gradus {
 
-/// Uses n threads (n >= 1) for kernels and BLAS from now on. Throws UsageError for n < 1.
+/// Divides the loops of kernels and BLAS among n threads (n >= 1) from now on. Of more than there are processors
+/// (core/processors.h), as many as these are at work, each with several parts: the results are those of n threads, and none waits for
+/// one that waits for its processor. Throws UsageError for n < 1.
 void set_threads(int n);
 /// Threads in use; at first the number of processors available to the process.
 int threads();

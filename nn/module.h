@@ -43,7 +43,9 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   /// Runs forward under this module's name; then the output hook, if any.
-  Tensor operator()(const Input& x) {
+  Tensor operator()(const Input& x) { return recompute_ ? call_again(x) : call_plainly(x); }
+  /// The same, whatever set_recompute() says.
+  Tensor call_plainly(const Input& x) {
     return call(x, [&] { return forward(x); });
   }
   /// The layer's function; call the module, not this. Shapes as the layer says; throws ShapeError.
@@ -100,6 +102,13 @@ class Module {
   bool training() { return run().training; }
   void set_training(bool on) { run().training = on; }
 
+  /// Whether calls that are recorded keep nothing but their inputs, and run again in the backward pass (nn/recompute.h). For
+  /// modules whose one input is a tensor.
+  void set_recompute(bool on) { recompute_ = on; }
+  bool recomputes() const { return recompute_; }
+  /// Whether the children are items of a list.
+  virtual bool is_list() const { return false; }
+
   /// Called with (module, input, output) after each call; a defined result replaces the output. Empty: none.
   /// For adapters, curvature capture, activation statistics.
   using OutputHook = std::function<Tensor(Module&, const Input&, const Tensor&)>;
@@ -135,6 +144,7 @@ class Module {
 
  private:
   Tensor finish_call(const Input& x, Tensor y);
+  Tensor call_again(const Input& x);
   void attach(const std::string& name, std::unique_ptr<Module> child);
   void check_name(const std::string& name) const;
 
@@ -144,6 +154,7 @@ class Module {
   std::deque<NamedBuffer> buffers_;
   std::vector<NamedChild> children_;
   OutputHook hook_;
+  bool recompute_ = false;
   RunState run_;
 };
 

@@ -2,11 +2,16 @@
 
 namespace gradus {
 
-Tensor ParamSlot::value() const {
+Tensor ParamSlot::unmapped() const {
   if (!body_) return {};
   const Parameter& p = *body_->parameter;
-  Tensor t = body_->swapped.defined() ? body_->swapped : p.frozen ? p.value.detach() : p.value;
-  if (!body_->map) return t;
+  return body_->swapped.defined() ? body_->swapped : p.frozen ? p.value.detach() : p.value;
+}
+
+Tensor ParamSlot::value() const {
+  Tensor t = unmapped();
+  if (!body_ || !body_->map) return t;
+  const Parameter& p = *body_->parameter;
   t = body_->map(t);
   if (!(t.shape() == p.value.shape()))
     fail<ShapeError>("{}: its map gave shape {} instead of {}", p.name, t.shape().str(),

@@ -24,6 +24,8 @@ class ParamSlot {
   /// seen through the map if there is one. Undefined if absent.
   Tensor value() const;
   operator Tensor() const { return value(); }
+  /// The same before the map.
+  Tensor unmapped() const;
 
   const ParameterPtr& parameter() const { return body_->parameter; }
   const Shape& shape() const { return body_->parameter->value.shape(); }

@@ -19,8 +19,9 @@ namespace {
 constexpr std::string_view kOptimizer = "optim:", kProblem = "problem:";
 
 const Workload* find_training(const std::string& name) {
-  for (const Workload& w : training_workloads())
-    if (name == w.name) return &w;
+  for (const auto* table : {&training_workloads(), &large_workloads()})
+    for (const Workload& w : *table)
+      if (name == w.name) return &w;
   return nullptr;
 }
 
@@ -91,7 +92,10 @@ class Bench {
     Row row{.workload = w.name};
     const int64 batch = options_.batch ? options_.batch : w.batch;
     const double bound = peak();
-    measure(row, training_step(w, options_.optimizer, batch));
+    const Step step = training_step(w, options_.optimizer, batch, options_.recompute);
+    reset_peak_memory();
+    measure(row, step);
+    row.more.emplace_back("peak_tensor_bytes", static_cast<double>(allocator_stats().peak_bytes_in_use));
     row.samples_per_s = static_cast<double>(batch) / row.step_s;
     row.gflops = w.gflop * static_cast<double>(batch) / static_cast<double>(w.batch) / row.step_s;
     row.percent_of_peak = 100 * *row.gflops / bound;
@@ -247,10 +251,12 @@ class Bench {
 const std::vector<Entry>& workloads() {
   static const std::vector<Entry> table = [] {
     std::vector<Entry> all;
-    for (const Workload& w : training_workloads())
-      all.push_back(
-          {w.name, fmt::format("one training step of {}, batch {}, {}{}", w.model, w.batch, w.optimizer,
-                               w.adapter ? fmt::format(", {} alone and the head", w.adapter) : "")});
+    for (const auto* table : {&training_workloads(), &large_workloads()})
+      for (const Workload& w : *table)
+        all.push_back({w.name,
+                       fmt::format("one training step of {}, batch {}, {}{}", w.model, w.batch, w.optimizer,
+                                   w.adapter ? fmt::format(", {} alone and the head", w.adapter) : ""),
+                       table == &large_workloads()});
     for (const char* rule : {"sgd:momentum=0.9", "adam", "adabelief"})
       all.push_back(
           {std::string(kOptimizer) + rule, "one step on 10,000,000 parameters; any optimizer instead"});
@@ -261,8 +267,9 @@ const std::vector<Entry>& workloads() {
     all.push_back({"autodiff", "vjp, jvp, Hessian and Gauss-Newton products, per-sample gradients"});
     all.push_back({"forward-gradient", "steps by forward gradients in forward passes, draws included"});
     all.push_back({"hypergradient", "implicit differentiation in 1,000,000 hyperparameters: time, memory"});
-    all.push_back(
-        {"division", "training steps cut for 2 to 64 threads, parts timed one by one: what they would take"});
+    all.push_back({"division",
+                   "training steps cut for 2 to 64 threads, parts timed one by one: what they would take",
+                   true});
     all.push_back({"loader", "batches normalised, augmented, collated"});
     all.push_back({"peak", "multiply-adds in registers: what shares of peak refer to"});
     return all;

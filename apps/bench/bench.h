@@ -12,14 +12,16 @@
 namespace gradus::bench {
 
 struct Options {
-  double seconds = 1;     ///< measured per row, after warm-up; at least ten steps in any case
-  std::string optimizer;  ///< instead of each training workload's own; "": its own
-  int64 batch = 0;        ///< instead of each training workload's own; 0: its own
+  double seconds = 1;      ///< measured per row, after warm-up; at least ten steps in any case
+  std::string optimizer;   ///< instead of each training workload's own; "": its own
+  int64 batch = 0;         ///< instead of each training workload's own; 0: its own
+  bool recompute = false;  ///< training steps compute activations again (nn/recompute.h)
 };
 
 /// A name that can be asked for, and what it measures.
 struct Entry {
   std::string name, summary;
+  bool on_request = false;  ///< not among those that are measured where none is named
 };
 /// All of them; "optim:SPEC" stands for any optimizer of the registry, "problem:SPEC" for any problem with options.
 const std::vector<Entry>& workloads();

@@ -6,6 +6,7 @@
 #include "autograd/grad.h"
 #include "autograd/ops/nn_ops.h"
 #include "nn/adapters/registry.h"
+#include "nn/recompute.h"
 #include "nn/registry.h"
 #include "optim/problems/function_objective.h"
 #include "optim/problems/registry.h"
@@ -78,6 +79,37 @@ const std::vector<Workload>& training_workloads() {
   return table;
 }
 
+const std::vector<Workload>& large_workloads() {
+  static const DataShape cifar{.channels = 3, .height = 32, .width = 32, .classes = 10};
+  static const DataShape photos{.channels = 3, .height = 96, .width = 96, .classes = 10};
+  constexpr double kGpt10 = transformer(256, 384, 6) + conv(384, 65, 1, 256);
+  constexpr double kGpt40 = transformer(256, 640, 8) + conv(640, 65, 1, 256);
+  constexpr double kVit384 = conv(48, 384, 1, 64) + transformer(64, 384, 6) + conv(384, 10, 1, 1);
+  // Four times the channels: sixteen times the work, but for the first convolution and the last layer.
+  constexpr double kWide = 16 * kResnet20 - 12 * conv(3, 16, 9, 1024) - 12 * conv(64, 10, 1, 1);
+  constexpr double kPhotos = 9 * kResnet20;
+  static const std::vector<Workload> table{
+      {"gpt-10m",
+       "gpt:block=256,dim=384,layers=6,heads=6",
+       "adamw",
+       4,
+       {.vocabulary = 65},
+       step_gflop(4, kGpt10)},
+      {"gpt-40m",
+       "gpt:block=256,dim=640,layers=8,heads=10",
+       "adamw",
+       2,
+       {.vocabulary = 65},
+       step_gflop(2, kGpt40)},
+      {"vit-384", "vit:patch=4,dim=384,depth=6,heads=6", "adamw", 32, cifar, step_gflop(32, kVit384)},
+      {"resnet20-wide", "resnet20:width=64", "sgd:lr=0.01,momentum=0.9,weight_decay=5e-4", 32, cifar,
+       step_gflop(32, kWide)},
+      {"resnet20-96", "resnet20", "sgd:lr=0.01,momentum=0.9,weight_decay=5e-4", 16, photos,
+       step_gflop(16, kPhotos)},
+  };
+  return table;
+}
+
 namespace {
 
 // The mean squared error of the noise in random images at random times, half of them with a class.
@@ -100,11 +132,12 @@ std::function<void()> denoising_step(const std::shared_ptr<Model>& model, const 
 
 }  // namespace
 
-Step training_step(const Workload& w, const std::string& spec, int64 batch_size) {
+Step training_step(const Workload& w, const std::string& spec, int64 batch_size, bool recompute) {
   if (batch_size == 0) batch_size = w.batch;
   Rng rng(1);
   const std::shared_ptr<Model> model = make_model(w.model, w.data, rng);
   if (w.adapter) attach_adapters(*model, w.adapter, rng);
+  if (recompute) recompute_blocks(*model);
   const auto parameters = std::make_shared<const Parameters>(model->parameters());
   const std::shared_ptr<Optimizer> optimizer = make_optimizer(spec.empty() ? w.optimizer : spec, *parameters);
   Step step;

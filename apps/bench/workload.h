@@ -22,6 +22,8 @@ struct Workload {
       nullptr;  ///< beside frozen weights (nn/adapters/registry.h); only it and the head are trained
 };
 const std::vector<Workload>& training_workloads();
+/// Larger networks, measured only where they are named.
+const std::vector<Workload>& large_workloads();
 
 /// One step ready to run again and again.
 struct Step {
@@ -30,8 +32,10 @@ struct Step {
   double bytes = 0;  ///< an optimizer's: what it moves a step (state_cost)
 };
 /// Forward, loss, backward and a step of `optimizer` (any of the registry; "": the workload's own). `batch` 0: the
-/// workload's own. Throws UsageError for an optimizer that needs what a model and a batch cannot give.
-Step training_step(const Workload& workload, const std::string& optimizer, int64 batch = 0);
+/// workload's own; `recompute`: activations of its blocks are computed again in the backward pass. Throws UsageError for an optimizer that
+/// needs what a model and a batch cannot give, and for a model without blocks to recompute.
+Step training_step(const Workload& workload, const std::string& optimizer, int64 batch = 0,
+                   bool recompute = false);
 /// One step of an optimizer ("adam:lr=1e-3") on a matrix of 10,000,000 parameters with a random gradient.
 Step optimizer_step(const std::string& spec);
 /// Value and gradient of a small problem ("matrix-sensing:condition=100", optim/problems/registry.h) and a step of `optimizer` on it.

@@ -21,6 +21,7 @@ struct BenchFlags {
   double time = 1;
   std::string optim;
   int64 batch_size = 0;
+  bool recompute = false;
 
   void visit(auto&& f) {
     f("json", json, "print one JSON object a line");
@@ -28,13 +29,15 @@ struct BenchFlags {
     f("time", time, "seconds to measure each figure for, after warm-up; at least ten steps", positive());
     f("optim", optim, "optimizer of the training steps, instead of each workload's own");
     f("batch_size", batch_size, "batch size of the training steps; 0: each workload's own", at_least(0));
+    f("recompute", recompute, "training steps compute the activations of blocks again in the backward pass");
   }
 };
 
 int run_bench(const BenchFlags& flags, std::vector<std::string> names) {
   use_threads(flags.threads);
   if (names.empty())
-    for (const bench::Entry& entry : bench::workloads()) names.push_back(entry.name);
+    for (const bench::Entry& entry : bench::workloads())
+      if (!entry.on_request) names.push_back(entry.name);
   bool begun = false;
   const auto use = [&](const bench::Row& row) {
     if (!std::exchange(begun, true) && !flags.json) print(bench::table_head());
@@ -44,7 +47,12 @@ int run_bench(const BenchFlags& flags, std::vector<std::string> names) {
   note(fmt::format("gradus bench: {} threads, {}, {} kernels\n", threads(), blas_version(), blas_core()));
   if (const std::string warning = blas_warning(); !warning.empty())
     note(fmt::format("gradus bench: {}\n", warning));
-  bench::run(names, {.seconds = flags.time, .optimizer = flags.optim, .batch = flags.batch_size}, use);
+  bench::run(names,
+             {.seconds = flags.time,
+              .optimizer = flags.optim,
+              .batch = flags.batch_size,
+              .recompute = flags.recompute},
+             use);
   return kOk;
 }
 

@@ -114,8 +114,8 @@ std::string effective_optim(const TrainConfig& config) {
 }
 
 void check_resumable(const OptionList& given) {
-  check_resumable(given, {"epochs", "steps", "threads", "save_every", "eval_every", "early_stop", "save",
-                          "data_dir", "tensorboard"});
+  check_resumable(given, {"epochs", "steps", "threads", "recompute", "save_every", "eval_every", "early_stop",
+                          "save", "data_dir", "tensorboard"});
 }
 
 void check_resumable(const OptionList& given, const std::vector<std::string>& changeable) {

@@ -25,6 +25,7 @@ struct TrainConfig {
   int64 seed = 0;
   int threads = 0;
   bool shuffle = true, drop_last = false;
+  bool recompute = false;
   bool deterministic = false;
   int64 batch_parts = 12;
   std::string batch_norm = "auto";
@@ -75,6 +76,10 @@ struct TrainConfig {
     f("accumulate", accumulate, "batches whose mean gradient makes one step", at_least(1));
     f("seed", seed, "of initial weights, order, dropout, augmentation", at_least(0));
     f("threads", threads, "threads; 0: one a processor", at_least(0));
+    f("recompute", recompute,
+      "compute the activations of blocks again in the backward pass instead of keeping them: less memory, a "
+      "third more "
+      "time, the same bytes");
     f("shuffle", shuffle, "take the training examples in the order of the files");
     f("drop_last", drop_last, "leave out the last batch of an epoch where it is smaller than the others");
     f("deterministic", deterministic,

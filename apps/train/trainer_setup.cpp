@@ -17,6 +17,7 @@
 #include "nn/fields/loss_watcher.h"
 #include "nn/layers/norm.h"
 #include "nn/modes.h"
+#include "nn/recompute.h"
 #include "nn/registry.h"
 #include "nn/state_dict.h"
 #include "optim/registry.h"
@@ -185,6 +186,7 @@ void Trainer::make_trained_parts() {
     freeze(parameters_ = model_->parameters(), config_.freeze);
     notes_.push_back(fmt::format("--adapter {}: {}", config_.adapter, count_parameters(*model_).str()));
   }
+  if (config_.recompute) in_flag("--recompute", [&] { recompute_blocks(*model_); });
   late_ = late_freezes(parameters_, config_.freeze_after);
   std::vector<GroupSpec> groups;
   for (const std::string& text : config_.group) groups.push_back(parse_group(text));

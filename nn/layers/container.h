@@ -21,6 +21,7 @@ class Sequential : public Module {
   Module& operator[](int64 i) { return *children().at(static_cast<size_t>(i)).module; }
 
   Tensor forward(const Input& x) override;
+  bool is_list() const override { return true; }
   std::string describe() const override { return "Sequential"; }
 };
 
@@ -44,6 +45,7 @@ class ModuleList : public Module {
     const ModuleScope scope(name());
     for (size_t i = 0; i < items_.size(); ++i) f(*items_[i], i);
   }
+  bool is_list() const override { return true; }
   std::string describe() const override { return "ModuleList"; }
 
  private:

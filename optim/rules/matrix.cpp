@@ -74,8 +74,8 @@ void divide_by_rank1(Tensor& u, const Tensor& squared, State& s, double beta2, d
 }
 
 void TwoSided::accumulate(const Tensor& g, double beta, double left_divisor, double right_divisor) {
-  if (left) linalg::matmul_into(l(), beta, (1 - beta) / left_divisor, g, g, false, true);
-  if (right) linalg::matmul_into(r(), beta, (1 - beta) / right_divisor, g, g, true, false);
+  if (left) linalg::symmetric_product_into(l(), beta, (1 - beta) / left_divisor, g, g, false, true);
+  if (right) linalg::symmetric_product_into(r(), beta, (1 - beta) / right_divisor, g, g, true, false);
 }
 
 void TwoSided::diagonalise(bool descending) {

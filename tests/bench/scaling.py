@@ -4,8 +4,9 @@ prints medians.
 
   tests/bench/scaling.py                              # both, of resnet20, vit and airbench
   tests/bench/scaling.py threads batch --rounds 5 --workloads resnet20 vit
+  tests/bench/scaling.py threads --threads 1,2,4,8,16 --workloads mlp gpt
 
-threads: time with one thread / time with two. batch: samples a second for 32 to 512 samples a step, and the largest
+threads: time with the first number of threads / time with each other. batch: samples a second for 32 to 512 samples a step, and the largest
 over the smallest. A round goes through all settings once, so that a noisy machine disturbs all alike.
 """
 import argparse
@@ -38,19 +39,21 @@ def medians(settings, rounds, measure):
 
 
 def threads(arguments, workload):
-    ratios, times = [], {1: [], 2: []}
+    first, *others = arguments.threads
+    times = {n: [] for n in arguments.threads}
     for _ in range(arguments.rounds):
         for n in times:
             times[n].append(bench(arguments.gradus, workload, arguments.time, "--threads", n)["step_s"])
-        ratios.append(times[1][-1] / times[2][-1])
-    print(f"{workload:10} threads 1: {statistics.median(times[1]) * 1e3:8.2f} ms   2: "
-          f"{statistics.median(times[2]) * 1e3:8.2f} ms   ratio {statistics.median(ratios):.2f} "
-          f"({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+    print(f"{workload:10} threads {first}: {statistics.median(times[first]) * 1e3:8.2f} ms", flush=True)
+    for n in others:
+        ratios = [one / other for one, other in zip(times[first], times[n])]
+        print(f"{'':10} threads {n}: {statistics.median(times[n]) * 1e3:8.2f} ms   ratio {statistics.median(ratios):.2f} "
+              f"({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
 
 
 def batch(arguments, workload):
     rates = medians(BATCHES, arguments.rounds, lambda n: bench(
-        arguments.gradus, workload, arguments.time, "--threads", 2, "--batch-size", n)["samples_per_s"])
+        arguments.gradus, workload, arguments.time, "--threads", arguments.threads[-1], "--batch-size", n)["samples_per_s"])
     print(f"{workload:10} samples/s " + "  ".join(f"{n}: {rate:.0f}" for n, rate in rates.items())
           + f"   largest / smallest {max(rates.values()) / min(rates.values()):.2f}", flush=True)
 
@@ -59,6 +62,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=[], help="threads, batch (default: both)")
     parser.add_argument("--workloads", nargs="+", default=["resnet20", "vit", "airbench"])
+    parser.add_argument("--threads", type=lambda text: [int(n) for n in text.split(",")], default=[1, 2],
+                        metavar="N,N,...", help="numbers of threads (default: 1,2)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--time", type=float, default=1.0, help="seconds for each figure")
     parser.add_argument("--gradus", default=os.path.join(ROOT, "build", "bin", "gradus"))

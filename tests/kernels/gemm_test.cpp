@@ -2,7 +2,9 @@
 #include "core/kernels/gemm.h"
 
 #include "core/error.h"
+#include "core/kernels/gemm_symmetric.h"
 #include "core/kernels/linear.h"
+#include "core/linalg.h"
 #include "tests/kernels/naive.h"
 
 using namespace gradus;
@@ -163,4 +165,58 @@ TEST_CASE("linear: values, slope and gradients of every path equal plain loops")
   CHECK_THROWS_AS(kernels::linear_grad(Tensor::ones({2, 3}), Tensor::ones({2, 4}), Tensor::ones({4, 3}),
                                        Epilogue::kNone, {}, {}),
                   ShapeError);
+}
+
+TEST_CASE(
+    "gemm: symmetric products equal plain loops, are symmetric to the last bit and do not depend on "
+    "threads") {
+  struct Case {
+    int64 m, k;
+  };
+  Rng rng(7);
+  const int before = threads();
+  for (const Case& s :
+       {Case{1, 1}, {12, 5}, {31, 40}, {64, 64}, {65, 17}, {100, 130}, {128, 384}, {200, 450}})
+    for (const bool across : {false, true}) {
+      CAPTURE(s.m);
+      CAPTURE(s.k);
+      CAPTURE(across);
+      const Tensor x = rng.normal_tensor(across ? Shape{s.k, s.m} : Shape{s.m, s.k});
+      const Tensor start = linalg::matmul(rng.normal_tensor({s.m, 3}), Tensor::ones({3, s.m}));
+      Tensor symmetric = start.clone();  // the sum with its transpose
+      for (int64 i = 0; i < s.m; ++i)
+        for (int64 j = 0; j < s.m; ++j)
+          symmetric.mutable_data()[i * s.m + j] = start.data()[i * s.m + j] + start.data()[j * s.m + i];
+      const auto of = [&](bool add) {
+        Tensor c = add ? symmetric.clone() : Tensor::full({s.m, s.m}, NAN);
+        const auto a = kernels::matrix_view(x.data(), across ? s.m : s.k, across);
+        const auto b = kernels::matrix_view(x.data(), across ? s.m : s.k, !across);
+        kernels::gemm_symmetric(a, b, s.m, s.k, real(0.5), c.mutable_data(), s.m, add);
+        return c;
+      };
+      naive::poison_scratch();
+      const Doubles zero(size_t(s.m * s.m));
+      CHECK(naive::error(of(false), product(x, x, across, !across, s.m, s.m, s.k, 0.5, zero)) < kProduct);
+      const Tensor added = of(true);
+      CHECK(naive::error(added, product(x, x, across, !across, s.m, s.m, s.k, 0.5,
+                                        naive::doubles(symmetric))) < kProduct);
+      CHECK(linalg::transpose(added).values() == added.values());
+      for (const int n : {1, 3}) {
+        set_threads(n);
+        CHECK(of(true).values() == added.values());
+      }
+      set_threads(before);
+    }
+}
+
+TEST_CASE("linalg: a symmetric product into a matrix, and shapes that do not fit") {
+  Rng rng(8);
+  for (const int64 m : {3, 96}) {
+    const Tensor g = rng.normal_tensor({m, 40});
+    Tensor fast = linalg::identity(m), plain = linalg::identity(m);
+    linalg::symmetric_product_into(fast, 0.9, 0.1, g, g, false, true);
+    linalg::matmul_into(plain, 0.9, 0.1, g, g, false, true);
+    CHECK(naive::error(fast, naive::doubles(plain)) < kProduct);
+    CHECK_THROWS_AS(linalg::symmetric_product_into(fast, 0, 1, g, g, true, false), ShapeError);
+  }
 }
