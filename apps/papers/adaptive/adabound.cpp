@@ -5,10 +5,12 @@
 //   w = w - eta*m
 // The claims at our scale: it ends within 0.3 points of the better of Adam and SGD with momentum; after the first epoch its training
 // loss is no higher than SGD's; and it bears step sizes that Adam does not.
-// Departures: a perceptron on 20,000 images of MNIST, 6 epochs, in place of DenseNet and ResNet on CIFAR-10; gamma is 1e-2 for runs of
+// Departures: a perceptron on 20,000 images of Fashion-MNIST, 6 epochs, in place of DenseNet and ResNet on CIFAR-10; gamma is 1e-2 for runs of
 // 1,900 steps. final_lr multiplies a mean of gradients: 1 is momentum SGD with 0.1.
 // Tried before: a small convolutional network on 5,000 images of Fashion-MNIST, 470 steps with the same gamma, so that the bounds were
-// still wide: 0.75 points below Adam [0.41, 1.09], not shown; 0.09 above SGD; worst accuracy 12 points above Adam's [-14, 39].
+// still wide: 0.75 points below Adam [0.41, 1.09], not shown; 0.09 above SGD; worst accuracy 12 points above Adam's [-14, 39]. Then the
+// perceptron on MNIST: 0.01 points below Adam [-0.17, 0.19], 0.02 below SGD [-0.08, 0.12], worst accuracy 82 points above Adam's, but the
+// loss of the first epoch 0.0018 above SGD's [-0.0028, 0.0063], within noise.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/plan.h"
@@ -19,7 +21,7 @@ namespace gradus::paper_entries {
 namespace {
 
 TrainConfig adabound_setting() {
-  return {.data = "mnist:limit=20000",  // scored every epoch
+  return {.data = "fashion-mnist:limit=20000",  // scored every epoch
           .model = "mlp:hidden=128-128",
           .schedule = "multistep:milestones=4",
           .epochs = 6,
@@ -49,7 +51,7 @@ void adabound_experiment(Experiment& e) {
   arm("adam", "adam", "lr", "true", {3e-4, 1e-3, 3e-3, 1e-2});
   arm("sgd", "sgd:momentum=0.9", "lr", "false", {1e-2, 3e-2, 1e-1, 3e-1});
   e.tune_for("test_accuracy");
-  e.seeds(5);
+  e.seeds(8);
   for (const char* baseline : {"adam", "sgd"})
     e.claim(fmt::format("test accuracy no more than 0.3 points below that of {}", baseline),
             not_worse("adabound", baseline, "test_accuracy", 0.003));
@@ -80,7 +82,7 @@ Paper adabound() {
           .files = {"optim/rules/adabound.cpp"},
           .use = "gradus train --optim adabound:final_lr=1",
           .experiment = adabound_experiment,
-          .minutes = 1};
+          .minutes = 2};
 }
 
 }  // namespace gradus::paper_entries

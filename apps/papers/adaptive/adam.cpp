@@ -10,7 +10,8 @@
 // variational autoencoder are left out.
 // "As low" is a ratio of training losses of 1.05.
 // Tried before: the perceptron without the paper's dropout, five seeds: Adam's training loss is 1.46 times Nesterov's (90 % interval 1.35
-// to 1.59), 0.089 and 0.061, the other ratios as claimed.
+// to 1.59), 0.089 and 0.061, the other ratios as claimed. With dropout, step sizes falling as 1/sqrt(t) for the perceptron too: 1.26
+// [1.21, 1.31], not shown. That decay is the paper's for its convex problem alone; here the perceptron's step sizes are constant.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -39,7 +40,7 @@ void adam_experiment(Experiment& e) {
   for (const auto& [name, model] : models)
     e.setting(name, {.data = "mnist:limit=10000",
                      .model = model,
-                     .schedule = "inverse-sqrt",
+                     .schedule = *name == 'l' ? "inverse-sqrt" : "constant",
                      .epochs = 5,
                      .batch_size = 128,
                      .eval_every = kAtTheEnd});
@@ -58,7 +59,7 @@ void adam_experiment(Experiment& e) {
         .run(adam_correction, {{"bias_correction", on}})
         .untuned("step sizes are swept");
   e.tune_for("train_loss");
-  e.seeds(5);
+  e.seeds(10);
   for (const auto& [name, model] : models)
     for (const auto& [rule, lr] : rules)
       if (std::string(rule) != "adam")
@@ -91,7 +92,7 @@ Paper adam() {
           .files = {"optim/rules/adam.cpp", "optim/rules/adam_forms.cpp"},
           .use = "gradus train --optim adam:lr=1e-3",
           .experiment = adam_experiment,
-          .minutes = 3};
+          .minutes = 2};
 }
 
 }  // namespace gradus::paper_entries

@@ -7,7 +7,9 @@
 // The claim at our scale: at large step sizes, without warm-up, it trains a transformer as well as Adam does with warm-up, and
 // better than Adam without.
 // Departures: a transformer of two layers on characters in place of translation and language models; the step sizes are the claim
-// and are not tuned. Warm-up is a tenth of the steps.
+// and are not tuned. Warm-up is a tenth of the 1,000 steps.
+// Tried before: 500 steps. Step size 0.01: 0.034 above Adam with warm-up [0.019, 0.049], within noise; 0.02: 0.047 below; 0.003: 0.165
+// above.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -16,8 +18,8 @@ namespace gradus::paper_entries {
 namespace {
 
 void radam_experiment(Experiment& e) {
-  TrainConfig plain = small_language_model(), warm = plain;
-  warm.schedule = "cosine:warmup=50";
+  TrainConfig plain = small_language_model(1000), warm = plain;
+  warm.schedule = "cosine:warmup=100";
   e.setting("plain", plain);
   e.setting("warm-up", warm);
   for (const char* lr : {"0.003", "0.01", "0.02"}) {

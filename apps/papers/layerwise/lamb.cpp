@@ -6,6 +6,9 @@
 // The claims at our scale: with large batches, that is few steps, a transformer ends no higher than with AdamW, and far below LARS.
 // Departures: two layers on characters in place of BERT; 64 steps of 128 windows, eight times the batch of the other experiments with
 // this network at about the same number of windows.
+// Tried before: five seeds: 0.104 below AdamW [-0.252, 0.045], within noise, and 0.71 below LARS; over twelve, as here, 0.043 below
+// [-0.107, 0.020]: AdamW's loss varies over seeds (2.53 to 2.95), LAMB's less (2.59 to 2.76). Twice as many steps, two seeds, each at the
+// better of two step sizes: 2.41 and 2.41, AdamW 2.41 and 2.39. Four layers, one seed: 2.78, AdamW 2.68.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -23,7 +26,7 @@ void lamb_experiment(Experiment& e) {
   e.arm("adamw").optim("adamw:weight_decay=0.01").tune("lr", {1e-3, 3e-3, 6e-3, 1e-2, 2e-2, 4e-2});
   e.arm("lars").optim("lars:weight_decay=0.01").tune("lr", {1, 3, 10, 30, 60, 100});
   e.tune_for("test_loss");
-  e.seeds(5);
+  e.seeds(12);
   e.claim("test loss not above AdamW's", not_worse("lamb", "adamw", "test_loss", 0));
   e.claim("test loss at least 0.1 below that of LARS", better("lamb", "lars", "test_loss", 0.1));
 }

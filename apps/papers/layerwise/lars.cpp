@@ -5,8 +5,10 @@
 //   w = w - v
 // The claims at our scale: with batches 16 times as large and as many epochs it loses half a point at most against SGD with
 // momentum on small batches, and ends above SGD with momentum on large ones.
-// Departures: a small network without normalisation on 8,000 images of Fashion-MNIST in place of AlexNet and ResNet-50; batches of
-// 64 and 1,024; two epochs of warm-up for both large-batch arms.
+// Departures: a small network without normalisation on 5,000 images of Fashion-MNIST, 20 epochs, in place of AlexNet and ResNet-50;
+// batches of 32 and 512; two epochs of warm-up for both large-batch arms. Biases have a local step size like all tensors (exclude_1d off).
+// Tried before: 8,000 images, 10 epochs, batches of 64 and 1,024, that is 80 steps; biases excluded, which gave them plain steps of the
+// global step size, 8 and more, under which training broke down: one of four seeds at chance, 29 points below SGD on small batches [-10, 68].
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -15,21 +17,25 @@ namespace gradus::paper_entries {
 namespace {
 
 void lars_experiment(Experiment& e) {
-  TrainConfig small = small_images(8000, 10), large = small;
-  large.batch_size = 1024;
-  large.schedule = "polynomial:power=2,warmup=16";
+  TrainConfig small = small_images(5000, 20), large = small;
+  small.batch_size = 32;
+  large.batch_size = 512;
+  large.schedule = "polynomial:power=2,warmup=20";
   e.setting("small", small);
   e.setting("large", large);
-  e.arm("lars").setting("large").optim("lars:weight_decay=5e-4").tune("lr", {4, 8, 16, 32, 64, 128});
+  e.arm("lars")
+      .setting("large")
+      .optim("lars:weight_decay=5e-4,exclude_1d=false")
+      .tune("lr", {8, 16, 32, 48, 64});
   e.arm("sgd-large")
       .setting("large")
       .optim("sgd:momentum=0.9,weight_decay=5e-4")
-      .tune("lr", {0.03, 0.06, 0.12, 0.25, 0.5, 1});
+      .tune("lr", {0.03, 0.06, 0.12, 0.25, 0.5});
   e.arm("sgd-small")
       .setting("small")
       .optim("sgd:momentum=0.9,weight_decay=5e-4")
-      .tune("lr", {0.003, 0.006, 0.012, 0.025, 0.05, 0.1});
-  e.seeds(4);
+      .tune("lr", {0.006, 0.012, 0.025, 0.05, 0.1});
+  e.seeds(6);
   e.claim("test accuracy no more than half a point below SGD on small batches",
           not_worse("lars", "sgd-small", "test_accuracy", 0.005));
   e.claim("higher test accuracy than SGD on large batches", better("lars", "sgd-large", "test_accuracy"));
