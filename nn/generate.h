@@ -14,8 +14,8 @@ struct SampleOptions {
   /// Only tokens at least this part as likely as the likeliest one; 0: all. Nguyen et al., ICLR 2025, arXiv 2407.01082.
   double min_p = 0;
   DecodeOptions decode;
-  /// generate() asks this before every token, when the model has read all before it, in place of `temperature`; empty: nothing.
-  std::function<double()> temperature_at = {};
+  /// generate() asks this before every token of text i, when the model has read all before it, in place of `temperature`; empty: nothing.
+  std::function<double(int64 i)> temperature_at = {};
 };
 
 /// Draws a token from logits (V). Throws UsageError for options out of range, NumericError for NaN logits.
@@ -26,5 +26,11 @@ int64 sample_token(std::span<const real> logits, const SampleOptions& options, R
 /// state only.
 void generate(TokenModel& model, std::span<const int64> prompt, int64 count, const SampleOptions& options,
               Rng& rng, const std::function<bool(int64)>& emit);
+
+/// As many texts after one prompt as there are generators, read together: text i draws from rngs[i] and is, token for token, the
+/// one that generate() draws from it, whatever is drawn beside it. emit(i, token) for all i after each step; one false stops all.
+void generate_texts(TokenModel& model, std::span<const int64> prompt, int64 count,
+                    const SampleOptions& options, std::span<Rng> rngs,
+                    const std::function<bool(int64, int64)>& emit);
 
 }  // namespace gradus

@@ -46,6 +46,17 @@ constexpr double kUnet = conv(1, 16, 9, 784) + unet_block(16, 16, 784) + conv(16
                          unet_block(48, 32, 196) + conv(32, 32, 9, 784) + unet_block(48, 16, 784) +
                          unet_block(32, 16, 784) +  // up
                          conv(16, 1, 9, 784);
+// An inverted residual: 1x1 to `hidden` channels, depthwise 3x3, 1x1 to `out`, from `in_pixels` pixels to `pixels`.
+constexpr double residual(double in, double hidden, double out, double in_pixels, double pixels) {
+  return conv(in, hidden, 1, in_pixels) + conv(1, hidden, 9, pixels) + conv(hidden, out, 1, pixels);
+}
+constexpr double kMobilenet = conv(3, 16, 9, 1024) + conv(1, 16, 9, 1024) + conv(16, 16, 1, 1024) +
+                              residual(16, 64, 24, 1024, 256) + residual(24, 96, 24, 256, 256) +
+                              residual(24, 96, 32, 256, 64) + residual(32, 128, 32, 64, 64) +
+                              residual(32, 128, 64, 64, 16) + residual(64, 256, 64, 16, 16) +
+                              residual(64, 256, 96, 16, 16) + conv(96, 256, 1, 16) + conv(256, 10, 1, 1);
+// Four gates of 256 units a token, of 64 inputs and 256 units.
+constexpr double kCharLstm = 64 * (conv(64 + 256, 4 * 256, 1, 1) + conv(256, 65, 1, 1));
 // Two operations a multiply-add; forward, input gradient and weight gradient.
 constexpr double step_gflop(double batch, double sample) { return 6 * batch * sample; }
 
@@ -75,6 +86,14 @@ const std::vector<Workload>& training_workloads() {
       {"vit-lora", "vit:patch=4,dim=128,depth=6,heads=4", "adamw", 128, cifar, step_gflop(128, kVit) * 2 / 3,
        "lora:rank=8,alpha=16,targets=*attn.qkv+*attn.proj"},
       {"unet", "unet", "adam", 64, digits, step_gflop(64, kUnet)},
+      {"mobilenet", "mobilenet-mini", "sgd:lr=0.01,momentum=0.9,weight_decay=5e-4", 128, cifar,
+       step_gflop(128, kMobilenet)},
+      {"char-lstm",
+       "char-lstm:block=64,dim=64,hidden=256",
+       "adam",
+       32,
+       {.vocabulary = 65},
+       step_gflop(32, kCharLstm)},
   };
   return table;
 }

@@ -1,4 +1,4 @@
-// gradus sample: text from a trained language model, character by character as it is drawn, or images from a denoiser.
+// gradus sample: text from a trained language model, one as it is drawn or many read together, or images from a denoiser.
 #include <chrono>
 #include <cstdio>
 
@@ -28,9 +28,11 @@ struct SampleFlags : WeightsOptions, ImageFlags {
   std::string decoding_head;
   int64 seed = 0;
   bool cache = true, json = false, quiet = false;
+  std::optional<int64> count;
 
   void visit(auto&& f) {
     WeightsOptions::visit(f);
+    f("count", count, "how many: texts (1 unless given), drawn together, or images (64)", at_least(1));
     visit_text(f);
     visit_images(f);
     f("seed", seed, "of the draws", at_least(0));
@@ -76,18 +78,58 @@ OptionFields image_fields(SampleFlags& flags) {
   return fields;
 }
 
-int sample(const std::string& run, SampleFlags options, const OptionList& given) {
-  const Weights weights = find_weights(run, options);
-  if (draws_images(weights)) {
-    refuse(text_fields(options), given, "text", "images");
-    return sample_images(run.empty() ? options.init : run, weights, options, options.seed, options.json,
-                         options.quiet);
+// Texts as they are drawn: printed if there is one, else kept, as they grow together.
+class Texts {
+ public:
+  Texts(const SampleFlags& options, const DatasetInfo& info)
+      : options_(options),
+        vocabulary_(info.vocabulary),
+        text_(static_cast<size_t>(options.count.value_or(1))) {
+    if (streams()) print(options.prompt);
   }
-  const DatasetInfo info = info_of(weights);
-  if (info.kind != DataKind::kText)
-    fail<UsageError>("sample is for text and for denoisers, not for {}", kind_name(info.kind));
-  refuse(image_fields(options), given, "images", "text");
-  if (options.threads == 0) set_threads(1);  // one character at a time leaves nothing to share
+  bool streams() const { return text_.size() == 1 && !options_.json; }
+  // False when nobody reads on.
+  bool take(int64 number, int64 token) {
+    const std::string& piece = vocabulary_[static_cast<size_t>(token)];
+    if (!streams()) {
+      text_[static_cast<size_t>(number)] += piece;
+      return true;
+    }
+    print(piece);
+    // What is drawn within a frame of a screen appears at once: a write for each character would take as long as it.
+    const auto now = std::chrono::steady_clock::now();
+    if (now - shown_ < std::chrono::milliseconds(16)) return true;
+    shown_ = now;
+    return std::fflush(stdout) == 0;
+  }
+  // Texts begin..end-1, finished; one alone is out already.
+  void show(int64 begin, int64 end) const {
+    if (streams() || options_.json) return;
+    for (int64 i = begin; i < end; ++i)
+      print(fmt::format("{}--- {} of {} ---\n{}{}\n", i ? "\n" : "", i + 1, text_.size(), options_.prompt,
+                        text_[static_cast<size_t>(i)]));
+  }
+  const std::vector<std::string>& all() const { return text_; }
+
+ private:
+  const SampleFlags& options_;
+  const std::vector<std::string>& vocabulary_;
+  std::vector<std::string> text_;
+  std::chrono::steady_clock::time_point shown_{};
+};
+
+// Text 0 has the stream that a single text always had.
+std::vector<Rng> text_streams(int64 seed, int64 count) {
+  const Rng first = Rng(static_cast<std::uint64_t>(seed)).fork("sample");
+  std::vector<Rng> rngs{first};
+  for (int64 i = 1; i < count; ++i) rngs.push_back(first.fork(static_cast<std::uint64_t>(i)));
+  return rngs;
+}
+
+int sample_text(const Weights& weights, const DatasetInfo& info, const SampleFlags& options) {
+  constexpr int64 kTogether = 256;  // texts whose keys and values are in memory at once
+  const int64 count = options.count.value_or(1);
+  if (options.threads == 0 && count == 1) set_threads(1);  // one row at a time leaves nothing to share
   const auto model = load_model(weights, info);
   auto* const reader = dynamic_cast<TokenModel*>(model.get());
   if (!reader)
@@ -99,42 +141,64 @@ int sample(const std::string& run, SampleFlags options, const OptionList& given)
                     .top_p = options.top_p,
                     .min_p = options.min_p,
                     .decode = {.cache = options.cache}};
-  Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).fork("sample");
   const std::vector<int64> prompt = prompt_tokens(options.prompt, info);
   const SteeringScope steering(*model, options.steer);
   std::optional<TemperatureHead> head;
-  std::optional<TemperatureChooser> chooser;
-  if (!options.decoding_head.empty()) {
-    head = read_decoding_head(options.decoding_head);
-    chooser.emplace(*reader, *head);
-    how.temperature_at = [&chooser] { return chooser->next(); };
-  }
-  std::string text;
-  if (!options.json) print(options.prompt);
+  if (!options.decoding_head.empty()) head = read_decoding_head(options.decoding_head);
+  std::vector<std::vector<double>> temperatures;
+
+  std::vector<Rng> rngs = text_streams(options.seed, count);
+  Texts texts(options, info);
   const auto start = std::chrono::steady_clock::now();
-  generate(*reader, prompt, options.length, how, rng, [&](int64 token) {
-    const std::string& piece = info.vocabulary[static_cast<size_t>(token)];
-    if (options.json) {
-      text += piece;
-      return true;
+  for (int64 first = 0; first < count; first += kTogether) {
+    const int64 end = std::min(count, first + kTogether);
+    std::optional<TemperatureChooser> chooser;
+    if (head) {
+      chooser.emplace(*reader, *head);
+      how.temperature_at = [&chooser](int64 i) { return chooser->next(i); };
     }
-    print(piece);
-    return std::fflush(stdout) == 0;  // nobody reads on: stop
-  });
+    generate_texts(*reader, prompt, options.length, how,
+                   std::span(rngs).subspan(static_cast<size_t>(first), static_cast<size_t>(end - first)),
+                   [&](int64 i, int64 token) { return texts.take(first + i, token); });
+    texts.show(first, end);
+    for (int64 i = 0; head && i < end - first; ++i) temperatures.push_back(chooser->chosen(i));
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const double rate = static_cast<double>(options.length) / seconds;
+  const int64 characters = count * options.length;
+  const double rate = static_cast<double>(characters) / seconds;
   if (options.json) {
     nlohmann::ordered_json result{
-        {"model", model->spec()},       {"weights", weights.file}, {"prompt", options.prompt}, {"text", text},
-        {"characters", options.length}, {"seconds", seconds},      {"characters_per_s", rate}};
-    if (chooser) result["temperatures"] = chooser->chosen();
+        {"model", model->spec()}, {"weights", weights.file}, {"prompt", options.prompt}};
+    if (count == 1)
+      result["text"] = texts.all()[0];
+    else
+      result["texts"] = texts.all();
+    result.update({{"characters", characters}, {"seconds", seconds}, {"characters_per_s", rate}});
+    if (head && count == 1)
+      result["temperatures"] = temperatures[0];
+    else if (head)
+      result["temperatures"] = temperatures;
     print_json(result);
     return kOk;
   }
-  print("\n");
+  if (count == 1) print("\n");
   if (!options.quiet)
-    note(fmt::format("{} characters in {:.2f} s, {}/s\n", options.length, seconds, short_count(rate)));
+    note(fmt::format("{} characters in {:.2f} s, {}/s\n", characters, seconds, short_count(rate)));
   return kOk;
+}
+
+int sample(const std::string& run, SampleFlags options, const OptionList& given) {
+  const Weights weights = find_weights(run, options);
+  if (draws_images(weights)) {
+    refuse(text_fields(options), given, "text", "images");
+    return sample_images(run.empty() ? options.init : run, weights, options, options.count.value_or(64),
+                         options.seed, options.json, options.quiet);
+  }
+  const DatasetInfo info = info_of(weights);
+  if (info.kind != DataKind::kText)
+    fail<UsageError>("sample is for text and for denoisers, not for {}", kind_name(info.kind));
+  refuse(image_fields(options), given, "images", "text");
+  return sample_text(weights, info, options);
 }
 
 }  // namespace

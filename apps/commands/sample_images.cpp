@@ -71,13 +71,13 @@ ImageSource image_source(const std::string& run, const Weights& weights) {
   return source;
 }
 
-int sample_images(const std::string& run, const Weights& weights, const ImageFlags& flags, int64 seed,
-                  bool json, bool quiet) {
+int sample_images(const std::string& run, const Weights& weights, const ImageFlags& flags, int64 count,
+                  int64 seed, bool json, bool quiet) {
   check_drawing(flags);
   need_png("--out", flags.out);
   need_png("--strip", flags.strip);
   const ImageSource source = image_source(run, weights);
-  const std::vector<int64> classes = asked_classes(flags.of_class, flags.count, source.info);
+  const std::vector<int64> classes = asked_classes(flags.of_class, count, source.info);
   SampleSettings settings = settings_of(flags, seed);
   settings.keep_steps = !flags.strip.empty();
   Progress progress(quiet);
@@ -108,7 +108,7 @@ int sample_images(const std::string& run, const Weights& weights, const ImageFla
                                      {"guidance", flags.guidance},
                                      {"skip", flags.skip},
                                      {"class", flags.of_class.empty() ? "all in turn" : flags.of_class},
-                                     {"count", flags.count},
+                                     {"count", count},
                                      {"seed", seed},
                                      {"evaluations_per_image", drawn.evaluations},
                                      {"seconds", seconds},
@@ -120,7 +120,7 @@ int sample_images(const std::string& run, const Weights& weights, const ImageFla
   }
   print(out + "\n");
   if (!quiet)
-    note(fmt::format("{} images in {:.2f} s, {} evaluations of the network each\n", flags.count, seconds,
+    note(fmt::format("{} images in {:.2f} s, {} evaluations of the network each\n", count, seconds,
                      brief(drawn.evaluations)));
   return kOk;
 }

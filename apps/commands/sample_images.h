@@ -25,10 +25,9 @@ struct DrawingFlags {
 
 struct ImageFlags : DrawingFlags {
   std::string of_class, out, images, strip;
-  int64 count = 64, columns = 0;
+  int64 columns = 0;
   void visit_images(auto&& f) {
     f("class", of_class, "images: the class, by number or name, or none; else all in turn");
-    f("count", count, "images: how many", at_least(1));
     visit_drawing(f);
     f("out", out, "images: the grid (.png); else samples.png in the run");
     f("columns", columns, "images: of the grid; 0: one a class, or a square", at_least(0));
@@ -42,9 +41,9 @@ bool draws_images(const Weights& weights);
 /// Model, data and task of such weights. Throws UsageError where the folder of the run is not named, so that its task is not known.
 ImageSource image_source(const std::string& run, const Weights& weights);
 
-/// `gradus sample` on images.
-int sample_images(const std::string& run, const Weights& weights, const ImageFlags& flags, int64 seed,
-                  bool json, bool quiet);
+/// `gradus sample` on images: draws `count`.
+int sample_images(const std::string& run, const Weights& weights, const ImageFlags& flags, int64 count,
+                  int64 seed, bool json, bool quiet);
 
 struct FidFlags : DrawingFlags {
   bool fid = false;

@@ -97,10 +97,13 @@ Tensor LastHidden::states() const {
   return reshape(slice(seen_, 1, t - 1, t), {seen_.dim(0), seen_.dim(2)}).detach();
 }
 
-double TemperatureChooser::next() {
-  const bool again = head_.level == "sequence" && !chosen_.empty();
-  chosen_.push_back(again ? chosen_[0] : head_.temperature(head_.choices(hidden_.states())[0]));
-  return chosen_.back();
+double TemperatureChooser::next(int64 i) {
+  const auto at = static_cast<size_t>(i);
+  if (at >= chosen_.size()) chosen_.resize(at + 1);
+  std::vector<double>& chosen = chosen_[at];
+  const bool again = head_.level == "sequence" && !chosen.empty();
+  chosen.push_back(again ? chosen[0] : head_.temperature(head_.choices(hidden_.states().rows(i, i + 1))[0]));
+  return chosen.back();
 }
 
 }  // namespace gradus

@@ -51,14 +51,15 @@ class LastHidden {
 class TemperatureChooser {
  public:
   TemperatureChooser(TokenModel& model, const TemperatureHead& head) : hidden_(model), head_(head) {}
-  double next();
-  /// What was chosen so far.
-  const std::vector<double>& chosen() const { return chosen_; }
+  /// For text i of those that are read together.
+  double next(int64 i = 0);
+  /// What was chosen for text i so far.
+  const std::vector<double>& chosen(int64 i = 0) const { return chosen_.at(static_cast<size_t>(i)); }
 
  private:
   LastHidden hidden_;
   const TemperatureHead& head_;
-  std::vector<double> chosen_;
+  std::vector<std::vector<double>> chosen_;
 };
 
 }  // namespace gradus

@@ -19,6 +19,28 @@ constexpr std::array<Tile, kTileRows> kTiles[2][2] = {
     {tiles_of<Walk::kAlongRows, 1>(RowNumbers{}), tiles_of<Walk::kAlongRows, 2>(RowNumbers{})},
     {tiles_of<Walk::kAlongColumns, 1>(RowNumbers{}), tiles_of<Walk::kAlongColumns, 2>(RowNumbers{})}};
 
+// One row of A times kPanels panels, one after the other: as many sums under way as the multiply-adds of a single row
+// need, each in the order of gemm_tile.
+template <int kPanels>
+void row_tile(const real* a, const real* panels, int64 k, const real* start, real* c, bool add) {
+  constexpr int kVectors = kPanels * kTileVectors;
+  const int64 apart = k * kPanel;
+  Lanes sum[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) sum[v] = start ? load(start + v * kLanes) : Lanes{};
+  for (int64 i = 0; i < k; ++i, panels += kPanel) {
+    const real s = a[i];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v)
+      sum[v] += load(panels + v / kTileVectors * apart + v % kTileVectors * kLanes) * s;
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) {
+    real* to = c + v * kLanes;
+    store(to, add ? load(to) + sum[v] : sum[v]);
+  }
+}
+
 // One panel from rows of B in memory order.
 void pack_rows(const real* b, int64 step, int64 k, int64 width, real alpha, real* to) {
   if (width == kPanel) {
@@ -88,7 +110,13 @@ void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real*
   const bool along_rows = a.column == 1;
   const int64 step = along_rows ? a.row : a.column;
   const auto& tiles = kTiles[along_rows ? 0 : 1];
-  for (int64 j = 0; j < n; j += kPanel, panels += k * kPanel) {
+  int64 j = 0;
+  if (m == 1 && along_rows) {
+    constexpr int kAtOnce = 4;
+    for (; j + kAtOnce * kPanel <= n; j += kAtOnce * kPanel, panels += k * kAtOnce * kPanel)
+      row_tile<kAtOnce>(a.p, panels, k, start ? start + j : nullptr, c + j, add);
+  }
+  for (; j < n; j += kPanel, panels += k * kPanel) {
     const int64 width = std::min<int64>(kPanel, n - j);
     const auto& of_width = tiles[width > kLanes ? 1 : 0];
     for (int64 r = 0; r < m; r += kTileRows) {

@@ -78,25 +78,57 @@ void gemm_one_thread(const MatrixView& a, const MatrixView& b, int64 m, int64 n,
 }
 }  // namespace detail
 
-/// C (m,n) = or += start + alpha A (m,k) B (k,n) on all threads, `start` being n numbers added to each row, or null;
-/// finish(row, rows, column, columns) follows each block of C, on the thread that computed it. The result does not depend on the number of threads. k >= 1.
-template <class Finish>
-void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, int64 k, real alpha, real* c,
-                  int64 ldc, bool add, const real* start, const Finish& finish) {
+namespace detail {
+/// Divides C (m,n) among all threads, along its longer side: body(row, rows, column, columns).
+template <class Body>
+void gemm_parts(int64 m, int64 n, int64 k, const Body& body) {
   constexpr int64 kSerial =
       int64{1} << 19;  // multiply-adds: two microseconds' work is not worth waking threads
   const bool by_rows = m > n;
   const int64 unit = by_rows ? kTileRows : kPanel, units = ((by_rows ? m : n) + unit - 1) / unit;
   parallel_for(units, m * n * k < kSerial ? units : 1, [&](int64 begin, int64 end) {
     const int64 first = begin * unit, count = std::min(end * unit, by_rows ? m : n) - first;
-    if (by_rows) {
-      detail::gemm_one_thread(
-          a.from(first, 0), b, count, n, k, alpha, c + first * ldc, ldc, add, start,
-          [&](int64 r, int64 rows, int64 q, int64 columns) { finish(first + r, rows, q, columns); });
-    } else {
-      detail::gemm_one_thread(
-          a, b.from(0, first), m, count, k, alpha, c + first, ldc, add, start ? start + first : nullptr,
-          [&](int64 r, int64 rows, int64 q, int64 columns) { finish(r, rows, first + q, columns); });
+    if (by_rows)
+      body(first, count, int64{0}, n);
+    else
+      body(int64{0}, m, first, count);
+  });
+}
+}  // namespace detail
+
+/// C (m,n) = or += start + alpha A (m,k) B (k,n) on all threads, `start` being n numbers added to each row, or null;
+/// finish(row, rows, column, columns) follows each block of C, on the thread that computed it. The result does not depend on the number of threads. k >= 1.
+template <class Finish>
+void gemm_blocked(const MatrixView& a, const MatrixView& b, int64 m, int64 n, int64 k, real alpha, real* c,
+                  int64 ldc, bool add, const real* start, const Finish& finish) {
+  detail::gemm_parts(m, n, k, [&](int64 row, int64 rows, int64 column, int64 columns) {
+    detail::gemm_one_thread(
+        a.from(row, 0), b.from(0, column), rows, columns, k, alpha, c + row * ldc + column, ldc, add,
+        start ? start + column : nullptr,
+        [&](int64 r, int64 some, int64 q, int64 wide) { finish(row + r, some, column + q, wide); });
+  });
+}
+
+/// C (m,n) = start + A (m,k) B for B (k,n) packed by pack_pieces, otherwise as above. Each element is summed as gemm_blocked
+/// sums it, so a row of C does not depend on the other rows of A, nor on how many there are.
+template <class Finish>
+void gemm_packed(const MatrixView& a, const real* panels, int64 m, int64 n, int64 k, real* c, int64 ldc,
+                 const real* start, const Finish& finish) {
+  const int64 depth = gemm_depth(k);
+  detail::gemm_parts(m, n, k, [&](int64 row, int64 rows, int64 column, int64 columns) {
+    const bool copies = rows >= kTileRows && detail::gemm_copies(a, columns);
+    LaneBuffer scratch(copies ? detail::kGemmCopy / kLanes + 1 : 0);
+    for (int64 m0 = row; m0 < row + rows; m0 += detail::kGemmRows) {
+      const int64 some = std::min(detail::kGemmRows, row + rows - m0);
+      for (int64 k0 = 0; k0 < k; k0 += depth) {
+        const int64 d = std::min(depth, k - k0);
+        const MatrixView at = a.from(m0, k0);
+        // Of a piece, the panels before `column` hold d numbers a column.
+        multiply_packed(copies ? detail::gemm_copy(at, some, d, scratch.data()) : at, some, d, columns,
+                        panels + panel_numbers(k0, n) + column * d, c + m0 * ldc + column, ldc, k0 > 0,
+                        start && k0 == 0 ? start + column : nullptr);
+      }
+      finish(m0, some, column, columns);
     }
   });
 }

@@ -9,6 +9,7 @@
 #include "core/kernels/partial_sums.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/vmath.h"
+#include "core/kernels/weight_panels.h"
 
 namespace gradus::kernels {
 namespace {
@@ -113,11 +114,15 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias, Epilogue epi
       finish_row(o + r * out + column, b ? b + column : nullptr, columns, epilogue,
                  ds ? ds + r * out + column : nullptr);
   };
+  const auto activate = [=](int64 row, int64 count, int64 column, int64 columns) {
+    for (int64 r = row; epilogue != Epilogue::kNone && r < row + count; ++r)
+      finish_row(o + r * out + column, nullptr, columns, epilogue, ds ? ds + r * out + column : nullptr);
+  };
+  if (WeightPanels* packed = WeightPanels::current(); packed && in > 0) {
+    gemm_packed(matrix_view(x.data(), in), packed->of(w), rows, out, in, o, out, b, activate);
+    return y;
+  }
   if (own_gemm_pays(rows, out, in)) {
-    const auto activate = [=](int64 row, int64 count, int64 column, int64 columns) {
-      for (int64 r = row; epilogue != Epilogue::kNone && r < row + count; ++r)
-        finish_row(o + r * out + column, nullptr, columns, epilogue, ds ? ds + r * out + column : nullptr);
-    };
     gemm_blocked(matrix_view(x.data(), in), matrix_view(w.data(), in, true), rows, out, in, 1, o, out, false,
                  b, activate);
     return y;

@@ -7,6 +7,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
 #include "autograd/ops/shape_ops.h"
+#include "core/kernels/attention_cached.h"
 #include "nn/layers/embedding.h"
 
 namespace gradus {
@@ -29,14 +30,6 @@ Tensor causal_bias(int64 t) {
   return bias;
 }
 
-// Writes part (B,H,T,D) behind the first `length` positions of whole (B,H,capacity,D).
-void append(Tensor& whole, const Tensor& part, int64 length) {
-  const int64 rows = part.dim(0) * part.dim(1), t = part.dim(2), d = part.dim(3), capacity = whole.dim(2);
-  real* out = whole.mutable_data();
-  for (int64 r = 0; r < rows; ++r)
-    std::copy_n(part.data() + r * t * d, t * d, out + (r * capacity + length) * d);
-}
-
 }  // namespace
 
 MultiHeadAttention::MultiHeadAttention(const AttentionOptions& o)
@@ -45,11 +38,14 @@ MultiHeadAttention::MultiHeadAttention(const AttentionOptions& o)
       options_(o),
       drop_(add<Dropout>("drop", o.dropout)) {}
 
-MultiHeadAttention::Heads MultiHeadAttention::split(const Tensor& x, int64 offset) {
+void MultiHeadAttention::check_input(const Tensor& x) const {
   if (x.rank() != 3 || x.dim(2) != options_.dim)
     fail<ShapeError>("attention: needs (B,T,{}), got {}", options_.dim, x.shape().str());
-  const int64 b = x.dim(0), t = x.dim(1), h = options_.heads, d = options_.dim / h;
-  const Tensor all = permute(reshape(qkv(x), Shape{b, t, 3, h, d}), {2, 0, 3, 1, 4});  // (3,B,H,T,D)
+}
+
+MultiHeadAttention::Heads MultiHeadAttention::split(const Tensor& rows, int64 offset) {
+  const int64 b = rows.dim(0), t = rows.dim(1), h = options_.heads, d = options_.dim / h;
+  const Tensor all = permute(reshape(rows, Shape{b, t, 3, h, d}), {2, 0, 3, 1, 4});  // (3,B,H,T,D)
   const auto part = [&](int64 i) { return reshape(slice(all, 0, i, i + 1), Shape{b, h, t, d}); };
   Heads heads{part(0), part(1), part(2)};
   if (options_.rotary) {
@@ -73,21 +69,20 @@ std::pair<Tensor, Tensor> MultiHeadAttention::composite(const Heads& h) {
 }
 
 Tensor MultiHeadAttention::forward(const Input& x) {
-  if (!options_.rotary &&
-      !(training() && options_.dropout > 0)) {  // heads are read where the projection left them
-    const Tensor rows = x.values();
-    if (rows.rank() == 3 && rows.dim(2) == options_.dim)
-      return drop_(proj(self_attention(qkv(rows), options_.heads, options_.causal)));
-  }
-  const Heads h = split(x.values(), 0);
-  if (training() && options_.dropout > 0) return merge(composite(h).first);
-  return merge(attention(h.q, h.k, h.v, options_.causal));
+  check_input(x.values());
+  const Tensor rows = qkv(x.values());
+  const bool drops = training() && options_.dropout > 0;
+  if (!options_.rotary && !drops)  // heads are read where the projection left them
+    return drop_(proj(self_attention(rows, options_.heads, options_.causal)));
+  const Heads h = split(rows, 0);
+  return merge(drops ? composite(h).first : attention(h.q, h.k, h.v, options_.causal));
 }
 
 std::pair<Tensor, Tensor> MultiHeadAttention::with_weights(const Tensor& x) {
   Tensor weights;
   Tensor y = call(x, [&] {
-    auto [heads, w] = composite(split(x, 0));
+    check_input(x);
+    auto [heads, w] = composite(split(qkv(x), 0));
     weights = w;
     return merge(heads);
   });
@@ -99,24 +94,25 @@ KeyValueCache MultiHeadAttention::make_cache(int64 batch, int64 capacity) const 
   return {Tensor::zeros(shape), Tensor::zeros(shape), 0};
 }
 
-Tensor MultiHeadAttention::continued(const Tensor& x, KeyValueCache& cache) {
+Tensor MultiHeadAttention::continued(const Tensor& x, KeyValueCache& cache, int64 last) {
   if (!options_.causal) fail<UsageError>("attention: only causal attention can be continued");
   return call(x, [&] {
-    const Heads h = split(x, cache.length);
-    const int64 t = h.q.dim(2), end = cache.length + t;
-    if (h.k.dim(0) != cache.k.dim(0) || end > cache.k.dim(2))
+    check_input(x);
+    const int64 t = x.dim(1), end = cache.length + t;
+    if (x.dim(0) != cache.k.dim(0) || end > cache.k.dim(2))
       fail<ShapeError>("attention: a cache of shape {} with {} positions used cannot take {}",
-                       cache.k.shape().str(), cache.length, h.k.shape().str());
-    append(cache.k, h.k, cache.length);
-    append(cache.v, h.v, cache.length);
-    const int64 before = std::exchange(cache.length, end);
-    if (before == 0) return merge(attention(h.q, h.k, h.v, true));
-    // Row i of x is position before + i: it sees the first before + i + 1 entries.
-    std::vector<Tensor> rows;
-    for (int64 i = 0; i < t; ++i)
-      rows.push_back(attention(slice(h.q, 2, i, i + 1), slice(cache.k, 2, 0, before + i + 1),
-                               slice(cache.v, 2, 0, before + i + 1)));
-    return merge(t == 1 ? rows[0] : concat(rows, 2));
+                       cache.k.shape().str(), cache.length, x.shape().str());
+    Tensor rows = qkv(x);
+    if (options_.rotary) {
+      const Heads h = split(rows, cache.length);
+      const Tensor parts[] = {h.q, h.k, h.v};
+      rows = reshape(permute(stack(parts, 0), {1, 3, 0, 2, 4}), rows.shape());
+    }
+    const real scale = 1 / std::sqrt(static_cast<real>(options_.dim / options_.heads));
+    const Tensor y =
+        kernels::self_attention_cached(rows, cache.k, cache.v, cache.length, last ? last : t, scale);
+    cache.length = end;
+    return drop_(proj(y));
   });
 }
 

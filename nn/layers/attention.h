@@ -36,8 +36,9 @@ class MultiHeadAttention : public Module {
   /// The output and the attention weights (B,H,T,T) it was made with.
   std::pair<Tensor, Tensor> with_weights(const Tensor& x);
   /// Continues a causal sequence: appends x's keys and values to the cache (which must have room for them)
-  /// and attends over all of it. Equal to forward on the whole sequence. Throws UsageError if not causal.
-  Tensor continued(const Tensor& x, KeyValueCache& cache);
+  /// and attends over all of it: (B,T,dim) -> (B,last,dim), the last `last` positions (0: all T). Equal to forward on the whole
+  /// sequence, but nothing is recorded. Throws UsageError if not causal.
+  Tensor continued(const Tensor& x, KeyValueCache& cache, int64 last = 0);
   /// An empty cache with room for `capacity` positions of `batch` sequences.
   KeyValueCache make_cache(int64 batch, int64 capacity) const;
 
@@ -52,7 +53,9 @@ class MultiHeadAttention : public Module {
   struct Heads {
     Tensor q, k, v;  // (B,H,T,D)
   };
-  Heads split(const Tensor& x, int64 offset);
+  void check_input(const Tensor& x) const;
+  /// Of the projection's output (B,T,3*dim); the first position is number `offset`.
+  Heads split(const Tensor& rows, int64 offset);
   Tensor merge(const Tensor& heads);
   std::pair<Tensor, Tensor> composite(const Heads& h);
 

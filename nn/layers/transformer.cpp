@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/shape_ops.h"
 
 namespace gradus {
 namespace {
@@ -46,22 +47,23 @@ TransformerBlock::TransformerBlock(const BlockOptions& o)
       drop_(add<DropPath>("drop_path", o.drop_path)),
       post_norm_(o.post_norm) {}
 
-template <class Attend>
-Tensor TransformerBlock::run_block(const Tensor& x, Attend&& attend) {
-  if (post_norm_) {
-    const Tensor h = norm1_(x + drop_(attend(x)));
-    return norm2_(h + drop_(mlp(h)));
-  }
-  const Tensor h = x + drop_(attend(norm1_(x)));
-  return h + drop_(mlp(norm2_(h)));
+Tensor TransformerBlock::run_rest(const Tensor& x, const Tensor& attended) {
+  const Tensor sum = x + drop_(attended);
+  if (!post_norm_) return sum + drop_(mlp(norm2_(sum)));
+  const Tensor h = norm1_(sum);
+  return norm2_(h + drop_(mlp(h)));
 }
 
 Tensor TransformerBlock::forward(const Input& x) {
-  return run_block(x.values(), [&](const Tensor& h) { return attn(h); });
+  return run_rest(x.values(), attn(attention_input(x.values())));
 }
 
-Tensor TransformerBlock::continued(const Tensor& x, KeyValueCache& cache) {
-  return call(x, [&] { return run_block(x, [&](const Tensor& h) { return attn.continued(h, cache); }); });
+Tensor TransformerBlock::continued(const Tensor& x, KeyValueCache& cache, int64 last) {
+  return call(x, [&] {
+    const Tensor attended = attn.continued(attention_input(x), cache, last);
+    const int64 t = x.dim(1), kept = attended.dim(1);
+    return run_rest(kept == t ? x : slice(x, 1, t - kept, t), attended);
+  });
 }
 
 }  // namespace gradus

@@ -47,8 +47,8 @@ class TransformerBlock : public Module {
  public:
   explicit TransformerBlock(const BlockOptions& options);
   Tensor forward(const Input& x) override;
-  /// Continues a causal sequence, see MultiHeadAttention::continued.
-  Tensor continued(const Tensor& x, KeyValueCache& cache);
+  /// Continues a causal sequence, see MultiHeadAttention::continued: (B,T,dim) -> (B,last,dim).
+  Tensor continued(const Tensor& x, KeyValueCache& cache, int64 last = 0);
   std::string describe() const override { return "TransformerBlock"; }
 
  private:
@@ -64,8 +64,9 @@ class TransformerBlock : public Module {
   FeedForward& mlp;
 
  private:
-  template <class Attend>
-  Tensor run_block(const Tensor& x, Attend&& attend);
+  /// Behind attention: x and what it gave for the same positions.
+  Tensor run_rest(const Tensor& x, const Tensor& attended);
+  Tensor attention_input(const Tensor& x) { return post_norm_ ? x : norm1_(x); }
 
   DropPath& drop_;
   bool post_norm_;

@@ -1,6 +1,7 @@
 #include "nn/models/char_lstm.h"
 
 #include "autograd/ops/shape_ops.h"
+#include "core/kernels/weight_panels.h"
 #include "nn/modes.h"
 
 namespace gradus {
@@ -19,6 +20,7 @@ class LstmDecoder : public Decoder {
       fail<ShapeError>("char-lstm decoder: needs ids ({},T), T >= 1, got {}", batch, ids.shape().str());
     const Recording off(false);
     const ModeScope evaluation(model_, false);
+    const kernels::WeightPanels::Scope packed(panels_);
     IntTensor fresh = ids;
     if (!cache_) {
       state_.clear();
@@ -37,6 +39,7 @@ class LstmDecoder : public Decoder {
  private:
   CharLstm& model_;
   bool cache_;
+  kernels::WeightPanels panels_;
   LSTM::State state_;
   std::vector<std::vector<int64>> read_;
 };

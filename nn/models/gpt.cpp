@@ -6,6 +6,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/shape_ops.h"
+#include "core/kernels/weight_panels.h"
 #include "nn/modes.h"
 
 namespace gradus {
@@ -90,7 +91,10 @@ Tensor GptTrunk::forward(const Input& ids) {
 Tensor GptTrunk::continued(const IntTensor& ids, std::vector<KeyValueCache>& caches) {
   return call(ids, [&] {
     Tensor h = embed(ids, caches.at(0).length);
-    h_.for_each([&](TransformerBlock& block, size_t i) { h = block.continued(h, caches[i]); });
+    // Behind the last layer's keys and values nobody asks for the positions before the last.
+    h_.for_each([&](TransformerBlock& block, size_t i) {
+      h = block.continued(h, caches[i], i + 1 == h_.size() ? 1 : 0);
+    });
     return ln_f_(h);
   });
 }
@@ -134,6 +138,7 @@ class GptDecoder : public Decoder {
   Tensor run(int64 read) {
     const Recording off(false);
     const ModeScope evaluation(model_, false);
+    const kernels::WeightPanels::Scope packed(panels_);
     const int64 batch = static_cast<int64>(windows_.size()), size = static_cast<int64>(windows_[0].size());
     IntTensor fresh({batch, size - read});
     int64* out = fresh.mutable_data();
@@ -151,6 +156,7 @@ class GptDecoder : public Decoder {
 
   Gpt& model_;
   bool cache_;
+  kernels::WeightPanels panels_;
   int64 forget_;
   std::vector<std::vector<int64>> windows_;
   std::vector<KeyValueCache> caches_;

@@ -51,7 +51,7 @@ class GptTrunk : public Module {
  public:
   GptTrunk(const GptOptions& options, int64 vocabulary);
   Tensor forward(const Input& ids) override;
-  /// Continues sequences whose first `caches[0].length` positions were read before.
+  /// Continues sequences whose first `caches[0].length` positions were read before; of the last one: (N,T) -> (N,1,dim).
   Tensor continued(const IntTensor& ids, std::vector<KeyValueCache>& caches);
   std::vector<KeyValueCache> make_caches(int64 batch) const;
   std::string describe() const override { return "GptTrunk"; }

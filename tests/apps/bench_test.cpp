@@ -39,7 +39,9 @@ TEST_CASE("bench: workloads are the standard ones") {
       {"airbench", 0, 128, 236.0},
       // A and B of rank 8 beside qkv (128 to 384) and proj of six blocks, and the head; two thirds of the work.
       {"vit-lora", 6 * 8 * (128 + 384 + 128 + 128) + 1290, 128, 110.5},
-      {"unet", 0, 64, 93.7}};
+      {"unet", 0, 64, 93.7},
+      {"mobilenet", 149322, 128, 14.69},  // the parameters of the same network in PyTorch, and of the next
+      {"char-lstm", 350593, 32, 44.07}};
   REQUIRE(bench::training_workloads().size() == std::size(expected));
   for (std::size_t i = 0; i < std::size(expected); ++i) {
     const bench::Workload& w = bench::training_workloads()[i];

@@ -1,9 +1,11 @@
 // gradus train --ema --tensorboard, gradus export, gradus sample, on a small text.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/error.h"
 #include "core/safetensors.h"
@@ -143,6 +145,46 @@ TEST_CASE(
   CHECK("to be" + json["text"].get<std::string>() + "\n" == text);
   CHECK(json["characters"] == 60);
   CHECK(json["characters_per_s"].get<double>() > 0);
+}
+
+TEST_CASE("sample: several texts at once, each as it is alone") {
+  const TextRun run_dir;
+  const auto sample = [&](std::vector<std::string> more) {
+    std::vector<std::string> line = {"sample",   run_dir.path, "--length", "40",
+                                     "--prompt", "to be",      "--quiet"};
+    line.insert(line.end(), more.begin(), more.end());
+    return run(line).text;
+  };
+  const auto texts = [&](std::vector<std::string> more) {
+    more.push_back("--json");
+    return nlohmann::json::parse(sample(more));
+  };
+  const std::string one = sample({});
+  CHECK(sample({"--count", "1"}) == one);
+  const nlohmann::json five = texts({"--count", "5"});
+  REQUIRE(five["texts"].size() == 5);
+  CHECK_FALSE(five.contains("text"));
+  CHECK(five["characters"] == 200);
+  CHECK("to be" + five["texts"][0].get<std::string>() + "\n" == one);
+  CHECK(five["texts"][1] != five["texts"][0]);
+  CHECK(five["texts"][1] != five["texts"][2]);
+  const nlohmann::json two = texts({"--count", "2", "--threads", "2"});
+  CHECK(two["texts"][0] == five["texts"][0]);
+  CHECK(two["texts"][1] == five["texts"][1]);
+  CHECK(texts({"--count", "2", "--no-cache"})["texts"] == two["texts"]);
+  CHECK(texts({"--count", "2", "--seed", "1"})["texts"] != two["texts"]);
+  CHECK(sample({"--count", "2"}) == fmt::format("--- 1 of 2 ---\nto be{}\n\n--- 2 of 2 ---\nto be{}\n",
+                                                two["texts"][0].get<std::string>(),
+                                                two["texts"][1].get<std::string>()));
+  // More than are in memory at once.
+  const nlohmann::json many = texts({"--count", "258", "--length", "3"});
+  REQUIRE(many["texts"].size() == 258);
+  for (size_t i = 0; i < 258; ++i) CHECK(many["texts"][i].get<std::string>().size() == 3);
+  CHECK(many["texts"][1] == five["texts"][1].get<std::string>().substr(0, 3));
+  std::set<std::string> different;
+  for (const auto& text : many["texts"]) different.insert(text.get<std::string>());
+  CHECK(different.size() > 20);
+  CHECK_THROWS_WITH_AS(sample({"--count", "0"}), doctest::Contains("--count"), UsageError);
 }
 
 TEST_CASE("sample: what cannot be sampled is refused") {

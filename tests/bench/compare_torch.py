@@ -4,7 +4,7 @@ optimizer steps on 10,000,000 parameters.
 
   tests/bench/compare_torch.py                        # the six training workloads, then the optimizers
   tests/bench/compare_torch.py vit gpt --rounds 5
-  tests/bench/compare_torch.py unet                   # further training steps, by name
+  tests/bench/compare_torch.py unet mobilenet         # further training steps, by name
   tests/bench/compare_torch.py optim --json out.json  # the optimizers alone
 
 Needs the distribution's python3-torch (exit 77 without it) and a built gradus. Each side has 2 threads. PyTorch runs with
@@ -24,7 +24,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TRAINING = ["mlp", "lenet", "resnet20", "vit", "gpt", "airbench"]
-FURTHER = ["unet"]  # training workloads outside the mean of the six
+FURTHER = ["unet", "mobilenet", "char-lstm"]  # training workloads outside the mean of the six
 # gradus's spec -> torch.optim class and its arguments
 OPTIMIZERS = {
     "optim:sgd:momentum=0.9": ("SGD", {"lr": 0.01, "momentum": 0.9}),
@@ -43,7 +43,7 @@ OPTIMIZERS = {
 
 def variants(name):
     """Settings of PyTorch's own that may be faster."""
-    formats = [False, True] if name in ("lenet", "resnet20", "airbench", "unet") else [False]
+    formats = [False, True] if name in ("lenet", "resnet20", "airbench", "unet", "mobilenet") else [False]
     return [{"foreach": foreach, "channels_last": last} for last, foreach in itertools.product(formats, [False, True])]
 
 
@@ -75,11 +75,14 @@ def torch_step(name, variant):
         "airbench": (lambda: nets.Airbench(10), image(128, 3, 32), lambda p: torch.optim.SGD(
             p, lr=0.01, momentum=0.9, nesterov=True, foreach=foreach)),
         "unet": (lambda: nets.UNet(1, 10), image(64, 1, 28), adam),
+        "mobilenet": (lambda: nets.MobileNetMini(10), image(128, 3, 32), lambda p: torch.optim.SGD(
+            p, lr=0.01, momentum=0.9, weight_decay=5e-4, foreach=foreach)),
+        "char-lstm": (lambda: nets.CharLstm(65, 64, 256, 1), torch.randint(65, (32, 64)), adam),
     }[name]
     net = make().train()
     if variant["channels_last"]:
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
-    y = torch.randint(65, (12 * 64,)) if name == "gpt" else torch.randint(10, (x.shape[0],))
+    y = torch.randint(65, (x.numel(),)) if name in ("gpt", "char-lstm") else torch.randint(10, (x.shape[0],))
     optimizer = optimizer([p for p in net.parameters() if p.requires_grad])
 
     if name == "unet":

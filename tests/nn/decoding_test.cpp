@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "autograd/ops/shape_ops.h"
 #include "nn/generate.h"
@@ -130,4 +131,95 @@ TEST_CASE("sampling: temperature, top-k, top-p and the generator decide, nothing
   int seen = 0;
   generate(gpt, prompt, 30, {}, rng, [&](int64) { return ++seen < 3; });
   CHECK(seen == 3);
+}
+
+TEST_CASE("sampling: a draw among all is the one that sorting all weights gives") {
+  Rng numbers(5), draws(6);
+  for (int i = 0; i < 400; ++i) {
+    CAPTURE(i);
+    // Wide and narrow, with equal ones and some that are ruled out.
+    std::vector<real> logits;
+    for (int t = 0; t < 40; ++t)
+      logits.push_back(real(std::round(numbers.normal() * (i % 4 + 1) * 8) / (i % 2 ? 8 : 2)));
+    if (i % 3 == 0) logits[numbers.below(40)] = -std::numeric_limits<real>::infinity();
+    const double temperature = 0.5 + (i % 5) * 0.5;
+    std::vector<size_t> order(logits.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+    double total = 0;
+    const auto weight = [&](size_t t) {
+      return std::exp((double(logits[t]) - double(logits[order[0]])) / temperature);
+    };
+    for (const size_t t : order) total += weight(t);
+    Rng same = draws;
+    double left = same.uniform() * total;
+    size_t at = 0;
+    for (; at + 1 < order.size() && left >= weight(order[at]); ++at) left -= weight(order[at]);
+    CHECK(sample_token(logits, {.temperature = temperature}, draws) == int64(order[at]));
+  }
+}
+
+TEST_CASE("texts read together are, token for token, those read alone") {
+  for (const char* spec :
+       {"gpt:block=8,dim=32,layers=2,heads=2", "gpt:block=7,dim=24,layers=2,heads=3,positions=rotary",
+        "gpt:block=40,dim=16,layers=1,heads=1,norm=rms,bias=false", "char-lstm:dim=12,hidden=40"}) {
+    CAPTURE(spec);
+    auto model = make_model(spec, {.vocabulary = 35}, Rng(2));
+    fill(*model);
+    auto& net = dynamic_cast<TokenModel&>(*model);
+    const std::vector<int64> prompt{1, 30, 2};
+    std::vector<Rng> rngs;
+    for (std::uint64_t i = 0; i < 9; ++i) rngs.push_back(Rng(7).fork(i));
+    const std::vector<Rng> fresh = rngs;
+    const SampleOptions how{.temperature = 0.9, .top_k = 30};
+    std::vector<std::vector<int64>> together(9);
+    generate_texts(net, prompt, 50, how, rngs, [&](int64 i, int64 id) {
+      together[size_t(i)].push_back(id);
+      return true;
+    });
+    for (size_t i = 0; i < 9; ++i) {
+      Rng rng = fresh[i];
+      std::vector<int64> alone;
+      generate(net, prompt, 50, how, rng, [&](int64 id) {
+        alone.push_back(id);
+        return true;
+      });
+      CHECK(alone.size() == 50);
+      CHECK(together[i] == alone);
+    }
+    CHECK(together[0] != together[1]);
+  }
+  auto model = make_model("gpt:block=6,dim=8,layers=1,heads=2", {.vocabulary = 9}, Rng(2));
+  auto& gpt = dynamic_cast<TokenModel&>(*model);
+  std::vector<Rng> rngs(3);
+  int64 seen = 0;
+  generate_texts(gpt, std::vector<int64>{1}, 30, {}, rngs, [&](int64 i, int64) {
+    CHECK(i == seen % 3);
+    return ++seen < 7;
+  });
+  CHECK(seen == 7);
+  // Each text has its own temperature: those at 0 are the likeliest one, whatever they would draw.
+  std::vector<std::vector<int64>> warm(3);
+  std::vector<Rng> other{Rng(1), Rng(2), Rng(3)};
+  generate_texts(gpt, std::vector<int64>{1}, 30,
+                 {.temperature_at = [](int64 i) { return i == 1 ? 5.0 : 0.0; }}, other,
+                 [&](int64 i, int64 id) {
+                   warm[size_t(i)].push_back(id);
+                   return true;
+                 });
+  CHECK(warm[0] == warm[2]);
+  CHECK(warm[0] != warm[1]);
+}
+
+TEST_CASE("a decoder sees weights that are written while it lives") {
+  auto model = make_model("gpt:block=6,dim=8,layers=1,heads=2", {.vocabulary = 9}, Rng(2));
+  fill(*model);
+  auto& gpt = dynamic_cast<TokenModel&>(*model);
+  const auto decoder = gpt.decoder(1);
+  decoder->feed(IntTensor::full({1, 2}, 3));
+  Tensor head = model->find_slot("lm_head.weight").parameter()->value;
+  for (int64 i = 0; i < head.numel(); ++i) head.mutable_data()[i] *= 3;
+  const Tensor next = decoder->feed(IntTensor::full({1, 1}, 4));
+  const auto fresh = gpt.decoder(1);
+  CHECK(gap(next, fresh->feed(IntTensor::from({1, 3}, {3, 3, 4}))) < kModelTolerance);
 }

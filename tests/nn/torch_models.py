@@ -182,6 +182,41 @@ class Airbench(nn.Module):
         return self.head(F.max_pool2d(x, 3).flatten(1)) / 9
 
 
+def conv_norm_relu6(inp, out, kernel, stride, groups):
+    return nn.Sequential(nn.Conv2d(inp, out, kernel, stride, kernel // 2, groups=groups, bias=False),
+                         nn.BatchNorm2d(out), nn.ReLU6(inplace=True))
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inp, out, stride, expand):
+        super().__init__()
+        hidden = inp * expand
+        layers = [conv_norm_relu6(inp, hidden, 1, 1, 1)] if expand != 1 else []
+        layers += [conv_norm_relu6(hidden, hidden, 3, stride, hidden), nn.Conv2d(hidden, out, 1, bias=False),
+                   nn.BatchNorm2d(out)]
+        self.conv = nn.Sequential(*layers)
+        self.residual = stride == 1 and inp == out
+
+    def forward(self, x):
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+class MobileNetMini(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        layers, inp, expand = [conv_norm_relu6(3, 16, 3, 1, 1)], 16, 1
+        for out, blocks, stride in [(16, 1, 1), (24, 2, 2), (32, 2, 2), (64, 2, 2), (96, 1, 1)]:
+            for i in range(blocks):
+                layers.append(InvertedResidual(inp, out, 1 if i else stride, expand))
+                inp = out
+            expand = 4
+        self.features = nn.Sequential(*layers, conv_norm_relu6(inp, 256, 1, 1, 1))
+        self.classifier = nn.Sequential(nn.Dropout(0), nn.Linear(256, classes))
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean((2, 3)))
+
+
 class UNetBlock(nn.Module):
     def __init__(self, inp, out, embedding):
         super().__init__()

@@ -103,7 +103,7 @@ TEST_CASE("decoding head: a head of one choice samples as that temperature does,
           const TemperatureHead head = constant_head(text.net(), k, level);
           TemperatureChooser chooser(text.net(), head);
           SampleOptions how{.decode = {.cache = cache}};
-          how.temperature_at = [&] { return chooser.next(); };
+          how.temperature_at = [&](int64 i) { return chooser.next(i); };
           const std::vector<int64> by_head = sampled(text.net(), how);
           CHECK(chooser.chosen() ==
                 std::vector<double>(12, std::vector<double>{0, 0.5, 2}[static_cast<size_t>(k)]));
@@ -121,7 +121,7 @@ TEST_CASE(
   out.copy_from(Rng(2).normal_tensor(out.shape(), 0, 20));
   TemperatureChooser chooser(text.net(), head);
   SampleOptions how;
-  how.temperature_at = [&] { return chooser.next(); };
+  how.temperature_at = [&](int64 i) { return chooser.next(i); };
   const std::vector<int64> tokens = sampled(text.net(), how, 8);
   // The same choices by reading the text so far in one go.
   std::vector<int64> read{1, 2};
@@ -233,7 +233,7 @@ TEST_CASE(
   CHECK(tests::settles([&] {
     TemperatureChooser chooser(text.net(), token);
     SampleOptions how;
-    how.temperature_at = [&] { return chooser.next(); };
+    how.temperature_at = [&](int64 i) { return chooser.next(i); };
     sampled(text.net(), how);
   }));
   TemperatureHead head = fresh_head(text.net(), {0, 0.5, 2}, "token", 0, Rng(1));
@@ -284,6 +284,15 @@ TEST_CASE("decoding-head and sample --decoding-head: trained, gone on with bit f
   CHECK(nlohmann::json::parse(run({"sample", text.weights, "--prompt", "ab", "--length", "9", "--temperature",
                                    fmt::format("{}", tau), "--json"})
                                   .text)["text"] == sample["text"]);
+
+  const nlohmann::json both =
+      nlohmann::json::parse(run({"sample", text.weights, "--prompt", "ab", "--length", "9", "--count", "2",
+                                 "--decoding-head", text.dir / "whole.safetensors", "--json"})
+                                .text);
+  REQUIRE(both["temperatures"].size() == 2);
+  CHECK(both["temperatures"][0] == sample["temperatures"]);
+  CHECK(both["temperatures"][1].size() == 9);
+  CHECK(both["texts"][0] == sample["text"]);
 
   CHECK_THROWS_AS(
       run({"sample", text.weights, "--decoding-head", text.dir / "whole.safetensors", "--temperature", "1"}),
