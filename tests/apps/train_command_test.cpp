@@ -73,7 +73,8 @@ TEST_CASE("train: a start that fails leaves nothing that blocks the corrected co
   const std::string out = dir / "run";
   CHECK(says(digits_line({"--out", out, "--model", "unet"}), {"--model", "unet", "denoising"}));
   CHECK(says(digits_line({"--out", out, "--freeze", "*"}), {"--freeze *", "no parameter is left to train"}));
-  CHECK(says(digits_line({"--out", out, "--freeze", "fc1.*", "--freeze", "fc2.*"}), {"no parameter is left"}));
+  CHECK(
+      says(digits_line({"--out", out, "--freeze", "fc1.*", "--freeze", "fc2.*"}), {"no parameter is left"}));
   CHECK(says(digits_line({"--out", out, "--group", "nosuch*:lr=1"}),
              {"--group", "'nosuch*'", "fc1.weight (weight)"}));
   CHECK(says(digits_line({"--out", out, "--group", "kind=norm:lr=1"}),
@@ -93,7 +94,7 @@ TEST_CASE("train: a start that fails leaves nothing that blocks the corrected co
   CHECK(run(digits_line({"--out", out})).code == kOk);
   // With a checkpoint there is something to go on from.
   CHECK_THROWS_AS(run(digits_line({"--out", dir / "late", "--optim", "sgd:lr=1e18", "--save-every", "1",
-                                  "--steps", "20"})),
+                                   "--steps", "20"})),
                   NumericError);
   CHECK(fs::exists(dir / "late/checkpoint.safetensors"));
 }
@@ -289,4 +290,24 @@ TEST_CASE(
     CHECK(run({"train", "--resume", out, "--steps", "3", "--quiet"}).code == kOk);
   }
   if (before) ::setenv("GRADUS_DATA", kept.c_str(), 1);
+}
+
+TEST_CASE(
+    "train --recompute: the same weights, also of a run that goes on with it; models without blocks are "
+    "refused") {
+  const TempDir dir;
+  const auto train = [&](const std::string& name, const Words& more) {
+    Words line = digits_line(more);
+    line.insert(line.end(),
+                {"--model", "vit:patch=7,dim=8,depth=3,heads=2,dropout=0.1", "--out", dir / name});
+    CHECK(run(line).code == 0);
+    return dir.read(name + "/model.safetensors");
+  };
+  const std::string plain = train("plain", {"--steps", "4"});
+  CHECK(train("again", {"--steps", "4", "--recompute"}) == plain);
+  for (const char* name : {"half", "half-again"}) train(name, {});
+  CHECK(run({"train", "--resume", dir / "half", "--steps", "4", "--quiet"}).code == 0);
+  CHECK(run({"train", "--resume", dir / "half-again", "--steps", "4", "--recompute", "--quiet"}).code == 0);
+  CHECK(dir.read("half/model.safetensors") == dir.read("half-again/model.safetensors"));
+  CHECK(says(digits_line({"--recompute", "--out", dir / "none"}), {"--recompute", "no list of two blocks"}));
 }
