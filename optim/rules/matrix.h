@@ -73,6 +73,26 @@ void update_side_by_side(Pass<typename R::Options>& pass) {
   if (error) std::rethrow_exception(error);
 }
 
+/// Options::spread of rules that renew something of each matrix every update_every steps: gives every matrix that has none a number of steps
+/// (scalar "phase") by which it is ahead, so that the work falls evenly on all steps instead of on one in update_every.
+template <class Options>
+void spread_over_steps(Pass<Options>& pass) {
+  const auto wants = [](const auto& item) { return item.o.spread && takes_matrix(item.p); };
+  const auto count = std::count_if(pass.items.begin(), pass.items.end(), wants);
+  int64 number = 0;
+  for (auto& item : pass.items) {
+    if (!wants(item)) continue;
+    if (!item.s.find_scalar("phase"))
+      item.s.scalar("phase") = static_cast<double>(number * item.o.update_every / count);
+    ++number;
+  }
+}
+/// Whether step t (from 0) is one at which a matrix renews it.
+inline bool renews(int64 t, int64 update_every, const State& s) {
+  const double* phase = s.find_scalar("phase");
+  return (t + (phase ? static_cast<int64>(*phase) : 0)) % update_every == 0;
+}
+
 /// Adam with decoupled decay for what a matrix rule does not take.
 struct CompanionOptions {
   double adam_lr = 0.01, adam_beta1 = 0.9, adam_beta2 = 0.99, adam_eps = 1e-8, adam_weight_decay = 1e-3;

@@ -9,6 +9,7 @@
 // Eigenvalues below eig_floor times the largest are raised to it: of a matrix that is not square the first inverts
 // rounding noise else. (The code also divides G by Adam's root first; here the canonical form.) A side longer than
 // max_dim keeps the identity and the other takes the power -1/2; with both too long a matrix goes to the companion.
+// spread: matrix i of n has its new roots update_every*i/n steps before.
 #include "optim/rules/families.h"
 #include "optim/rules/matrix.h"
 
@@ -19,6 +20,7 @@ struct Shampoo {
   struct Options : CompanionOptions {
     double lr = 1e-3, beta1 = 0.9, beta2 = 0.99, weight_decay = 0, eig_floor = 1e-5;
     int64 update_every = 10, max_dim = 2048;
+    bool spread = false;
     void visit(auto&& f) {
       f("lr", lr, "step size of matrices", positive());
       f("beta1", beta1, "decay of the momentum", decay_rate());
@@ -27,6 +29,7 @@ struct Shampoo {
       f("update_every", update_every, "steps between new roots", at_least(1));
       f("eig_floor", eig_floor, "smallest eigenvalue that counts, relative to the largest", positive());
       f("max_dim", max_dim, "longest side that is preconditioned", at_least(1));
+      f("spread", spread, "renew the roots of one matrix after the other, in place of all at one step");
       visit_companion(f);
     }
   };
@@ -59,12 +62,15 @@ struct Shampoo {
     if (sides.right) u = linalg::matmul(u, sides.qr());
     descend(p, u, o.lr * k.lr_scale, o.weight_decay);
     sides.accumulate(g, o.beta2, static_cast<double>(n), static_cast<double>(m));
-    if (k.t != 1 && k.t % o.update_every != 0) return;
+    if (k.t != 1 && !renews(k.t, o.update_every, s)) return;
     const double power = sides.left && sides.right ? 0.25 : 0.5, correction = bias_correction(o.beta2, k.t);
     if (sides.left) sides.ql().copy_from(root(sides.l(), power, correction, o.eig_floor));
     if (sides.right) sides.qr().copy_from(root(sides.r(), power, correction, o.eig_floor));
   }
-  static void step(Pass<Options>& pass) { update_side_by_side<Shampoo>(pass); }
+  static void step(Pass<Options>& pass) {
+    spread_over_steps(pass);
+    update_side_by_side<Shampoo>(pass);
+  }
 };
 
 }  // namespace

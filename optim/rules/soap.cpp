@@ -9,7 +9,7 @@
 //     k % update_every == 0:  columns of QL by descending diag(QL' L QL), V along with them;  QL = qr(L QL), QR likewise;
 //                             M turned into the new basis
 // Vectors (one row, no side of which is turned) take the same steps with Q = 1, the skipped first one too. A side longer
-// than max_dim keeps the identity. The exact eigenvectors of the whitening study are whitening-soap's.
+// than max_dim keeps the identity. spread: matrix i of n does so update_every*i/n steps before. The exact eigenvectors of the whitening study are whitening-soap's.
 #include <algorithm>
 #include <numeric>
 
@@ -23,6 +23,7 @@ struct Soap {
   struct Options {
     double lr = 3e-3, beta1 = 0.95, beta2 = 0.95, eps = 1e-8, weight_decay = 0.01;
     int64 update_every = 10, max_dim = 2048;
+    bool spread = false;
     void visit(auto&& f) {
       f("lr", lr, "step size", positive());
       f("beta1", beta1, "decay of the momentum", decay_rate());
@@ -31,6 +32,7 @@ struct Soap {
       f("weight_decay", weight_decay, "decoupled decay", at_least(0));
       f("update_every", update_every, "steps between new bases", at_least(1));
       f("max_dim", max_dim, "longest side that is rotated", at_least(1));
+      f("spread", spread, "renew the bases of one matrix after the other, in place of all at one step");
     }
   };
   static constexpr bool kDecoupled = true;
@@ -93,14 +95,17 @@ struct Soap {
     }
     sides.accumulate(g, o.beta2);
     if (k.t == 1) return sides.diagonalise(true);
-    if ((k.t - 1) % o.update_every != 0 || !(sides.left || sides.right)) return;
+    if (!renews(k.t - 1, o.update_every, s) || !(sides.left || sides.right)) return;
     Tensor& m = s("m");
     const Tensor straight = sides.rotate_back(m.view(g.shape()));
     if (sides.left) reorder(s("v"), sides.rows, sides.cols, refresh(sides.ql(), sides.l()), true);
     if (sides.right) reorder(s("v"), sides.rows, sides.cols, refresh(sides.qr(), sides.r()), false);
     m.copy_from(sides.rotate(straight).view(m.shape()));
   }
-  static void step(Pass<Options>& pass) { update_side_by_side<Soap>(pass); }
+  static void step(Pass<Options>& pass) {
+    spread_over_steps(pass);
+    update_side_by_side<Soap>(pass);
+  }
 };
 
 }  // namespace

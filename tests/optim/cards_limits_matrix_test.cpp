@@ -83,3 +83,35 @@ TEST_CASE("adago: all gradients scaled, the same trajectory") {
   CHECK(near(run_matrix(spec, gs, Values(12, 0), {3, 4})[5],
              run_matrix(spec, scaled(gs, 100), Values(12, 0), {3, 4})[5], 1e-6, 1e-5));
 }
+
+TEST_CASE("soap, shampoo: spread, each matrix has its new basis at steps of its own, as often as before") {
+  constexpr int kMatrices = 4, kSteps = 12;
+  // Steps at which matrix i gets another basis, from the second on.
+  const auto renewals = [](const std::string& spec) {
+    Rng rng(3);
+    Parameters parameters;
+    for (int i = 0; i < kMatrices; ++i)
+      parameters.push_back(
+          make_parameter("w" + std::to_string(i), ParamKind::kWeight, rng.normal_tensor({3, 4})));
+    const auto optimizer = make_optimizer(spec, parameters);
+    std::vector<std::vector<int>> steps(kMatrices);
+    std::vector<std::vector<real>> before(kMatrices);
+    for (int t = 0; t < kSteps; ++t) {
+      for (const ParameterPtr& p : parameters) p->grad = rng.normal_tensor({3, 4});
+      optimizer->step();
+      for (size_t i = 0; i < kMatrices; ++i) {
+        const std::vector<real> now = optimizer->slot(*parameters[i], "QL")->values();
+        if (t > 0 && now != before[i]) steps[i].push_back(t);
+        before[i] = now;
+      }
+    }
+    return steps;
+  };
+  using Steps = std::vector<std::vector<int>>;
+  CHECK(renewals("soap:update_every=4") == Steps(4, {4, 8}));
+  CHECK(renewals("soap:update_every=4,spread=true") == Steps{{4, 8}, {3, 7, 11}, {2, 6, 10}, {1, 5, 9}});
+  CHECK(renewals("shampoo:update_every=4") == Steps(4, {3, 7, 11}));  // counted from 1 there
+  CHECK(renewals("shampoo:update_every=4,spread=true") == Steps{{3, 7, 11}, {2, 6, 10}, {1, 5, 9}, {4, 8}});
+  // Where all are renewed at every step, nothing is left to spread.
+  CHECK(renewals("soap:update_every=1,spread=true") == renewals("soap:update_every=1"));
+}
