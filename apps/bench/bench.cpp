@@ -19,8 +19,8 @@ namespace {
 constexpr std::string_view kOptimizer = "optim:", kProblem = "problem:";
 
 const Workload* find_training(const std::string& name) {
-  for (const auto* table : {&training_workloads(), &large_workloads()})
-    for (const Workload& w : *table)
+  for (const auto* named : {&training_workloads(), &large_workloads()})
+    for (const Workload& w : *named)
       if (name == w.name) return &w;
   return nullptr;
 }
@@ -251,12 +251,12 @@ class Bench {
 const std::vector<Entry>& workloads() {
   static const std::vector<Entry> table = [] {
     std::vector<Entry> all;
-    for (const auto* table : {&training_workloads(), &large_workloads()})
-      for (const Workload& w : *table)
+    for (const auto* named : {&training_workloads(), &large_workloads()})
+      for (const Workload& w : *named)
         all.push_back({w.name,
                        fmt::format("one training step of {}, batch {}, {}{}", w.model, w.batch, w.optimizer,
                                    w.adapter ? fmt::format(", {} alone and the head", w.adapter) : ""),
-                       table == &large_workloads()});
+                       named == &large_workloads()});
     for (const char* rule : {"sgd:momentum=0.9", "adam", "adabelief"})
       all.push_back(
           {std::string(kOptimizer) + rule, "one step on 10,000,000 parameters; any optimizer instead"});
