@@ -6,12 +6,15 @@
 //   m = beta1*m + (1-beta1)*g;  a = beta2*a + (1-beta2)*g^2
 //   p = -lr*sqrt(1-beta2^k)/(1-beta1^k) * m/(sqrt(a) + eps);   w <- w + p
 //   if p.g != 0: gamma = p.p/(-p.g);  lam = beta2*lam + (1-beta2)*gamma;  lamhat = lam/(1-beta2^k)
-//     k > 1, lamhat > 0, |lamhat - gamma| < switch_tol_abs + switch_tol_rel*lamhat: from now on SGD, Lam = lamhat
+//     k >= max(2, switch_after), lamhat > 0, |lamhat - gamma| < switch_tol_abs + switch_tol_rel*lamhat:
+//       from now on SGD, Lam = lamhat
 // SGD phase:
 //   v = beta1*v + g;   w <- w - (1-beta1)*Lam*v,  nesterov: w - (1-beta1)*Lam*(g + beta1*v)
 //   Lam follows the schedule relative to its value at the switch.
 // Dot products run over all parameters, one lam and one switch (scope = global), or over each tensor (per_tensor). The
-// guard lamhat > 0 and the relative tolerance are not in the paper; its tolerance is switch_tol_abs = 1e-9.
+// guard lamhat > 0, switch_after and the relative tolerance are not in the paper; its tolerance is switch_tol_abs = 1e-9.
+#include <algorithm>
+
 #include "optim/rules/rules.h"
 #include "optim/vocabulary/sums.h"
 #include "optim/vocabulary/words.h"
@@ -23,6 +26,7 @@ struct Swats {
   struct Options {
     double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-9, weight_decay = 0, switch_tol_abs = 1e-9,
            switch_tol_rel = 0;
+    int64 switch_after = 0;
     std::string scope = "global";
     bool nesterov = false;
     void visit(auto&& f) {
@@ -33,6 +37,7 @@ struct Swats {
       f("weight_decay", weight_decay, "L2 penalty, added to the gradient", at_least(0));
       f("switch_tol_abs", switch_tol_abs, "absolute tolerance of the trigger", at_least(0));
       f("switch_tol_rel", switch_tol_rel, "tolerance relative to lam", at_least(0));
+      f("switch_after", switch_after, "least number of steps of Adam", at_least(0));
       f("scope", scope, "what the dot products run over", choices({"global", "per_tensor"}));
       f("nesterov", nesterov, "Nesterov's form in the SGD phase");
     }
@@ -66,7 +71,7 @@ struct Swats {
     double& lam = unit.scalar("lam");
     lam = o.beta2 * lam + (1 - o.beta2) * gamma;
     const double estimate = lam / bias_correction(o.beta2, k);
-    if (k > 1 && estimate > 0 &&
+    if (k >= std::max<int64>(2, o.switch_after) && estimate > 0 &&
         std::abs(estimate - gamma) < o.switch_tol_abs + o.switch_tol_rel * estimate) {
       unit.scalar("sgd") = 1;
       unit.scalar("Lam") = estimate;

@@ -48,6 +48,9 @@ TEST_CASE(
   CHECK(near(n[2][0], 0.998 - 0.1 * 0.01 * (0.1 + 0.9 * 0.1)));
   const auto t = run("swats:eps=1e-37,switch_tol_abs=1e-6,scope=per_tensor", constant({0.1}, 5), {1}, {1});
   CHECK(near(t[4][0], w[4]));
+  const auto late = run("swats:eps=1e-37,switch_tol_abs=1e-6,switch_after=4", constant({0.1}, 5), {1}, {1});
+  CHECK(near(late[3][0], 0.996));
+  CHECK(near(late[4][0], 0.996 - 0.1 * 0.01 * 0.1));
   // After the switch the schedule counts relative to its value there; zero gradients change nothing.
   CHECK(near(probe.step({0}, 0.5)[0], 0.997439 - 0.1 * 0.01 * 0.5 * 0.9 * 0.271));
   CHECK(run("swats", constant({0, 0, 0}, 3))[2] == values_of(tensor({3}, kW0)));

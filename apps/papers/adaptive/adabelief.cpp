@@ -6,14 +6,15 @@
 //   w = w - lr/(1-beta1^t) * m / ( sqrt(v/(1-beta2^t)) + eps )
 // The claims of the abstract at our scale: it trains images to Adam's accuracy or better and to that of SGD with
 // momentum, and takes no more steps than Adam on small functions of two variables.
+//   4,000 images of Fashion-MNIST, 20 epochs, a tenth of the step size from the 15th on; as in the paper, training accuracy ends near 1
 // Departures: a small network on 28 x 28 images in place of ResNets on CIFAR and ImageNet; language models and GANs are
 // left out.
 // Tried before: 5,000 images, lenet at full width, 4 epochs, 5 seeds, step sizes up to 4e-3, which both chose: 84.97 % against
-// Adam's 85.62 % and SGD's 83.24 %, the first claim within noise. Here too AdaBelief lies between Adam and SGD, a quarter of a
-// point below Adam; why was not looked into. The paper trains 200 epochs. Over eight seeds
-// (--seeds 8, 5.2 minutes) the difference is -0.27 points, 90 % interval -0.42 to -0.11, and the first claim is not shown.
+// Adam's 85.62 % and SGD's 83.24 %, the first claim within noise. 8,000 images, 16 and 32 channels, 7 epochs: 0.25 points below Adam
+// [0.03, 0.47] over six seeds, 0.27 [0.11, 0.42] over eight.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
+#include "apps/papers/settings.h"
 #include "apps/papers/toy.h"
 
 namespace gradus::paper_entries {
@@ -27,17 +28,16 @@ Outcome adabelief_toys(const Trial& trial) {
 }
 
 void adabelief_experiment(Experiment& e) {
-  e.setting({.data = "fashion-mnist:limit=8000",
-             .model = "lenet:conv1=16,conv2=32",
-             .schedule = "multistep:milestones=5",
-             .epochs = 7,
-             .batch_size = 128});
-  e.seeds(6);  // margins are small
+  TrainConfig config = small_images(4000, 20);
+  config.schedule = "multistep:milestones=14";
+  config.batch_size = 128;
+  e.setting(config);
+  e.seeds(8);  // margins are small
   e.arm("adabelief")
       .optim("adabelief:eps=1e-8,decoupled=false,weight_decay=5e-4")
-      .tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
-  e.arm("adam").optim("adam:decoupled=false,weight_decay=5e-4").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
-  e.arm("sgd").optim("sgd:momentum=0.9,weight_decay=5e-4").tune("lr", {1e-2, 3e-2, 1e-1, 2e-1});
+      .tune("lr", {1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2});
+  e.arm("adam").optim("adam:decoupled=false,weight_decay=5e-4").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2});
+  e.arm("sgd").optim("sgd:momentum=0.9,weight_decay=5e-4").tune("lr", {1e-2, 3e-2, 5e-2, 1e-1, 2e-1});
   const char* const fixed = "the step size of the paper's figures, 0.1 for both";
   e.arm("adabelief-toy").run(adabelief_toys, {{"optim", "adabelief:lr=0.1"}}).untuned(fixed);
   e.arm("adam-toy").run(adabelief_toys, {{"optim", "adam:lr=0.1"}}).untuned(fixed);
@@ -75,7 +75,7 @@ Paper adabelief() {
           .files = {"optim/rules/adabelief.cpp"},
           .use = "gradus train --optim adabelief:lr=1e-3",
           .experiment = adabelief_experiment,
-          .minutes = 5};
+          .minutes = 4};
 }
 
 }  // namespace gradus::paper_entries

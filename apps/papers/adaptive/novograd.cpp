@@ -12,6 +12,8 @@
 // Adam's; cells within a point of the best of all scales 0.4 fewer than SGD's, -0.9 to 0.1).
 // Five seeds: batches of 64, 0.43 points below Adam [0.24, 0.62]; batches of 512 cost 0.9 points less than they cost Adam
 // [-0.9, 2.7].
+// 16 epochs, three seeds, each at the best of three or four step sizes: batches of 64, 0.17 points below Adam; batches of 512 cost 1.1
+// points and cost Adam 0.1.
 #include <algorithm>
 #include <cmath>
 
