@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string>
 
 #include "apps/cli/terminal.h"
 #include "apps/papers/zoo/zoo.h"
@@ -23,7 +24,9 @@ ZooScore score_of(const ArmRecord& arm) {
   score.runs = static_cast<int>(steps.size());
   score.steps = mean_of(steps);
   score.deviation = deviation_of(steps);
-  if (const auto lr = arm.chosen.find("lr"); lr != arm.chosen.end()) score.lr = lr->second;
+  // (A default times 0.1 has more digits than it needs.)
+  if (const auto lr = arm.chosen.find("lr"); lr != arm.chosen.end())
+    score.lr = fmt::format("{:.4g}", std::stod(lr->second));
   return score;
 }
 
