@@ -23,6 +23,7 @@ const std::vector<PrimitiveEntry>& primitives() {
         {"softmax and losses", softmax_primitives},
         {"normalisation", norm_primitives},
         {"attention", attention_primitives},
+        {"recurrence", recurrent_primitives},
         {"Fourier transform", fft_primitives},
         {"linear algebra", linalg_primitives},
         {"linear algebra, forward only", forward_only_primitives, false},

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <numeric>
 
-namespace gradus {
+#include "core/threads.h"
 
+namespace gradus {
 namespace {
 
 // A draw among all in the order of falling weights (equal ones by number), which is needed only as far as the draw goes. So it
@@ -44,6 +46,27 @@ int64 draw_of_all(const Weight& weight_of, int64 size, Rng& rng) {
     }
   }
   return drawn;
+}
+
+// One draw a text from its row of logits (texts,V), on all threads.
+void draw_tokens(const Tensor& logits, const SampleOptions& options, std::span<const double> temperatures,
+                 std::span<Rng> rngs, int64* drawn) {
+  constexpr int64 kWork = 32;  // elementary operations a token of the vocabulary
+  const auto size = static_cast<size_t>(logits.dim(1));
+  std::vector<std::exception_ptr> failed(rngs.size());
+  parallel_for(logits.dim(0), kParallelGrain / (kWork * logits.dim(1)) + 1, [&](int64 begin, int64 end) {
+    SampleOptions how = options;
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      how.temperature = temperatures[i];
+      try {
+        drawn[i] = sample_token(logits.span().subspan(i * size, size), how, rngs[i]);
+      } catch (...) {  // must not leave the loop
+        failed[i] = std::current_exception();
+      }
+    }
+  });
+  for (const std::exception_ptr& f : failed)
+    if (f) std::rethrow_exception(f);
 }
 
 }  // namespace
@@ -105,21 +128,18 @@ void generate_texts(TokenModel& model, std::span<const int64> prompt, int64 coun
     if (id < 0 || id >= model.vocabulary())
       fail<DataError>("generate: token {} is not in 0..{}", id, model.vocabulary() - 1);
   const auto texts = static_cast<int64>(rngs.size()), read = static_cast<int64>(prompt.size());
-  SampleOptions how = options;
   const std::unique_ptr<Decoder> decoder = model.decoder(texts, options.decode);
+  std::vector<double> temperatures(rngs.size(), options.temperature);
   IntTensor ids({texts, read});
   for (int64 i = 0; i < texts; ++i) std::copy(prompt.begin(), prompt.end(), ids.mutable_data() + i * read);
   for (int64 step = 0; step < count; ++step) {
     const Tensor logits = decoder->feed(ids);  // (texts, V)
     if (step == 0) ids = IntTensor({texts, 1});
-    for (int64 i = 0; i < texts; ++i) {
-      if (options.temperature_at) how.temperature = options.temperature_at(i);
-      const std::span<const real> row =
-          logits.span().subspan(static_cast<size_t>(i * logits.dim(1)), static_cast<size_t>(logits.dim(1)));
-      const int64 id = sample_token(row, how, rngs[static_cast<size_t>(i)]);
-      ids.mutable_data()[i] = id;
-      if (!emit(i, id)) return;
-    }
+    for (int64 i = 0; options.temperature_at && i < texts; ++i)
+      temperatures[static_cast<size_t>(i)] = options.temperature_at(i);
+    draw_tokens(logits, options, temperatures, rngs, ids.mutable_data());
+    for (int64 i = 0; i < texts; ++i)
+      if (!emit(i, ids[i])) return;
   }
 }
 

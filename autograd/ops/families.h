@@ -20,6 +20,7 @@ PrimitiveList pool_primitives();
 PrimitiveList softmax_primitives();
 PrimitiveList norm_primitives();
 PrimitiveList attention_primitives();
+PrimitiveList recurrent_primitives();
 PrimitiveList fft_primitives();
 PrimitiveList linalg_primitives();
 PrimitiveList forward_only_primitives();

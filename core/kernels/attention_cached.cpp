@@ -81,6 +81,13 @@ void mix_values(const real* p, const real* v, int64 rows, int64 d, real* out, co
     for (int64 at = i; at < d; ++at) out[at] += p[j] * v[j * d + at];
 }
 
+// Some hundred bytes: less than a call of memmove takes.
+void copy_row(const real* from, int64 n, real* to) {
+  int64 i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(to + i, load(from + i));
+  for (; i < n; ++i) to[i] = from[i];
+}
+
 // One query over `rows` keys and values; `next_k` will be the next keys.
 void attend(const real* q, const real* k, const real* v, int64 rows, int64 readable, int64 d, real scale,
             real* scores, real* out, const real* next_k) {
@@ -124,8 +131,8 @@ Tensor self_attention_cached(const Tensor& qkv, Tensor& keys, Tensor& values, in
       const real* rows = qkv.data() + b * t * 3 * c + column;
       real *k = pk + i * capacity * d, *v = pv + i * capacity * d;
       for (int64 q = 0; q < t; ++q) {
-        std::copy_n(rows + q * 3 * c + c, d, k + (length + q) * d);
-        std::copy_n(rows + q * 3 * c + 2 * c, d, v + (length + q) * d);
+        copy_row(rows + q * 3 * c + c, d, k + (length + q) * d);
+        copy_row(rows + q * 3 * c + 2 * c, d, v + (length + q) * d);
       }
       for (int64 q = 0; po && q < last; ++q) {
         const int64 at = t - last + q;

@@ -6,6 +6,7 @@
 #include "core/kernels/conv_direct.h"
 #include "core/kernels/conv_lowered.h"
 #include "core/kernels/conv_pack.h"
+#include "core/kernels/conv_pointwise.h"
 #include "core/kernels/conv_winograd.h"
 #include "core/kernels/elementwise.h"
 #include "core/kernels/reduce.h"
@@ -26,10 +27,12 @@ void check(const Shape& got, const Shape& expected, const char* op, const char* 
 bool one_pass_pays(const Shape& w, bool saves_passes) { return w[0] * w[1] <= (saves_passes ? 2048 : 512); }
 
 // The paths by shape alone, so that equal calls give equal results. Lanes hold images: with few of them most lanes
-// would idle, and a lowered product by BLAS is better. Winograd's transforms pay from a few channels on.
-enum class Path { kLowered, kDirect, kWinograd };
+// would idle, and a lowered product by BLAS is better. Winograd's transforms pay from a few channels on. A 1x1 kernel
+// needs neither.
+enum class Path { kLowered, kDirect, kWinograd, kPointwise };
 Path path_for(const Shape& x, const Shape& w, const ConvSpec& spec) {
   constexpr int64 kWinogradChannels = 8;
+  if (kernels::pointwise_fits(x, w, spec)) return Path::kPointwise;
   if (!kernels::enough_images(x[0])) return Path::kLowered;
   return kernels::winograd_fits(w, spec) && std::min(w[0], w[1]) >= kWinogradChannels ? Path::kWinograd
                                                                                       : Path::kDirect;
@@ -64,27 +67,30 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvSp
   const Shape y_shape = conv2d_shape(x.shape(), w.shape(), spec);
   if (bias) check(bias.shape(), {y_shape[1]}, "conv2d", "bias");
   const auto path = path_for(x.shape(), w.shape(), spec);
-  const auto run = path == Path::kLowered  ? conv2d_lowered
-                   : path == Path::kDirect ? conv2d_direct
-                                           : conv2d_winograd;
+  const auto run = path == Path::kLowered     ? conv2d_lowered
+                   : path == Path::kDirect    ? conv2d_direct
+                   : path == Path::kPointwise ? conv2d_pointwise
+                                              : conv2d_winograd;
   return run(x, w, bias, spec, relu);
 }
 
 Tensor conv2d_input_grad(const Tensor& g, const Tensor& w, const Shape& x_shape, const ConvSpec& spec) {
   check(g.shape(), conv2d_shape(x_shape, w.shape(), spec), "conv2d_input_grad", "output gradient");
   const auto path = path_for(x_shape, w.shape(), spec);
-  const auto run = path == Path::kLowered  ? conv2d_input_grad_lowered
-                   : path == Path::kDirect ? conv2d_input_grad_direct
-                                           : conv2d_input_grad_winograd;
+  const auto run = path == Path::kLowered     ? conv2d_input_grad_lowered
+                   : path == Path::kDirect    ? conv2d_input_grad_direct
+                   : path == Path::kPointwise ? conv2d_input_grad_pointwise
+                                              : conv2d_input_grad_winograd;
   return run(g, w, x_shape, spec);
 }
 
 Tensor conv2d_weight_grad(const Tensor& g, const Tensor& x, const Shape& w_shape, const ConvSpec& spec) {
   check(g.shape(), conv2d_shape(x.shape(), w_shape, spec), "conv2d_weight_grad", "output gradient");
   const auto path = path_for(x.shape(), w_shape, spec);
-  const auto run = path == Path::kLowered  ? conv2d_weight_grad_lowered
-                   : path == Path::kDirect ? conv2d_weight_grad_direct
-                                           : conv2d_weight_grad_winograd;
+  const auto run = path == Path::kLowered     ? conv2d_weight_grad_lowered
+                   : path == Path::kDirect    ? conv2d_weight_grad_direct
+                   : path == Path::kPointwise ? conv2d_weight_grad_pointwise
+                                              : conv2d_weight_grad_winograd;
   return run(g, x, w_shape, spec);
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Rows {
   int64 n, d;
-  int64 grain() const { return kParallelGrain / std::max<int64>(1, 4 * d); }
+  int64 grain() const { return kParallelGrain / std::max<int64>(1, 16 * d); }
 };
 
 Rows rows_of(const char* op, const Tensor& x, std::initializer_list<const Tensor*> parameters) {

@@ -5,6 +5,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/nn_ops.h"
+#include "autograd/ops/recurrent.h"
 #include "autograd/ops/shape_ops.h"
 #include "nn/batch_part.h"
 
@@ -21,11 +22,9 @@ Tensor or_zeros(const Tensor& t, int64 n, int64 hidden) {
   return t.defined() ? t : Tensor::zeros({n, hidden});
 }
 
-// c and h from the summed gates (N,4H) in the order i, f, g, o.
-LSTMCell::State lstm_update(const Tensor& gates, const Tensor& c, int64 hidden) {
-  const std::vector<Tensor> part = split(gates, 1, {hidden, hidden, hidden, hidden});
-  const Tensor next = sigmoid(part[1]) * c + sigmoid(part[0]) * tanh(part[2]);
-  return {sigmoid(part[3]) * tanh(next), next};
+LSTMCell::State lstm_state(const Tensor& gates, const Tensor& c) {
+  const auto [h, next] = lstm_step(gates, c);
+  return {h, next};
 }
 
 }  // namespace
@@ -43,7 +42,7 @@ LSTMCell::State LSTMCell::step(const Tensor& x, const State& state) {
   State next;
   call(x, [&] {
     const Tensor h = or_zeros(state.h, x.dim(0), hidden_), c = or_zeros(state.c, x.dim(0), hidden_);
-    next = lstm_update(linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh), c, hidden_);
+    next = lstm_state(linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh), c);
     return next.h;
   });
   return next;
@@ -97,17 +96,19 @@ Tensor LSTM::run_from(const Tensor& x, State& state) {
   for (size_t l = 0; l < layers_.size(); ++l) {
     const Layer& layer = layers_[l];
     if (l > 0 && training() && dropout_ > 0) sequence = dropout_of_batch(sequence, dropout_, run(), 1);
-    LSTMCell::State now{or_zeros(state[l].h, n, hidden_), or_zeros(state[l].c, n, hidden_)};
-    const Tensor from_input = linear(sequence, layer.weight_ih, layer.bias_ih);  // (T,N,4H)
-    const Tensor weight_hh = layer.weight_hh, bias_hh = layer.bias_hh;
-    std::vector<Tensor> outputs;
-    for (int64 t = 0; t < steps; ++t) {
-      const Tensor gates = reshape(slice(from_input, 0, t, t + 1), Shape{n, 4 * hidden_});
-      now = lstm_update(gates + linear(now.h, weight_hh, bias_hh), now.c, hidden_);
-      outputs.push_back(now.h);
+    const LSTMCell::State now{or_zeros(state[l].h, n, hidden_), or_zeros(state[l].c, n, hidden_)};
+    const Tensor sums = linear(sequence, layer.weight_ih, layer.bias_ih + layer.bias_hh);  // (T,N,4H)
+    const auto row = [&](const Tensor& rows, int64 t) {
+      return reshape(slice(rows, 0, t, t + 1), Shape{n, rows.dim(2)});
+    };
+    if (steps == 1) {  // as when a text is written: packing the weight for one product does not pay
+      state[l] = lstm_state(row(sums, 0) + linear(now.h, layer.weight_hh), now.c);
+      sequence = reshape(state[l].h, Shape{1, n, hidden_});
+    } else {
+      const Tensor y = lstm(sums, layer.weight_hh, now.h, now.c);
+      sequence = slice(y, 0, 0, steps);
+      state[l] = {row(y, steps - 1), row(y, steps)};
     }
-    sequence = stack(outputs, 0);
-    state[l] = now;
   }
   return transpose(sequence, 0, 1);
 }

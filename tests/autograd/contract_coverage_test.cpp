@@ -45,6 +45,7 @@ const Excuse kExcuses[] = {
     {"div_number", "broadcasting", "one input"},
     {"irfft", "single", "the smallest spectrum is one complex number, two elements; that sample is there"},
     {"self_attention", "single", "one position of one head is three numbers: q, k, v; that sample is there"},
+    {"lstm", "single", "one unit of one example at one step has four gates; that sample is there"},
 };
 
 bool wants(std::string_view trait, const gradus::PrimitiveEntry& e) {

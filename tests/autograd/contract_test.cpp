@@ -76,6 +76,7 @@ TEST_CASE("contract: every family of primitives() is tested") {
                                      "softmax and losses",
                                      "normalisation",
                                      "attention",
+                                     "recurrence",
                                      "Fourier transform",
                                      "linear algebra",
                                      "linear algebra, forward only"};

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/kernels/conv_direct.h"
 #include "core/kernels/conv_lowered.h"
+#include "core/kernels/conv_pointwise.h"
 #include "core/kernels/conv_winograd.h"
 #include "core/threads.h"
 #include "tests/kernels/naive.h"
@@ -110,6 +111,9 @@ void check_case(const Case& c) {
              kernels::conv2d_weight_grad_lowered);
   check_path("direct", kernels::conv2d_direct, kernels::conv2d_input_grad_direct,
              kernels::conv2d_weight_grad_direct);
+  if (kernels::pointwise_fits(c.x, c.w, c.spec))
+    check_path("pointwise", kernels::conv2d_pointwise, kernels::conv2d_input_grad_pointwise,
+               kernels::conv2d_weight_grad_pointwise);
   const bool winograd = kernels::winograd_fits(c.w, c.spec);
   if (winograd) tolerance *= 10;  // it may be the one chosen, where few images fill the lanes
   check_path("chosen", kernels::conv2d, kernels::conv2d_input_grad, kernels::conv2d_weight_grad);
@@ -139,6 +143,12 @@ TEST_CASE("conv kernels: forward and both gradients equal a plain double loop") 
       {{3, 16, 32, 32}, {16, 16, 3, 3}, same},
       {{2, 16, 16, 16}, {32, 16, 3, 3}, half},
       {{2, 16, 16, 16}, {32, 16, 1, 1}, {.stride_h = 2, .stride_w = 2}},
+      // 1x1: whole panels of pixels and not, several strips of them, more depth than one piece holds.
+      {{3, 16, 8, 8}, {30, 16, 1, 1}, plain},
+      {{2, 21, 9, 9}, {5, 21, 1, 1}, plain},
+      {{2, 70, 25, 43}, {13, 70, 1, 1}, plain},
+      {{2, 400, 8, 9}, {4, 400, 1, 1}, plain},
+      {{2, 4, 8, 8}, {400, 4, 1, 1}, plain},
       {{2, 32, 8, 8}, {33, 32, 3, 3}, same},
       {{2, 3, 15, 15}, {24, 3, 2, 2}, plain},
       {{3, 24, 15, 15}, {17, 24, 3, 3}, same},
