@@ -24,6 +24,7 @@ constexpr std::array<Tile, kTileRows> kTiles[2][2] = {
 template <int kPanels>
 void row_tile(const real* a, const real* panels, int64 k, const real* start, real* c, bool add) {
   constexpr int kVectors = kPanels * kTileVectors;
+  constexpr int64 kAhead = 1024 / sizeof(real);
   const int64 apart = k * kPanel;
   Lanes sum[kVectors];
 #pragma GCC unroll 8
@@ -31,8 +32,11 @@ void row_tile(const real* a, const real* panels, int64 k, const real* start, rea
   for (int64 i = 0; i < k; ++i, panels += kPanel) {
     const real s = a[i];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v)
-      sum[v] += load(panels + v / kTileVectors * apart + v % kTileVectors * kLanes) * s;
+    for (int v = 0; v < kVectors; ++v) {
+      const real* at = panels + v / kTileVectors * apart + v % kTileVectors * kLanes;
+      __builtin_prefetch(at + kAhead);
+      sum[v] += load(at) * s;
+    }
   }
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
@@ -112,7 +116,7 @@ void multiply_packed(const MatrixView& a, int64 m, int64 k, int64 n, const real*
   const auto& tiles = kTiles[along_rows ? 0 : 1];
   int64 j = 0;
   if (m == 1 && along_rows) {
-    constexpr int kAtOnce = 4;
+    constexpr int kAtOnce = 2;
     for (; j + kAtOnce * kPanel <= n; j += kAtOnce * kPanel, panels += k * kAtOnce * kPanel)
       row_tile<kAtOnce>(a.p, panels, k, start ? start + j : nullptr, c + j, add);
   }

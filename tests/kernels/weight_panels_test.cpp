@@ -39,7 +39,7 @@ TEST_CASE(
   struct Case {
     int64 rows, in, out;
   };
-  // One row past four panels at once, with rests; several pieces of depth; tiles with rests; rows that lie far apart;
+  // One row past two panels at once, with rests; several pieces of depth; tiles with rests; rows that lie far apart;
   // columns and rows divided among threads.
   const Case cases[] = {{1, 1, 1},    {1, 20, 33},   {1, 128, 128},  {1, 512, 300}, {1, 800, 65},
                         {2, 17, 260}, {13, 128, 65}, {32, 512, 128}, {40, 700, 96}, {300, 130, 140}};
