@@ -6,6 +6,8 @@
 // The claims at our scale: on a transformer it closes most (70 %) of the gap between SGD with momentum and AdamW, with half of
 // AdamW's memory.
 // Departures: two layers on characters in place of GPT-2 and ViT; gradients are not clipped, the schedule has 50 steps of warm-up.
+// Tried besides: a vision transformer of four blocks of 64 on 8,000 images of Fashion-MNIST, 6 epochs, one seed, each at the best of two or
+// three step sizes: test loss 0.695, SGD with momentum 0.698, AdamW 0.581.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
