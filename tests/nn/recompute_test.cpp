@@ -19,8 +19,8 @@ using namespace gradus;
 
 namespace {
 
-const DataShape kText{.vocabulary = 11};
-const DataShape kPictures{.channels = 3, .height = 8, .width = 8, .classes = 4};
+const DataShape kRecomputeText{.vocabulary = 11};
+const DataShape kRecomputePictures{.channels = 3, .height = 8, .width = 8, .classes = 4};
 
 IntTensor tokens(const Shape& shape, Rng& rng) {
   IntTensor t(shape);
@@ -34,7 +34,7 @@ std::vector<Tensor> trained_values(const Model& model) {
   return values;
 }
 
-struct Pass {
+struct TrainingPass {
   Tensor loss;
   std::vector<Tensor> grads;
   std::vector<std::vector<real>> buffers;
@@ -42,7 +42,8 @@ struct Pass {
 };
 
 // Loss, gradients and what a pass leaves behind, in training mode.
-Pass run(const std::string& spec, const DataShape& data, bool recompute, const std::string& adapter = "") {
+TrainingPass training_pass(const std::string& spec, const DataShape& data, bool recompute,
+                           const std::string& adapter = "") {
   const auto model = make_model(spec, data, Rng(3));
   if (!adapter.empty()) {
     Rng rng(4);
@@ -58,7 +59,7 @@ Pass run(const std::string& spec, const DataShape& data, bool recompute, const s
   Rng rng(6);
   const bool text = data.vocabulary > 0;
   const Input x = text ? Input(tokens({3, 5}, rng)) : Input(rng.normal_tensor({4, 3, 8, 8}));
-  Pass pass;
+  TrainingPass pass;
   const Tensor y = (*model)(x);
   pass.loss = sum(y * rng.normal_tensor(y.shape()));
   pass.grads = grad(pass.loss, trained_values(*model));
@@ -69,7 +70,7 @@ Pass run(const std::string& spec, const DataShape& data, bool recompute, const s
   return pass;
 }
 
-void check_same(const Pass& a, const Pass& b) {
+void check_same(const TrainingPass& a, const TrainingPass& b) {
   CHECK(a.loss.values() == b.loss.values());
   REQUIRE(a.grads.size() == b.grads.size());
   for (size_t i = 0; i < a.grads.size(); ++i) {
@@ -85,19 +86,20 @@ constexpr const char* kGpt = "gpt:block=8,dim=16,layers=3,heads=2,dropout=0.2";
 }  // namespace
 
 TEST_CASE("recompute: the same bits of loss, gradients, statistics and draws") {
-  for (const auto& [spec, data] : {std::pair<const char*, DataShape>{kGpt, kText},
-                                   {"gpt:block=8,dim=16,layers=3,heads=2,tie=true,norm=rms", kText},
-                                   {"vit:patch=4,dim=16,depth=3,heads=2,dropout=0.1", kPictures},
-                                   {"resnet20:width=4", kPictures},
-                                   {"mobilenet-mini", kPictures}}) {
+  for (const auto& [spec, data] : {std::pair<const char*, DataShape>{kGpt, kRecomputeText},
+                                   {"gpt:block=8,dim=16,layers=3,heads=2,tie=true,norm=rms", kRecomputeText},
+                                   {"vit:patch=4,dim=16,depth=3,heads=2,dropout=0.1", kRecomputePictures},
+                                   {"resnet20:width=4", kRecomputePictures},
+                                   {"mobilenet-mini", kRecomputePictures}}) {
     CAPTURE(std::string(spec));
-    check_same(run(spec, data, false), run(spec, data, true));
+    check_same(training_pass(spec, data, false), training_pass(spec, data, true));
   }
 }
 
 TEST_CASE("recompute: gradients reach adapters, whose tensors layers see through maps") {
   const std::string lora = "lora:rank=2,alpha=4,targets=*attn.c_attn+*mlp.c_fc";
-  const Pass plain = run(kGpt, kText, false, lora), again = run(kGpt, kText, true, lora);
+  const TrainingPass plain = training_pass(kGpt, kRecomputeText, false, lora),
+                     again = training_pass(kGpt, kRecomputeText, true, lora);
   check_same(plain, again);
   CHECK(plain.grads.size() == 12);  // A and B of two layers in three blocks
   for (const Tensor& g : plain.grads) CHECK(sum(g * g).item() > 0);
@@ -105,7 +107,7 @@ TEST_CASE("recompute: gradients reach adapters, whose tensors layers see through
 
 TEST_CASE("recompute: gradients of gradients") {
   const auto hessian_product = [](bool recompute) {
-    const auto model = make_model("gpt:block=8,dim=8,layers=3,heads=2", kText, Rng(3));
+    const auto model = make_model("gpt:block=8,dim=8,layers=3,heads=2", kRecomputeText, Rng(3));
     if (recompute) recompute_blocks(*model);
     Rng rng(6);
     const Tensor y = (*model)(tokens({2, 5}, rng));
@@ -129,7 +131,7 @@ TEST_CASE("recompute: gradients of gradients") {
 
 TEST_CASE("recompute: of eight blocks less than half of the activations are alive at once") {
   const auto peak = [](bool recompute) {
-    const auto model = make_model("gpt:block=32,dim=32,layers=8,heads=2", kText, Rng(3));
+    const auto model = make_model("gpt:block=32,dim=32,layers=8,heads=2", kRecomputeText, Rng(3));
     if (recompute) recompute_blocks(*model);
     Rng rng(6);
     const IntTensor x = tokens({16, 32}, rng);
@@ -145,17 +147,17 @@ TEST_CASE("recompute: of eight blocks less than half of the activations are aliv
 }
 
 TEST_CASE("recompute: which blocks, and who has none") {
-  const auto gpt = make_model(kGpt, kText, Rng(0));
+  const auto gpt = make_model(kGpt, kRecomputeText, Rng(0));
   CHECK(recompute_blocks(*gpt) == 2);
   CHECK(gpt->find("transformer.h.0").recomputes());
   CHECK(gpt->find("transformer.h.1").recomputes());
   CHECK_FALSE(gpt->find("transformer.h.2").recomputes());
   CHECK_FALSE(gpt->find("transformer.h.0.mlp").recomputes());
-  const auto resnet = make_model("resnet20:width=4", kPictures, Rng(0));
+  const auto resnet = make_model("resnet20:width=4", kRecomputePictures, Rng(0));
   CHECK(recompute_blocks(*resnet) == 8);
   CHECK_FALSE(resnet->find("layer3.2").recomputes());
-  CHECK_THROWS_AS(recompute_blocks(*make_model("mlp", kPictures, Rng(0))), UsageError);
-  CHECK_THROWS_AS(recompute_blocks(*make_model("gpt:layers=1", kText, Rng(0))), UsageError);
+  CHECK_THROWS_AS(recompute_blocks(*make_model("mlp", kRecomputePictures, Rng(0))), UsageError);
+  CHECK_THROWS_AS(recompute_blocks(*make_model("gpt:layers=1", kRecomputeText, Rng(0))), UsageError);
   CHECK_THROWS_AS(recompute_blocks(
                       *make_model("unet", {.channels = 1, .height = 28, .width = 28, .classes = 10}, Rng(0))),
                   UsageError);
