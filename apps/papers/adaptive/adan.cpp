@@ -5,8 +5,10 @@
 //   w = w - lr*(m + beta2*d)/(sqrt(n) + eps)        moments bias-corrected, then the decay
 // The claims at our scale: with half of the epochs it reaches AdamW's training loss and accuracy.
 // Tried before: 4 and 8 epochs, four seeds: training loss 2.6 times AdamW's with all [2.0, 3.3], 2.1 points less accurate [0.3, 3.9].
-// Departures: a small convolutional network on Fashion-MNIST in place of ViTs, GPT-2 and MAE; "reaches" is a training loss of at most
-// 1.05 times AdamW's, an accuracy of no more than 0.3 points below.
+// 8 and 16 epochs, two seeds for tuning, six in the end: 16.4 times [14.8, 18.0], 0.03 points more accurate [-0.42, 0.47]. As below
+// with step sizes of AdamW from 1e-3 to 8e-3, at the last of which, chosen, one of four trainings failed: 0.93 times [0.38, 2.28].
+// Departures: a small convolutional network on 5,000 images of Fashion-MNIST, moved by up to 4 pixels and mirrored, 6 and 12 epochs, in place
+// of ViTs, GPT-2 and MAE; "reaches" is a training loss of at most 1.05 times AdamW's, an accuracy of no more than 0.3 points below.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"
@@ -15,13 +17,16 @@ namespace gradus::paper_entries {
 namespace {
 
 void adan_experiment(Experiment& e) {
-  e.setting("half", small_images(5000, 8));
-  e.setting("whole", small_images(5000, 16));
+  for (const bool whole : {false, true}) {
+    TrainConfig config = small_images(5000, whole ? 12 : 6);
+    config.augment = "pad-crop,flip";
+    e.setting(whole ? "whole" : "half", config);
+  }
   e.arm("adan-half").setting("half").optim("adan:weight_decay=0.02").tune("lr", {3e-3, 6e-3, 1.2e-2, 2.5e-2});
-  e.arm("adamw-half").setting("half").optim("adamw:weight_decay=0.02").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
-  e.arm("adamw").setting("whole").optim("adamw:weight_decay=0.02").tune("lr", {1e-3, 2e-3, 4e-3, 8e-3});
+  e.arm("adamw-half").setting("half").optim("adamw:weight_decay=0.02").tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
+  e.arm("adamw").setting("whole").optim("adamw:weight_decay=0.02").tune("lr", {5e-4, 1e-3, 2e-3, 4e-3});
   e.arm("adan").setting("whole").optim("adan:weight_decay=0.02").tune("lr", {3e-3, 6e-3, 1.2e-2, 2.5e-2});
-  e.seeds(6, 2);
+  e.seeds(4);
   e.claim("half of the epochs: training loss at most 1.05 times that of AdamW with all",
           ratio_at_most("adan-half", "adamw", "train_loss", 1.05));
   e.claim("half of the epochs: test accuracy no more than 0.3 points below AdamW's with all",
@@ -54,7 +59,7 @@ Paper adan() {
           .files = {"optim/rules/adan.cpp"},
           .use = "gradus train --optim adan:lr=6e-3",
           .experiment = adan_experiment,
-          .minutes = 3};
+          .minutes = 2};
 }
 
 }  // namespace gradus::paper_entries
