@@ -8,10 +8,11 @@
 //   softmax regression and a perceptron on 20,000 images of MNIST, ten epochs, the step size falling to 0
 // Departures: these in place of CIFAR, ImageNet, ViT and language models; Adam's bias correction (bc) for all, which the authors' code has
 // as an option.
-// Tried before, without bias correction (bc = 1): 10,000 images, five epochs, that is 390 steps, of which the growth from d0 = 1e-8 takes its part, five seeds: the
-// perceptron 1.08 points below Adam [0.80, 1.36], not shown, and 10.8 above D-Adapted Adam [-1.2, 22.8]. 20,000 images, ten epochs,
-// eight seeds: 0.63 points below Adam [0.37, 0.89], within noise, 6.4 above D-Adapted Adam [3.6, 9.2]. 50,000 images, six seeds: 0.69
-// below Adam [0.40, 0.99], 3.7 above D-Adapted Adam [2.4, 5.0]: d overshoots at first, when the steps are not yet bias-corrected.
+// Tried before, without bias correction (bc = 1): 10,000 images, five epochs, that is 390 steps, of which the growth from d0 = 1e-8 takes
+// its part, five seeds: the perceptron 1.08 points below Adam [0.80, 1.36], not shown, and 10.8 above D-Adapted Adam [-1.2, 22.8]. 20,000
+// images, ten epochs, eight seeds: 0.63 points below Adam [0.37, 0.89], within noise, 6.4 above D-Adapted Adam [3.6, 9.2]. 50,000 images,
+// six seeds: 0.69 below Adam [0.40, 0.99], 3.7 above D-Adapted Adam [2.4, 5.0]: d overshoots at first, when the steps are not yet
+// bias-corrected.
 #include <algorithm>
 
 #include "apps/papers/entries.h"
