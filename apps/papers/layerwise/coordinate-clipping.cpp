@@ -6,7 +6,9 @@
 // weights; clipping a tenth of its coordinates halves that or more; and SGD that clips ends below SGD.
 //   Sharpness: after 200 steps of Adam, on a batch of 128 windows; Adam's step is its next one there.
 // Tried before: five seeds, one for tuning: 4.9 times as sharp [2.3, 7.5] after 200 steps, 0.76 of it left by clipping [0.66, 0.85];
-// SGD that clips 0.16 below SGD [-0.20, 0.53].
+// SGD that clips 0.16 below SGD [-0.20, 0.53]. Sharpness of four layers after 600 steps, SGD for 200, three seeds: 57 times as sharp
+// [-56, 170], 0.20 of it left by clipping [0.01, 0.39], SGD that clips 0.044 above SGD [0.031, 0.056]. In all of these the step size had
+// fallen to 0 by the step at which sharpness was taken.
 // Departures: two layers on characters in place of machine translation; one threshold a tensor.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"

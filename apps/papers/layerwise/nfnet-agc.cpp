@@ -8,7 +8,8 @@
 // Departures: eight layers of 4, 8 and 16 channels on 4,000 images of MNIST, eight epochs, in place of NFNets on ImageNet; batches of
 // 32, for which the paper's note on small batches suggests a clipping of 0.16.
 // Tried before: 2,000 images, four epochs of batches of 64: branches start at 0, and in these 125 steps both networks without normalisation
-// had just begun to learn; the best accuracy was 38 points below that with batch normalisation [23, 53].
+// had just begun to learn; the best accuracy was 38 points below that with batch normalisation [23, 53]. 6,000 images, twelve epochs of
+// batches of 32: 0.9 points below [-0.1, 2.0]; with clipping 3.9 points more accurate at the largest step size [-7.7, 15.6].
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"

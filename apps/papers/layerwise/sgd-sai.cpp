@@ -7,7 +7,8 @@
 // AdamW's memory.
 // Departures: two layers on characters in place of GPT-2 and ViT; gradients are not clipped, the schedule has 50 steps of warm-up.
 // Tried besides: a vision transformer of four blocks of 64 on 8,000 images of Fashion-MNIST, 6 epochs, one seed, each at the best of two or
-// three step sizes: test loss 0.695, SGD with momentum 0.698, AdamW 0.581.
+// three step sizes: test loss 0.695, SGD with momentum 0.698, AdamW 0.581. Windows of 64, 1,200 steps, one seed, each at the better of two
+// step sizes: 2.46, SGD with momentum 2.33, AdamW 1.99.
 #include "apps/papers/entries.h"
 #include "apps/papers/experiment.h"
 #include "apps/papers/settings.h"

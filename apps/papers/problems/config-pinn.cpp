@@ -9,6 +9,9 @@
 //   each step; a tanh network of 20-20-20 units; 1,500 steps; the error is the mean square on a grid of 101 by 26 points
 // Departures: nu = 0.1/pi in place of 0.01/pi for Burgers, values on the edges in place of periodic ones for Schroedinger, a smaller
 // network, a twentieth of the steps, after which Schroedinger's solution is far from learned by any method.
+// Tried besides, four seeds, step sizes of 1e-3 and 3e-3: 5,000 steps for Schroedinger, where the error is 1.00 times that of Adam on the sum
+// [0.97, 1.03], 0.95 times PCGrad's [0.92, 0.97], M-ConFIG's 1.06 times Adam's [1.02, 1.09]; 50-50-50 units and 1,200 steps, 1.06 [1.05, 1.07],
+// 1.00 [0.99, 1.01] and 0.99 [0.97, 1.01] (for Burgers 0.28 [0.07, 1.23], 0.29 [0.08, 1.05] and 0.13 [0.04, 0.43]).
 #include <cmath>
 #include <numbers>
 
