@@ -7,7 +7,9 @@
 // Departures: a perceptron of 256-128 units on 2,000 images of Fashion-MNIST, 60 epochs of batches of 64 and 500, in place of ResNets
 // on CIFAR and ImageNet and of recommender systems. The step size falls linearly to 0 for all.
 // Tried before: 4,000 images, 128-64 units, 20 epochs of batches of 64 and 1,000 (accuracy less Adam's -0.09 points, -0.25 to 0.08, and
-// -1.68, -2.03 to -1.32, where LAWN's step size was the end of its grid; logits 0.52 and 0.72 times Adam's).
+// -1.68, -2.03 to -1.32, where LAWN's step size was the end of its grid; logits 0.52 and 0.72 times Adam's). A small convolutional network on
+// 4,000 images of CIFAR-10, 20 epochs of batches of 64, one seed: LAWN 51.3 % (51.2, 50.5 at higher step sizes), Adam 51.1 % (49.9), AdamW
+// 49.7 %.
 #include <cmath>
 
 #include "apps/papers/entries.h"
