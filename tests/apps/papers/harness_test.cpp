@@ -362,6 +362,27 @@ TEST_CASE("harness: seeds of a trial's own, and norms of gradients step by step"
   CHECK(r.arms[0].outcomes[1].metrics.at("own") != o.metrics.at("other"));
 }
 
+TEST_CASE("harness: training losses as means of so many steps, without an evaluation for it") {
+  Experiment e;
+  e.arm("a").run([](const Trial& trial) {
+    const Outcome single = trial.train(short_setting(), nullptr, 1),
+                  pairs = trial.train(short_setting(), nullptr, 2);
+    Outcome o = trial.train(short_setting());
+    CHECK(single.metrics == o.metrics);
+    o.curves = {{"single", single.curves.at("train_loss")}, {"pairs", pairs.curves.at("train_loss")}};
+    return o;
+  });
+  e.claim("a loss", at_least("a", "test_loss", 0));
+  const TempDir dir;
+  const auto curves = run_in(dir.path(), e).arms[0].outcomes[0].curves;
+  const Curve &single = curves.at("single"), &pairs = curves.at("pairs");
+  // 100 examples in batches of 20.
+  CHECK(single.x == std::vector<double>{1, 2, 3, 4, 5});
+  CHECK(pairs.x == std::vector<double>{2, 4});
+  for (size_t i = 0; i < 2; ++i)
+    CHECK(pairs.y[i] == doctest::Approx((single.y[2 * i] + single.y[2 * i + 1]) / 2).epsilon(1e-5));
+}
+
 TEST_CASE("harness: what a function trains may not follow the test set, and divergence is an outcome") {
   Experiment e;
   e.arm("a").run([](const Trial& t) {
